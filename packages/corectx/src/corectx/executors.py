@@ -1,0 +1,82 @@
+"""A pool whose threads or processes work in the frame of whoever submitted the work."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from corectx._carrier import extract, inject
+from corectx._frame import attach, current, detach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from corectx._frame import Frame
+
+__all__ = ["ContextExecutor"]
+
+Result = TypeVar("Result")
+
+
+class ContextExecutor(Executor):
+    """Wrap `executor` so that work runs in the frame that was current at `submit` or `map`.
+
+    Works for threads and for processes. In a pool of threads the frame itself becomes current. To
+    another process it travels as headers: correlation ID, flow and names, and of its values those
+    whose keys are in `allow` (JSON scalars only).
+
+    The frame is captured at each submission, also where Python 3.14 lets threads inherit a context:
+    a reused worker would go on with the first submitter's.
+    """
+
+    def __init__(self, executor: Executor, *, allow: Iterable[str] = ()) -> None:
+        self._executor = executor
+        self._allow = frozenset(allow)
+
+    def submit(
+        self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any
+    ) -> Future[Result]:
+        """Schedule ``fn(*args, **kwargs)`` in the caller's frame."""
+        return self._executor.submit(_Carried(fn, current(), self._allow), *args, **kwargs)
+
+    def map(
+        self, fn: Callable[..., Result], /, *iterables: Iterable[Any], **options: Any
+    ) -> Iterator[Result]:
+        """Map `fn` in the caller's frame; `options` are those of the wrapped executor's `map`."""
+        return self._executor.map(_Carried(fn, current(), self._allow), *iterables, **options)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Shut the wrapped executor down."""
+        self._executor.shutdown(wait, cancel_futures=cancel_futures)
+
+
+class _Carried:
+    """A function and the frame to call it in; pickled, the frame becomes headers."""
+
+    def __init__(
+        self, function: Callable[..., Any], frame: Frame | None, allow: frozenset[str]
+    ) -> None:
+        self._function = function
+        self._frame = frame
+        self._allow = allow
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        token = attach(self._frame)
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            detach(token)
+
+    def __reduce__(self) -> tuple[Callable[..., _Carried], tuple[Any, ...]]:
+        token = attach(self._frame)
+        try:
+            headers = inject({}, allow=self._allow)
+        finally:
+            detach(token)
+        return _arrive, (self._function, headers, self._allow)
+
+
+def _arrive(
+    function: Callable[..., Any], headers: dict[str, str], allow: frozenset[str]
+) -> _Carried:
+    return _Carried(function, extract(headers, allow=allow), allow)
