@@ -1,0 +1,283 @@
+"""The one graph model that every drawing is made from, and `build`, which makes it from a registry.
+
+The model is plain frozen data in one deterministic order, so that a format is a pure function of
+it and gives the same bytes whatever the import order, the hash seed or the interpreter.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock._suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from penstock._registry import Flow, Registry, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Describe one step of one flow.
+
+    `id` is "flow:name", with backslashes and colons of the flow escaped by a backslash, so that it
+    is unique for every pair of strings. `call_kind` is "function", "coroutine", "generator",
+    "async_generator", "class" or "task", and "" where `unknown`: the node is named in an `after=`
+    but no such step exists. `summary` is the docstring's first line or "".
+
+    `file` is relative to the folder that the module was imported from ("shop/flows.py", with
+    slashes on every system), so that a drawing is the same on every machine; for a script it is
+    the bare file name. `line` counts from 1.
+    """
+
+    id: str
+    name: str
+    flow: str
+    entrypoint: bool
+    call_kind: str
+    summary: str
+    doc: str | None
+    file: str | None
+    line: int | None
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Join two nodes, by their ids: `target` declares that it comes after `source`."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Hold one flow's nodes that appear in a graph: their ids, in the graph's own order."""
+
+    flow: str
+    summary: str
+    doc: str | None
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Hold what is drawn.
+
+    Nodes are ordered by layer (the length of the longest path that leads there), then name, then
+    flow; edges by the positions of their source and target; groups by the position of their first
+    node. So an edge leads down the order of nodes, except where it closes a cycle: then its source
+    stands at or after its target, and it counts for no layer. Every node is in exactly one group.
+    Formats frame the groups only where there are several.
+    """
+
+    title: str
+    groups: tuple[Group, ...]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+
+class UnknownFlowError(KeyError):
+    """Say that the caller named a flow that no imported module declares; the message helps."""
+
+    def __str__(self) -> str:  # KeyError would show the message's repr
+        return str(self.args[0])
+
+
+def build(registry: Registry, name: str | None = None) -> Graph:
+    """Return the graph of the flow `name` in `registry`, or of all its flows where `name` is None.
+
+    A predecessor that belongs to another flow, and one that does not exist, is a node as well.
+    Raises UnknownFlowError, which is a KeyError, for a flow that the registry does not have.
+    """
+    flows = registry.flows
+    if name is None:
+        chosen, title = sorted(flows), "All flows"
+    elif name in flows:
+        chosen, title = [name], name
+    else:
+        raise UnknownFlowError(_no_such_flow(name, flows))
+
+    nodes: dict[str, Node] = {}
+    pairs: set[tuple[str, str]] = set()
+    for flow in chosen:
+        for step in flows[flow].steps.values():
+            target = node_id(flow, step.name)
+            nodes[target] = _node(flow, step)
+            for reference in step.after:
+                owner, predecessor = resolve(flows, flow, reference)
+                source = node_id(owner, predecessor)
+                pairs.add((source, target))
+                if source not in nodes:
+                    steps = flows[owner].steps
+                    nodes[source] = (
+                        _node(owner, steps[predecessor])
+                        if predecessor in steps
+                        else _unknown(owner, predecessor)
+                    )
+    return _ordered(title, flows, nodes, pairs)
+
+
+def node_id(flow: str, name: str) -> str:
+    """Return the id of the node for step `name` of `flow`: "flow:name"."""
+    if ":" in flow or "\\" in flow:
+        flow = flow.replace("\\", "\\\\").replace(":", "\\:")
+    return f"{flow}:{name}"
+
+
+def resolve(flows: Mapping[str, Flow], flow: str, reference: str) -> tuple[str, str]:
+    """Return the flow and the step that an `after=` entry in `flow` means.
+
+    A step of the same flow comes first, since its name may hold a colon; then "other_flow:step".
+    The flow that is returned exists; the step may not, and is then as the author wrote it.
+    """
+    if ":" not in reference or reference in flows[flow].steps:
+        return flow, reference
+    cuts = [cut for cut, char in enumerate(reference) if char == ":" and reference[:cut] in flows]
+    for cut in cuts:
+        if reference[cut + 1 :] in flows[reference[:cut]].steps:
+            return reference[:cut], reference[cut + 1 :]
+    if cuts:
+        return reference[: cuts[0]], reference[cuts[0] + 1 :]
+    return flow, reference
+
+
+def _layers(ids: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Return each id's layer, counted from 0.
+
+    Pairs that close a cycle are ignored: searching depth first, from the ids that have no
+    predecessor and then from the others, in the order of `ids` and `pairs`, those are the pairs
+    that lead back into the path of the search.
+    """
+    successors: dict[str, list[str]] = {each: [] for each in ids}
+    waiting = dict.fromkeys(ids, 0)
+    for source, target in pairs:
+        successors[source].append(target)
+        waiting[target] += 1
+    back = _closing(sorted(ids, key=lambda each: waiting[each] > 0), successors)
+    for _, target in back:
+        waiting[target] -= 1
+
+    layer = dict.fromkeys(ids, 0)
+    ready = [each for each in ids if not waiting[each]]
+    for source in ready:  # grows while it is read
+        below = layer[source] + 1
+        for target in successors[source]:
+            if (source, target) in back:
+                continue
+            layer[target] = max(layer[target], below)
+            waiting[target] -= 1
+            if not waiting[target]:
+                ready.append(target)
+    return layer
+
+
+def _closing(roots: Iterable[str], successors: dict[str, list[str]]) -> set[tuple[str, str]]:
+    """Return the pairs that lead back into the path of a depth-first search from `roots`."""
+    back: set[tuple[str, str]] = set()
+    done: set[str] = set()
+    on_path: set[str] = set()
+    for root in roots:
+        if root in done:
+            continue
+        on_path.add(root)
+        path = [(root, iter(successors[root]))]
+        while path:  # not recursive: a chain may have 10,000 steps
+            source, following = path[-1]
+            for target in following:
+                if target in on_path:
+                    back.add((source, target))
+                elif target not in done:
+                    on_path.add(target)
+                    path.append((target, iter(successors[target])))
+                    break
+            else:
+                path.pop()
+                on_path.remove(source)
+                done.add(source)
+    return back
+
+
+def _ordered(
+    title: str, flows: Mapping[str, Flow], nodes: dict[str, Node], pairs: set[tuple[str, str]]
+) -> Graph:
+    """Return the graph with everything in its order."""
+    # A cycle is cut where it leads back to an entrypoint, so those come first here.
+    named = sorted(nodes.values(), key=lambda node: (not node.entrypoint, node.name, node.flow))
+    layer = _layers([node.id for node in named], _sorted_pairs(named, pairs))
+
+    order = sorted(nodes.values(), key=lambda node: (layer[node.id], node.name, node.flow))
+    members: dict[str, list[str]] = {}
+    for node in order:
+        members.setdefault(node.flow, []).append(node.id)
+    return Graph(
+        title=title,
+        groups=tuple(_group(flow, flows[flow], tuple(ids)) for flow, ids in members.items()),
+        nodes=tuple(order),
+        edges=tuple(Edge(source, target) for source, target in _sorted_pairs(order, pairs)),
+    )
+
+
+def _sorted_pairs(order: list[Node], pairs: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    place = {node.id: index for index, node in enumerate(order)}
+    return sorted(pairs, key=lambda pair: (place[pair[0]], place[pair[1]]))
+
+
+def _node(flow: str, step: Step) -> Node:
+    doc = inspect.cleandoc(step.doc) if step.doc else None
+    return Node(
+        id=node_id(flow, step.name),
+        name=step.name,
+        flow=flow,
+        entrypoint=step.kind == "entrypoint",
+        call_kind=step.call_kind,
+        summary=_first_line(doc),
+        doc=doc,
+        file=_import_path(step.module, step.file),
+        line=step.line,
+    )
+
+
+def _unknown(flow: str, name: str) -> Node:
+    return Node(
+        id=node_id(flow, name),
+        name=name,
+        flow=flow,
+        entrypoint=False,
+        call_kind="",
+        summary="",
+        doc=None,
+        file=None,
+        line=None,
+        unknown=True,
+    )
+
+
+def _group(flow: str, declared: Flow, ids: tuple[str, ...]) -> Group:
+    doc = inspect.cleandoc(declared.doc) if declared.doc else None
+    return Group(flow=flow, summary=_first_line(doc), doc=doc, nodes=ids)
+
+
+def _first_line(doc: str | None) -> str:
+    return doc.partition("\n")[0].strip() if doc else ""
+
+
+def _import_path(module: str, file: str | None) -> str | None:
+    """Return `file` from the folder on down that `module` was found in; see `Node.file`."""
+    if file is None:
+        return None
+    path = file.replace("\\", "/")
+    stem = module.replace(".", "/")
+    for tail in (f"{stem}.py", f"{stem}/__init__.py"):
+        if path == tail or path.endswith(f"/{tail}"):
+            return tail
+    return path.rpartition("/")[2]
+
+
+def _no_such_flow(name: str, flows: Iterable[str]) -> str:
+    known = sorted(flows)
+    if not known:
+        return f"Unknown flow {name!r}: no flow is declared. Import the modules that declare flows."
+    return f"Unknown flow {name!r}.{did_you_mean(name, known)}"
