@@ -1,0 +1,48 @@
+"""Rules for every test: on CI a skipped test is a failed one, unless its reason is foreseen."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+# What a checkout on CI cannot change: its interpreter and its operating system. A missing server,
+# program or package is not among them: .ci/run installs it.
+FORESEEN = (
+    r"Python 3\.\d+ (?:or newer|or older|only)",
+    r"(?:Linux|macOS|Windows|POSIX) only",
+    r"free-threaded build only",
+)
+
+
+def is_foreseen(reason: str) -> bool:
+    """Tell whether a skip with this reason is right on CI too."""
+    return any(re.match(pattern, reason.removeprefix("Skipped: ")) for pattern in FORESEEN)
+
+
+def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a skip that nobody foresaw a failure that says what to do."""
+    if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not is_foreseen(reason):
+            report.outcome = "failed"
+            report.longrepr = (
+                f"{reason!r} is no reason to skip a test on CI. Install what it needs in .ci/run, "
+                f"or, if nothing can be done, begin the reason like one of {FORESEEN}."
+            )
+
+
+if os.environ.get("CI"):
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport():
+        report = yield
+        refuse_skip(report)
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report():
+        report = yield
+        refuse_skip(report)
+        return report

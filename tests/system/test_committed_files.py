@@ -1,0 +1,111 @@
+"""No committed file belongs to one machine, one registry, or one way of being written."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Each pattern is written so that it does not match itself.
+FORBIDDEN = {
+    "a registry's address": r"https?://(?:[\w.-]+\.)?(?:pypi|pythonhosted|npmjs|artifactory)\b[^\s]*"
+    r"|\bindex-url\s*=|\bextra-index|\bfind-links\s*=",
+    "a path of one machine": r"(?<![\w.])/(?:root|work|Users|opt|home/\w+)/|\.pyenv/versions"
+    r"|[A-Z]:\\\\Users",
+    "a setting of one machine": r"(?:SSL_CERT|PIP_CERT|CA_BUNDLE)_?\w*\s*=\s*/",
+    "a word about how it was written": r"(?i)\bchat-?gpt\b|\bclaude\b|\bcopilot\b|\bLLMs?\b"
+    r"|\b(?:AI|language model)\b(?=[ -](?:agent|assistant|generated|written|session))",
+    "work that is left": r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX)\b",
+}
+
+# Lock files name a registry; a checkout makes its own.
+NEVER_COMMITTED = {"uv.lock", "poetry.lock", "Pipfile.lock", ".python-version"}
+
+
+def committed() -> list[pathlib.Path]:
+    """List the files that git tracks; in a source archive, all that are there."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        done = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+        )
+        return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+    made = {".venv", ".tools", "dist", "build", "uv.lock"}
+    return [
+        path
+        for path in ROOT.rglob("*")
+        if path.is_file() and not made & set(path.relative_to(ROOT).parts)
+    ]
+
+
+def offences(text: str) -> Iterator[str]:
+    """Give each forbidden thing in a text as ``line: what: match``."""
+    for what, pattern in FORBIDDEN.items():
+        for match in re.finditer(pattern, text):
+            line = text.count("\n", 0, match.start()) + 1
+            yield f"{line}: {what}: {match.group()}"
+
+
+def test_no_committed_file_names_a_machine_or_a_registry():
+    found = []
+    for path in committed():
+        if path == pathlib.Path(__file__):
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{path.relative_to(ROOT)}:{offence}" for offence in offences(text)]
+    assert found == []
+
+
+def test_no_lock_file_is_committed():
+    assert [path for path in committed() if path.name in NEVER_COMMITTED] == []
+
+
+def test_every_distribution_carries_the_same_licence():
+    whole = (ROOT / "LICENSE").read_bytes()
+    for pyproject in ROOT.glob("*/*/pyproject.toml"):
+        assert pyproject.with_name("LICENSE").read_bytes() == whole, pyproject.parent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://pypi.org/simple",
+        "http://registry.npmjs.org/",
+        "url = 'https://files.pythonhosted.org/x'",
+        "index-url = x",
+        "UV_EXTRA=1\nextra-index-url = y",
+        "cd /root/x",
+        "'/work/main/a.py'",
+        "/home/user/x",
+        "~/.pyenv/versions/3.11/bin",
+        "SSL_CERT_FILE=/etc/x",
+        "written by Claude",
+        "an AI assistant wrote it",
+        "# TODO: later",
+    ],
+)
+def test_a_forbidden_thing_is_noticed(text):
+    assert list(offences(text)) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /api/work/1",
+        "https://example.com/work/",
+        "/usr/bin/env bash",
+        "pip install penstock",
+        "https://github.com/statecrumbs/penstock",
+        "the root frame / home frame",
+    ],
+)
+def test_ordinary_text_is_let_through(text):
+    assert list(offences(text)) == []
