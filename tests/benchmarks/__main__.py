@@ -1,0 +1,160 @@
+"""Measure ours against the floors and the peers: ``python -m tests.benchmarks``.
+
+Every case runs in every round, one after the other, in a fresh process, on one interpreter, so that
+a busy moment of the machine falls on both sides of a ratio. A ratio is the median over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import operator
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pyperf
+
+from tests.benchmarks.environments import prepare
+from tests.benchmarks.table import BOUNDS, COMPARISONS, IMPORTS, Bound, Comparison
+
+HERE = pathlib.Path(__file__).parent
+README = HERE / "README.md"
+
+
+def measure(python: pathlib.Path, case: str, values: int) -> float:
+    """Run one case in a process of its own; give the median of its values in nanoseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = pathlib.Path(folder) / "result.json"
+        command = [python, "-I", HERE / "cases" / f"{case}.py", "--quiet", "--processes=1"]
+        options = ["--warmups=1", f"--values={values}", "--min-time=0.05", f"--output={output}"]
+        subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+        return pyperf.Benchmark.load(str(output)).median() * 1e9
+
+
+def import_time(python: pathlib.Path, statement: str) -> float:
+    """Give the milliseconds of one whole interpreter that runs a statement and ends."""
+    start = time.perf_counter()
+    subprocess.run([python, "-I", "-c", statement], check=True)
+    return (time.perf_counter() - start) * 1e3
+
+
+def rounds(
+    pythons: dict[str, pathlib.Path], number: int, values: int
+) -> Iterator[dict[str, float]]:
+    """Measure every case once a round, in turn; give each round's results by ``case:place``."""
+    cases = dict.fromkeys(name for c in COMPARISONS for name in (f"{c.ours}:ours", c.theirs))
+    for each in range(1, number + 1):
+        results = {}
+        for name in cases:
+            print(f"\rround {each}/{number}: {name:40}", end="", file=sys.stderr, flush=True)
+            case, _, place = name.partition(":")
+            results[name] = measure(pythons[place], case, values)
+        for _ in range(5):  # short, so several in each round
+            for statement in ("pass", *(f"import {package}" for package in IMPORTS)):
+                taken = import_time(pythons["ours"], statement)
+                results[statement] = min(taken, results.get(statement, taken))
+        yield results
+    print(file=sys.stderr)
+
+
+def median_ratio(results: list[dict[str, float]], ours: str, theirs: str) -> float:
+    """Divide within each round, then take the median."""
+    return statistics.median(r[ours] / r[theirs] for r in results)
+
+
+def comparison_row(c: Comparison, results: list[dict[str, float]]) -> list[str]:
+    """Write one comparison as the cells of a table row."""
+    ours = f"{c.ours}:ours"
+    ratio = median_ratio(results, ours, c.theirs)
+    return [
+        f"`{c.what}`" if "(" in c.what else c.what,
+        f"{statistics.median(r[ours] for r in results):,.0f} ns",
+        c.against,
+        f"{statistics.median(r[c.theirs] for r in results):,.0f} ns",
+        f"{ratio:.2f}",
+        *verdict(ratio, c.limit, f"{c.limit:.2f}" if c.limit else ""),
+    ]
+
+
+def import_row(package: str, limit: float, results: list[dict[str, float]]) -> list[str]:
+    """Write the cost of an import, over a bare interpreter, as a table row."""
+    statement = f"import {package}"
+    taken = statistics.median(r[statement] - r["pass"] for r in results)
+    bare = statistics.median(r["pass"] for r in results)
+    cells = [f"`{statement}`", f"+{taken:.1f} ms", "a bare interpreter", f"{bare:.1f} ms"]
+    whole = median_ratio(results, statement, "pass")
+    return [*cells, f"{whole:.2f}", *verdict(taken, limit, f"+{limit:.0f} ms")]
+
+
+def bound_row(bound: Bound, printed: dict[str, object]) -> list[str]:
+    """Write a measurement with a limit of its own as a table row."""
+    value: object = printed
+    for key in bound.key.split("."):
+        value = operator.getitem(value, key)
+    text = f"{value:,.0f} {bound.unit}"
+    limit = f"{bound.limit:,.0f} {bound.unit}"
+    return [bound.what, text, "", "", "", *verdict(float(value), bound.limit, limit)]
+
+
+def verdict(value: float, limit: float | None, text: str) -> list[str]:
+    """Write the last two cells: the limit, and whether it holds."""
+    return ["", ""] if limit is None else [text, "ok" if value <= limit else "**over**"]
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """Write rows as a Markdown table, aligned so that it reads well as text too."""
+    head = ["what", "ours", "against", "theirs", "ratio", "at most", ""]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
+        for line in lines
+    )
+
+
+def write(table: str, readme: pathlib.Path = README) -> None:
+    """Put a table between the markers of the README beside this file."""
+    head, start, rest = readme.read_text(encoding="utf-8").partition("<!-- table -->\n")
+    _, end, tail = rest.partition("<!-- end of table -->")
+    if not (start and end):
+        raise ValueError(f"{readme} has no place for the table between its two markers")
+    readme.write_text(f"{head}{start}{table}\n{end}{tail}", encoding="utf-8")
+
+
+def main() -> int:
+    """Measure, print the table, and fail where a limit does not hold."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=11, help="how often every case runs")
+    parser.add_argument("--values", type=int, default=5, help="how often each run measures")
+    parser.add_argument("--write", action="store_true", help="write the table into the README")
+    options = parser.parse_args()
+
+    pythons = prepare()
+    results = list(rounds(pythons, options.rounds, options.values))
+    printed: dict[str, dict[str, object]] = defaultdict(dict)
+    for case in dict.fromkeys(bound.case for bound in BOUNDS):
+        command = [pythons["ours"], "-I", HERE / "cases" / f"{case}.py"]
+        printed[case] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    rows = [comparison_row(c, results) for c in COMPARISONS]
+    rows += [import_row(package, limit, results) for package, limit in IMPORTS.items()]
+    rows += [bound_row(bound, printed[bound.case]) for bound in BOUNDS]
+    where = f"{platform.python_implementation()} {platform.python_version()}, {platform.system()}"
+    table = f"{where}, median of {options.rounds} rounds.\n\n{markdown(rows)}"
+    print(table)
+    if options.write:
+        write(table)
+    return 1 if any(row[-1] == "**over**" for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

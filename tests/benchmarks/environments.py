@@ -1,0 +1,53 @@
+"""One environment for us and one for each peer: two of them install packages of our names."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import uv
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Under the checkout, where git ignores it, so that a second run starts at once.
+FOLDER = ROOT / "build" / "benchmarks"
+
+OURS = [str(ROOT / "packages" / name) for name in ("corectx", "statecrumbs", "penstock")]
+
+# Fixed, so that a ratio changes only when we do.
+PEERS = {
+    "statecrumbs": ["statecrumbs==0.1.2"],
+    "penstock": ["penstock==0.1.0"],
+    "sentry": ["sentry-sdk==2.75.0"],
+    "structlog": ["structlog==26.1.0"],
+    "loguru": ["loguru==0.7.3"],
+    "otel": ["opentelemetry-sdk==1.45.2"],
+}
+
+
+def _uv(*arguments: str) -> None:
+    subprocess.run([uv.find_uv_bin(), *arguments], check=True)
+
+
+def prepare() -> dict[str, pathlib.Path]:
+    """Make the environments, all on this interpreter; give each one's Python by name."""
+    version = "{}.{}.{}".format(*sys.version_info)
+    pythons = {}
+    for name in ("ours", *PEERS):
+        environment = FOLDER / version / name
+        python = environment / "bin" / "python"
+        pythons[name] = python
+        if not python.exists():
+            _uv("venv", "--quiet", "--python", sys.executable, str(environment))
+            install = ["pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
+            _uv(*install, "pyperf==2.10.0")
+            if name == "penstock":
+                # It says that it needs 3.14, but runs on ours; it has no dependencies.
+                install += ["--python-version", "3.14", "--no-deps"]
+            if name in PEERS:
+                _uv(*install, *PEERS[name])
+    # Ours may have changed since.
+    reinstall = ["--compile-bytecode", "--reinstall", "--no-deps", "--python", str(pythons["ours"])]
+    _uv("pip", "install", "--quiet", *reinstall, *OURS)
+    return pythons

@@ -1,0 +1,65 @@
+"""What is compared with what, and how much is too much."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two cases that run in turn: files in cases/, each in the environment after the colon."""
+
+    what: str
+    ours: str
+    against: str
+    theirs: str
+    limit: float | None = None  # the largest ratio that is right; None is for information
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """A measurement of ours with a limit of its own: `key` in the JSON that a case prints."""
+
+    what: str
+    case: str
+    key: str
+    unit: str
+    limit: float
+
+
+CRUMB = 'crumb("query_finished", rows=10, table="users") in two scopes'
+STEP = "a step inside a flow, no backend"
+ENTRYPOINT = "an entrypoint, no backend"
+SCOPE = 'with scope(step="db")'
+
+COMPARISONS = [
+    Comparison(CRUMB, "crumb_ours", "the floor: one deque append", "crumb_floor:ours", 2.5),
+    Comparison(CRUMB, "crumb_ours", "statecrumbs 0.1.2", "crumb_statecrumbs:statecrumbs", 1 / 4),
+    Comparison(CRUMB, "crumb_ours", "sentry-sdk add_breadcrumb", "crumb_sentry:sentry", 1 / 3),
+    Comparison(CRUMB, "crumb_ours", "loguru debug() into a deque", "crumb_loguru:loguru"),
+    Comparison(
+        STEP, "step_ours", "the floor: set and restore a ContextVar", "step_floor:ours", 2.2
+    ),
+    Comparison(STEP, "step_ours", "penstock 0.1.0", "step_penstock:penstock", 1 / 3),
+    Comparison(STEP, "step_ours", "an OpenTelemetry span", "step_otel:otel"),
+    Comparison(ENTRYPOINT, "entrypoint_ours", "the floor of a step", "step_floor:ours", 4.0),
+    Comparison(ENTRYPOINT, "entrypoint_ours", "penstock 0.1.0", "entrypoint_penstock:penstock"),
+    Comparison(
+        SCOPE, "scope_ours", "structlog bound_contextvars", "scope_structlog:structlog", 0.4
+    ),
+    Comparison(SCOPE, "scope_ours", "loguru contextualize", "scope_loguru:loguru"),
+]
+
+# Milliseconds that an import adds to a bare interpreter.
+IMPORTS = {"statecrumbs": 8.0, "penstock": 10.0}
+
+BOUNDS = [
+    Bound("a list of 5,000,000 as a value", "hostile_values", "list.ns", "ns", 1e6),
+    Bound("a string of 50 MB as a value", "hostile_values", "string.ns", "ns", 1e6),
+    Bound("a list nested 10,000 deep as a value", "hostile_values", "nesting.ns", "ns", 1e6),
+    Bound("... its crumb: the list", "hostile_values", "list.bytes", "bytes", 4096),
+    Bound("... its crumb: the string", "hostile_values", "string.bytes", "bytes", 4096),
+    Bound("... its crumb: the nested list", "hostile_values", "nesting.bytes", "bytes", 4096),
+    # The allocator may take a page or two more; a crumb that is kept would be over 100 MiB.
+    Bound("growth over a million crumbs", "memory", "KiB", "KiB", 1024),
+]

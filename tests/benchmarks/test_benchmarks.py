@@ -1,0 +1,70 @@
+"""The benchmark would fail where we got slow, and its parts fit together.
+
+What it measures takes minutes, so ``.ci/run benchmarks`` runs it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks import __main__ as program
+from tests.benchmarks import environments, table
+
+FAST = {"one:ours": 100.0, "two:peer": 400.0}
+SLOW = {"one:ours": 100.0, "two:peer": 399.0}
+QUARTER = table.Comparison("what", "one", "the peer", "two:peer", 0.25)
+
+
+def test_a_ratio_at_its_limit_is_ok():
+    assert program.comparison_row(QUARTER, [FAST])[-3:] == ["0.25", "0.25", "ok"]
+
+
+def test_a_ratio_over_its_limit_is_not_ok():
+    assert program.comparison_row(QUARTER, [SLOW])[-1] == "**over**"
+
+
+def test_one_disturbed_round_does_not_decide():
+    disturbed = {"one:ours": 9_000.0, "two:peer": 400.0}
+    assert program.comparison_row(QUARTER, [FAST, disturbed, FAST])[-1] == "ok"
+
+
+def test_an_import_counts_over_a_bare_interpreter():
+    results = [{"pass": 10.0, "import statecrumbs": 17.5}]
+    assert program.import_row("statecrumbs", 8.0, results)[1] == "+7.5 ms"
+    assert program.import_row("statecrumbs", 8.0, results)[-1] == "ok"
+    assert program.import_row("statecrumbs", 7.0, results)[-1] == "**over**"
+
+
+def test_a_bound_is_found_by_its_key():
+    bound = table.Bound("a list", "case", "list.bytes", "bytes", 4096)
+    assert program.bound_row(bound, {"list": {"bytes": 4096}})[-1] == "ok"
+    assert program.bound_row(bound, {"list": {"bytes": 4097}})[-1] == "**over**"
+
+
+@pytest.mark.parametrize("comparison", table.COMPARISONS, ids=lambda c: c.theirs)
+def test_every_case_and_environment_of_the_table_exists(comparison):
+    theirs, _, place = comparison.theirs.partition(":")
+    assert place in {"ours", *environments.PEERS}
+    for case in (comparison.ours, theirs):
+        assert (program.HERE / "cases" / f"{case}.py").is_file()
+
+
+def test_no_case_is_left_out_of_the_table():
+    used = {c.ours for c in table.COMPARISONS} | {b.case for b in table.BOUNDS}
+    used |= {c.theirs.partition(":")[0] for c in table.COMPARISONS}
+    assert {path.stem for path in (program.HERE / "cases").glob("*.py")} == used
+
+
+def test_a_new_table_replaces_the_old_one_and_nothing_else(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n")
+    program.write("new", readme)
+    assert readme.read_text() == "before\n<!-- table -->\nnew\n<!-- end of table -->\nafter\n"
+
+
+def test_a_readme_without_a_place_for_the_table_is_left_alone(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n")
+    with pytest.raises(ValueError, match="no place"):
+        program.write("new", readme)
+    assert readme.read_text() == "before\n"
