@@ -115,8 +115,9 @@ def sections_of(path: pathlib.Path) -> list[Section]:
         if "continues" in block.markers:
             if not sections:
                 raise ReadmeError(f"{where}: there is no section before that it could continue")
-            sections[-1].title = title
-        elif not sections or sections[-1].title != title:
+            if title != sections[-1].title:
+                sections[-1].title += f" / {title}"
+        elif not sections or sections[-1].title.split(" / ")[-1] != title:
             sections.append(Section(path, title, []))
         section = sections[-1]
         if block.language in PROGRAM | COMMAND or block.file:
