@@ -1,0 +1,34 @@
+"""Keep the last crumbs in a file that survives the process: SIGKILL, a segfault, `os._exit`.
+
+The rooms:
+
+    _layout     the format of the file, byte by byte, for readers in any language
+    _payload    one crumb as bytes: encode it cheaply, shorten it to fit a slot, decode it
+    _process    what a process can say of itself, and what became of one
+    _ring       the memory-mapped file of one process
+    _writer     BlackBox: one ring after the other, as the process forks
+    _reader     read(): what one file holds
+    _folder     recover(): what dead processes left in a folder
+"""
+
+from __future__ import annotations
+
+from statecrumbs._black_box._folder import read_folder, recover
+from statecrumbs._black_box._layout import SUFFIX, UnreadableError
+from statecrumbs._black_box._payload import encode, encode_record, scope_fragment
+from statecrumbs._black_box._reader import Recovered, is_black_box, read
+from statecrumbs._black_box._writer import BlackBox
+
+__all__ = [
+    "SUFFIX",
+    "BlackBox",
+    "Recovered",
+    "UnreadableError",
+    "encode",
+    "encode_record",
+    "is_black_box",
+    "read",
+    "read_folder",
+    "recover",
+    "scope_fragment",
+]

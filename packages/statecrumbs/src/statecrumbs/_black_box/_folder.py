@@ -1,0 +1,94 @@
+"""What processes left in a folder of black boxes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from statecrumbs._black_box import _layout as layout
+from statecrumbs._black_box._reader import open_file, read, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
+    from statecrumbs._black_box._reader import Header, Recovered
+
+# A service that dies every minute must not fill the disk with what it leaves: of the files that
+# were reported, this many stay.
+KEPT: Final = 32
+
+_OVER: Final = ("gone", "pid reused", "exception")
+
+
+def read_folder(directory: str | os.PathLike[str]) -> Iterator[Recovered | layout.UnreadableError]:
+    """Yield what each black box in `directory` holds, the oldest first, or why it cannot be read.
+
+    Raises UnreadableError when the folder itself cannot be read.
+    """
+    for path in paths(directory):
+        try:
+            yield read(path)
+        except layout.UnreadableError as error:
+            yield error
+
+
+def paths(directory: str | os.PathLike[str]) -> list[str]:
+    """Return the paths of the black boxes in `directory`, the oldest first."""
+    directory = os.fspath(directory)
+    try:
+        names = os.listdir(directory)
+    except OSError as error:
+        raise layout.UnreadableError(f"Cannot read {directory}: {error.strerror}.") from None
+    return [os.path.join(directory, name) for name in sorted(names) if name.endswith(layout.SUFFIX)]
+
+
+def recover(directory: str | os.PathLike[str], *, keep: int = KEPT) -> list[Recovered]:
+    """Return what dead processes left in `directory` and no earlier call has returned.
+
+    Each file is marked, so that it is returned once; the oldest marked ones beyond `keep` are
+    removed. Files of live processes, of other hosts and containers, and files that cannot be read
+    are left alone. Raises UnreadableError when the folder cannot be read.
+    """
+    recovered: list[Recovered] = []
+    reported: list[str] = []
+    for path in paths(directory):
+        try:
+            with open_file(path) as file:
+                header = read_header(file, path)
+            if header.is_reported:
+                reported.append(path)
+            elif _is_over(header):
+                recovered.append(read(path))
+                _mark_reported(path)
+                reported.append(path)
+        except layout.UnreadableError:
+            continue
+    for path in reported[: max(0, len(reported) - keep)]:
+        _remove(path)
+    return recovered
+
+
+def _is_over(header: Header) -> bool:
+    return header.died() in _OVER
+
+
+def _mark_reported(path: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return  # not ours to write; it is reported again next time
+    try:
+        os.lseek(descriptor, layout.REPORTED_OFFSET, os.SEEK_SET)
+        os.write(descriptor, b"\x01")
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass

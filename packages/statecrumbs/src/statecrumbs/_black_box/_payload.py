@@ -1,0 +1,173 @@
+"""One crumb as bytes: encode it cheaply, shorten it to fit a slot, decode it again."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from json.encoder import encode_basestring as quote
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypeAlias
+
+    Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+# Events, threads and keys come back all the time; quoting one costs three times its look-up.
+_KNOWN = 1024
+_KNOWN_LENGTH = 64  # characters
+
+
+class _Quoted(dict[str, str]):
+    """The JSON string of each name that was asked for before; a bounded number of short ones."""
+
+    def __missing__(self, name: str) -> str:
+        quoted = quote(name)
+        if len(self) < _KNOWN and len(name) <= _KNOWN_LENGTH:
+            self[name] = quoted
+        return quoted
+
+
+_quoted = _Quoted()
+
+# A lone surrogate is not valid UTF-8. This error handler writes it as \udc80, which is JSON's own
+# escape for it, and it can occur within JSON strings only.
+_SURROGATES = "backslashreplace"
+
+
+def encode(event: str, thread: str | None, scope: str, data: Mapping[str, str]) -> bytes:
+    """Encode one crumb, whose `data` holds rendered and redacted strings, as the payload of a slot.
+
+    `scope` is a `scope_fragment`; a `thread` of None is left out. The keys of `data` must differ
+    from the system fields.
+    """
+    if thread is None:
+        text = f'{{"event":{_quoted[event]}{scope}'
+    else:
+        text = f'{{"event":{_quoted[event]},"thread":{_quoted[thread]}{scope}'
+    for key in data:
+        text += f",{_quoted[key]}:{quote(data[key])}"
+    try:
+        return f"{text}}}".encode()
+    except UnicodeEncodeError:
+        return f"{text}}}".encode("utf-8", _SURROGATES)
+
+
+def scope_fragment(
+    context: Mapping[str, object] | None,
+    frame: Mapping[str, object] | None,
+) -> str:
+    """Return the middle of a payload that says where a crumb was recorded; cache it per frame.
+
+    Both hold rendered and redacted JSON scalars; an empty `context` and a `frame` of None are left
+    out.
+    """
+    fragment = ""
+    if context:
+        fragment += f',"context":{_dumps(context)}'
+    if frame is not None:
+        fragment += f',"frame":{_dumps(frame)}'
+    return fragment
+
+
+def encode_record(record: Mapping[str, object]) -> bytes:
+    """Encode a whole `record` of a crash dump, such as its last one, as the payload of a slot."""
+    untimed = {key: value for key, value in record.items() if key != "ts"}
+    return _dumps(untimed).encode("utf-8", _SURROGATES)
+
+
+def _dumps(value: object) -> str:
+    # A float that JSON lacks becomes a string; anything else that it lacks was rendered before.
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        loaded = json.loads(json.dumps(value), parse_constant=str)
+        return json.dumps(loaded, ensure_ascii=False, separators=(",", ":"))
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def isoformat(ts_ns: int) -> str:
+    """Return nanoseconds since the epoch as ISO-8601 UTC with microseconds."""
+    moment = _EPOCH + timedelta(microseconds=ts_ns // 1000)
+    return moment.isoformat(timespec="microseconds")
+
+
+def decode(payload: bytes, ts_ns: int) -> dict[str, Any] | None:
+    """Return the crumb of a slot, or None where no writer of ours has written the slot."""
+    try:
+        crumb: dict[str, Any] = {"event": "", **json.loads(payload)}
+        if type(crumb["event"]) is not str or not crumb["event"]:
+            return None
+        if ts_ns:
+            crumb = {"event": crumb.pop("event"), "ts": isoformat(ts_ns), **crumb}
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return crumb
+
+
+# What is left of a crumb that does not fit: its strings are cut to the longest of these lengths
+# that makes it fit, and when none does, the first keys and list items are kept.
+_CUTS = (1024, 512, 256, 128, 64, 32, 16)
+_KEEP = (32, 16, 8, 4, 2, 1)
+_LAST_RESORT = 16  # characters of the event, when nothing else is left
+
+
+def shorten(payload: bytes, room: int) -> bytes:
+    """Return `payload` as valid JSON of at most `room` bytes, with a mark at each cut.
+
+    A cut string ends in "… (+1234)", the number of characters that are missing; missing keys are
+    counted under the key "…", missing items by an item of that form. `room` is at least 240 bytes,
+    as slots are.
+    """
+    record: dict[str, Json] = json.loads(payload)
+    for length in _CUTS:
+        shortened = _dumps(_cut_strings(record, length)).encode("utf-8", _SURROGATES)
+        if len(shortened) <= room:
+            return shortened
+    # What tells a crumb from its neighbours stays, whatever else has to go.
+    names: dict[str, Json] = {key: record[key] for key in ("event", "thread") if key in record}
+    data: dict[str, Json] = {key: record[key] for key in record if key not in names}
+    for keep in _KEEP:
+        cut = {**names, **_first_members(data, keep)}
+        shortened = _dumps(_cut_strings(cut, _CUTS[-1])).encode("utf-8", _SURROGATES)
+        if len(shortened) <= room:
+            return shortened
+    event = {"event": _cut(str(record["event"]), _LAST_RESORT), "…": "all"}
+    return _dumps(event).encode("utf-8", _SURROGATES)
+
+
+def _cut_strings(value: Json, length: int) -> Json:
+    """Return `value` with each string in it, keys included, cut to `length` characters."""
+    if isinstance(value, str):
+        return _cut(value, length)
+    if isinstance(value, dict):
+        return {_cut(key, length): _cut_strings(value[key], length) for key in value}
+    if isinstance(value, list):
+        return [_cut_strings(item, length) for item in value]
+    return value
+
+
+def _cut(text: str, length: int) -> str:
+    if len(text) <= length + 8:  # the mark itself would be longer than what it saves
+        return text
+    return f"{text[:length]}… (+{len(text) - length})"
+
+
+def _first_members(members: dict[str, Json], keep: int) -> dict[str, Json]:
+    kept = {key: _cut_members(members[key], keep) for key in list(members)[:keep]}
+    if len(members) > keep:
+        kept["…"] = f"+{len(members) - keep}"
+    return kept
+
+
+def _cut_members(value: Json, keep: int) -> Json:
+    """Return `value` with the first `keep` members of each object and the last of each list."""
+    if isinstance(value, dict):
+        return _first_members(value, keep)
+    if isinstance(value, list):
+        # The last lines of a traceback are the ones that matter.
+        last = [_cut_members(item, keep) for item in value[-keep:]]
+        return [f"… (+{len(value) - keep})", *last] if len(value) > keep else last
+    return value

@@ -1,0 +1,227 @@
+"""BlackBox: mirrors the crumbs of this process, and of each child it forks, to a ring file."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from statecrumbs._black_box import _layout as layout
+from statecrumbs._black_box._ring import Ring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Final
+
+# 1 MiB a process: the last 512 crumbs, nearly all of them whole.
+DEFAULT_SLOTS: Final = 512
+DEFAULT_SLOT_SIZE: Final = 2048
+
+_open_boxes: set[BlackBox] = set()
+_has_hook = False
+
+
+class BlackBox:
+    """Mirrors crumbs into one ring file per process, in `directory`.
+
+    Nothing here takes a lock, so that a signal handler, a ``__del__`` or a forked child can write
+    at any moment. A forked child makes a file of its own when it first writes. A problem with a
+    file costs one call of `on_error` with a sentence about it, and the black box: from then on
+    `write` does nothing. Make one with `open`.
+    """
+
+    __slots__ = ("_argv", "_directory", "_is_on", "_on_error", "_ring", "_rings", "_shape", "write")
+
+    def __init__(
+        self,
+        directory: str,
+        shape: tuple[int, int],
+        argv: tuple[str, ...],
+        on_error: Callable[[str], object],
+    ) -> None:
+        self._directory = directory
+        self._shape = shape
+        self._argv = argv
+        self._on_error = on_error
+        self._is_on = [True]
+        self._ring: Ring | None = None
+        self._rings: dict[int, Ring] = {}
+        self.write: Callable[[bytes, int], object] = self._open_and_write
+        """Store the payload of one crumb, and its time in nanoseconds since the epoch (0 = none).
+
+        When this returns, the crumb survives the process. A payload that is longer than a slot is
+        shortened and marked. Never raises an Exception.
+        """
+
+    @classmethod
+    def open(
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        slots: int = DEFAULT_SLOTS,
+        slot_size: int = DEFAULT_SLOT_SIZE,
+        argv: Iterable[str] = (),
+        on_error: Callable[[str], object],
+    ) -> BlackBox:
+        """Make this process' file in `directory`, which is made too if only it is missing.
+
+        `argv` must be redacted already. Raises ValueError for impossible sizes, nothing else: what
+        the disk has against it is told to `on_error`.
+        """
+        if slots < layout.MIN_SLOTS:
+            raise ValueError(f"a black box has at least {layout.MIN_SLOTS} slots, not {slots}")
+        if slot_size % 8 or not layout.MIN_SLOT_SIZE <= slot_size <= layout.MAX_SLOT_SIZE:
+            raise ValueError(
+                f"the slots of a black box have a multiple of 8 bytes, from {layout.MIN_SLOT_SIZE} "
+                f"to {layout.MAX_SLOT_SIZE}, not {slot_size}",
+            )
+        if slots * slot_size > layout.MAX_SIZE:
+            raise ValueError(
+                f"a black box has at most {layout.MAX_SIZE} bytes, not {slots} times {slot_size}",
+            )
+        # Absolute, for the children that are forked after a chdir().
+        box = cls(os.path.abspath(directory), (slots, slot_size), tuple(argv), on_error)
+        try:
+            os.mkdir(box._directory, 0o700)
+        except OSError:
+            pass  # it is there; or it cannot be, which the next line finds out and says
+        box._open_ring()
+        _open_boxes.add(box)
+        _install_hook()
+        return box
+
+    @property
+    def path(self) -> str | None:
+        """The file of this process; None while there is none."""
+        ring = self._ring
+        return ring.path if ring is not None and ring.is_ours() else None
+
+    def note_crash(self) -> None:
+        """Say in the file that this process ends by an unhandled exception: it is kept then."""
+        ring = self._ring
+        if ring is not None and ring.is_ours():
+            ring.note_crash()
+
+    def close(self) -> None:
+        """Stop writing, and remove the file, unless a crash was noted in it.
+
+        A forked child that has not written anything has nothing to remove.
+        """
+        self._is_on.clear()
+        self.write = _ignore
+        ring, self._ring = self._ring, None
+        self._rings.clear()
+        _open_boxes.discard(self)
+        if ring is not None and ring.is_ours():
+            self._close_ring(ring)
+
+    def _close_ring(self, ring: Ring) -> None:
+        crashed = ring.has_crash()
+        if not crashed:
+            ring.end()  # should removing the file fail, it is not taken for a crash
+        ring.close()
+        if not crashed:
+            self._remove(ring)
+
+    def _remove(self, ring: Ring) -> None:
+        try:
+            os.unlink(ring.path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._on_error(f"Cannot remove the black box {ring.path}: {error.strerror}.")
+
+    def _open_and_write(self, payload: bytes, ts_ns: int) -> None:
+        try:
+            ring = self._open_ring()
+            if ring is not None:
+                ring.write(payload, ts_ns)
+        except Exception:
+            return  # no memory, no stack: perhaps next time
+
+    def _close_with_multiprocessing(self) -> None:
+        """Have this box closed at the end of a child of multiprocessing: it goes past `atexit`."""
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            from multiprocessing.util import Finalize
+
+            Finalize(None, self._end_child, exitpriority=-100)
+
+    def _end_child(self) -> None:
+        # Called in a `finally:` around the target of the child.
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, SystemExit):
+            self.note_crash()
+        self.close()
+
+    def _open_ring(self) -> Ring | None:
+        """Make a file for this process, and return what to write to: None when it is off."""
+        if not self._is_on:
+            return None
+        pid = os.getpid()
+        # Several threads of a child may get here at once: one ring wins, without a lock.
+        ring = self._rings.get(pid)
+        if ring is None:
+            try:
+                made = Ring(
+                    self._directory,
+                    *self._shape,
+                    argv=self._argv,
+                    elsewhere=self._open_and_write,
+                    on_problem=self._turn_off,
+                )
+            except OSError as error:
+                self._turn_off(
+                    f"Cannot make a black box in {self._directory}: {error.strerror}; "
+                    "crumbs are kept in memory only.",
+                )
+                return None
+            ring = self._rings.setdefault(pid, made)
+            if ring is not made:
+                self._close_ring(made)
+            else:
+                self._close_with_multiprocessing()
+        self._ring = ring
+        self.write = ring.write
+        if not self._is_on:  # closed meanwhile, by another thread
+            self.close()
+            return None
+        return ring
+
+    def _turn_off(self, problem: str) -> None:
+        try:
+            self._is_on.pop()
+        except IndexError:
+            return  # another thread was faster, and has said so
+        self.write = _ignore
+        self._ring = None
+        self._rings.clear()
+        self._on_error(problem)
+
+    def forget_parent(self) -> None:
+        """Let go of the file of the process that this one was just forked from."""
+        ring = self._ring
+        if ring is None or ring.is_ours():  # another hook was faster, and has written
+            return
+        self.write = self._open_and_write
+        self._ring = None
+        self._rings.clear()
+        # At once, not when this child first writes: a daemon closes all descriptors, and closing
+        # this one later would close whatever has got its number by then.
+        ring.close()
+
+
+def _ignore(payload: bytes, ts_ns: int) -> None:
+    """Write nothing: the black box is closed, or off."""
+
+
+def _install_hook() -> None:
+    global _has_hook  # noqa: PLW0603
+    if not _has_hook and hasattr(os, "register_at_fork"):
+        _has_hook = True
+        os.register_at_fork(after_in_child=_forget_parents)
+
+
+def _forget_parents() -> None:
+    for box in tuple(_open_boxes):
+        box.forget_parent()

@@ -1,0 +1,252 @@
+"""What is left in a black box when its process dies without a word."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import struct
+import sys
+
+import pytest
+
+from statecrumbs._black_box import encode, read
+from tests.statecrumbs.black_boxes import are_consecutive, finish, numbers, run, start
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX")
+
+THREADS = 8
+MESSAGE = struct.Struct("<II")  # thread, number
+
+EIGHT_WRITERS = """
+    box = open_box(slots=SLOTS, slot_size=512)
+    def work(thread):
+        number = 0
+        while True:
+            number += 1
+            tick(box, str(thread), number, text="'" + "x" * (number % 300) + "'")
+            os.write(report, struct.pack("<II", thread, number))
+    for thread in range(8):
+        threading.Thread(target=work, args=(thread,)).start()
+"""
+
+
+def kill_after(directory, slots, messages):
+    """Kill eight writers after that many reports; return what they wrote, as they reported it."""
+    program, reading = start(directory, EIGHT_WRITERS.replace("SLOTS", str(slots)))
+    told = b""
+    while len(told) < messages * MESSAGE.size:
+        told += os.read(reading, 1 << 16)
+    program.kill()
+    code, rest, _ = finish(program, reading)
+    assert code == -signal.SIGKILL
+    return list(MESSAGE.iter_unpack(told + rest))
+
+
+# Many slots: nothing is pushed out. Few: eight threads overtake each other all the time.
+@pytest.mark.parametrize("slots", [1 << 16, 512, 16], ids=["all_fit", "default", "few"])
+def test_sigkill_loses_nothing_that_was_written(tmp_path, slots):
+    for attempt in range(17):
+        directory = tmp_path / str(attempt)
+        written = kill_after(directory, slots, random.randrange(1, 8000))
+        (file,) = directory.iterdir()
+        found = read(file)
+
+        assert found.died == "gone"
+        assert found.torn <= THREADS
+        recovered = numbers(found.crumbs)
+        assert all(map(are_consecutive, recovered.values()))
+        # A crumb that was written and is not here was pushed out, by as many newer ones as there
+        # are slots: those of its thread that are here are newer than it, up to the last.
+        for thread, number in dict(written).items():
+            assert str(thread) not in recovered or recovered[str(thread)][-1] >= number
+        if found.dropped:
+            assert len(found.crumbs) >= slots - THREADS
+        else:
+            assert set(recovered) >= {str(thread) for thread, _ in written}
+
+
+@pytest.mark.parametrize(
+    ("death", "code"),
+    [
+        ("faulthandler._sigsegv()", -signal.SIGSEGV),
+        ("os.abort()", -signal.SIGABRT),
+        ("os._exit(3)", 3),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+        ("signal.raise_signal(signal.SIGTERM)", -signal.SIGTERM),
+        # Out of memory as a C library sees it: it aborts.
+        ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV),
+    ],
+)
+def test_the_crumb_before_a_sudden_death_is_there(tmp_path, death, code):
+    result, _, _ = run(
+        tmp_path / "boxes",
+        f"""
+        box = open_box()
+        for number in range(700):
+            tick(box, "main", number)
+        {death}
+        """,
+    )
+    assert result == code
+    (file,) = (tmp_path / "boxes").iterdir()
+    found = read(file)
+    assert found.died == "gone"
+    assert numbers(found.crumbs)["main"] == list(range(700 - 512, 700))
+    assert (found.dropped, found.torn, found.newest) == (188, 0, 700)
+    assert found.process["argv"] == ["program"]
+    assert found.process["parent_pid"] == os.getpid()
+
+
+def test_a_process_that_runs_out_of_memory_leaves_what_it_did_before(tmp_path):
+    code, _, _ = run(
+        tmp_path / "boxes",
+        """
+        import resource
+        box = open_box()
+        resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+        hoard = []
+        number = 0
+        try:
+            while True:
+                tick(box, "main", number)
+                number += 1
+                hoard.append(bytearray(1 << 20))
+        except MemoryError:
+            tick(box, "main", number)
+            os.abort()
+        """,
+    )
+    assert code == -signal.SIGABRT
+    (file,) = (tmp_path / "boxes").iterdir()
+    found = read(file)
+    assert found.crumbs
+    assert are_consecutive(numbers(found.crumbs)["main"])
+    assert found.torn == 0
+
+
+def test_a_clean_end_leaves_nothing(tmp_path):
+    code, _, stderr = run(tmp_path / "boxes", "box = open_box(); tick(box, 'main', 1); box.close()")
+    assert (code, stderr) == (0, "")
+    assert list((tmp_path / "boxes").iterdir()) == []
+
+
+def test_an_end_by_an_exception_says_so(tmp_path):
+    code, _, _ = run(
+        tmp_path / "boxes",
+        "box = open_box(); tick(box, 'main', 1); box.note_crash(); box.close()",
+    )
+    assert code == 0
+    (file,) = (tmp_path / "boxes").iterdir()
+    found = read(file)
+    assert found.died == "exception"
+    assert numbers(found.crumbs) == {"main": [1]}
+
+
+def test_a_process_that_is_stuck_in_c_code_can_be_read(tmp_path):
+    program, reading = start(
+        tmp_path / "boxes",
+        """
+        import ctypes
+        box = open_box()
+        tick(box, "main", 1)
+        os.write(report, b"x")
+        ctypes.PyDLL(None).pause()  # holds the GIL
+        """,
+    )
+    assert os.read(reading, 1) == b"x"
+    (file,) = (tmp_path / "boxes").iterdir()
+    found = read(file)
+    assert found.died == "alive"
+    assert numbers(found.crumbs) == {"main": [1]}
+    program.kill()
+    finish(program, reading)
+
+
+def test_a_busy_process_reads_without_gaps(tmp_path):
+    program, reading = start(tmp_path / "boxes", EIGHT_WRITERS.replace("SLOTS", "512"))
+    told = 0
+    reads = 0
+    while reads < 20:
+        told += len(os.read(reading, 1 << 16))
+        if told > 2000 * MESSAGE.size:
+            (file,) = (tmp_path / "boxes").iterdir()
+            found = read(file)
+            assert found.died == "alive"
+            assert all(map(are_consecutive, numbers(found.crumbs).values()))
+            assert len(found.crumbs) >= 512 - THREADS
+            reads += 1
+    program.kill()
+    finish(program, reading)
+
+
+def test_a_signal_handler_that_interrupts_a_write_writes_too(tmp_path):
+    code, _, stderr = run(
+        tmp_path / "boxes",
+        """
+        box = open_box(slots=1 << 16)
+        handled = 0
+        def handle(number, frame):
+            global handled
+            handled = mine = handled + 1
+            tick(box, "handler", mine)
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+        for number in range(20_000):
+            tick(box, "main", number)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        os.write(report, str(handled).encode())
+        os._exit(0)
+        """,
+    )
+    assert (code, stderr) == (0, "")
+    (file,) = (tmp_path / "boxes").iterdir()
+    found = read(file)
+    recovered = numbers(found.crumbs)
+    assert recovered["main"] == list(range(20_000))
+    # Handlers interrupt each other, so the later one may come first.
+    assert sorted(recovered["handler"]) == list(range(1, len(recovered["handler"]) + 1))
+    assert (found.dropped, found.torn) == (0, 0)
+
+
+def test_finalizers_at_the_end_of_the_interpreter_write_or_are_ignored(tmp_path):
+    code, _, stderr = run(
+        tmp_path / "boxes",
+        """
+        box = open_box()
+        class Last:
+            def __init__(self, box, tick):
+                self.box, self.tick = box, tick
+            def __del__(self):
+                self.tick(self.box, "main", 2)
+        last = Last(box, tick)
+        sys.modules["keeps it to the end"] = last
+        tick(box, "main", 1)
+        """,
+    )
+    assert (code, stderr) == (0, "")
+    (file,) = (tmp_path / "boxes").iterdir()
+    assert numbers(read(file).crumbs)["main"] in ([1], [1, 2])
+
+
+def test_a_slot_that_was_being_written_is_skipped_and_counted(tmp_path):
+    run(tmp_path, "box = open_box(slots=4, slot_size=256)\nfor n in range(6): tick(box, 'main', n)")
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    newest = encode("tick", "main", "", {"n": "5"})
+    offset = whole.index(newest) - 24
+    # There was a crumb before. The process could have died after any byte of the new one.
+    older = bytearray(whole[4096 + 2 * 256 : 4096 + 3 * 256])
+    assert b'"2"' in older
+    older[0] = 0
+    for stored in range(24 + newest.index(b"5") + 1):
+        torn = whole[offset : offset + stored] + older[stored:]
+        file.write_bytes(whole[:offset] + torn + whole[offset + 256 :])
+        found = read(file)
+        recovered = numbers(found.crumbs)["main"]
+        if stored in range(1, 5):  # the mark is set again, and the old crumb is still all there
+            assert (recovered, found.torn) == ([2, 2, 3, 4], 0)
+        else:
+            assert (recovered, found.torn) == ([2, 3, 4], 1)
+    file.write_bytes(whole)
+    assert numbers(read(file).crumbs)["main"] == [2, 3, 4, 5]

@@ -1,0 +1,152 @@
+"""What a folder of black boxes tells: how each process died, what was reported before."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import zlib
+
+import pytest
+
+from statecrumbs._black_box import (
+    BlackBox,
+    UnreadableError,
+    _process,
+    encode,
+    read,
+    read_folder,
+    recover,
+)
+from tests.statecrumbs.black_boxes import finish, numbers, run, start
+
+TICK = encode("tick", "main", "", {"n": "1"})
+
+
+@pytest.fixture
+def mine(tmp_path):
+    box = BlackBox.open(tmp_path, slots=4, slot_size=256, on_error=pytest.fail)
+    box.write(TICK, 1)
+    yield box
+    box.close()
+
+
+def rewrite(path, *, facts=None, **fields):
+    """Change what the file at `path` says of its process."""
+    offsets = {"pid": (20, "<I"), "state": (28, "<B"), "start": (32, "<Q")}
+    with open(path, "r+b") as file:
+        raw = bytearray(file.read())
+        for name, value in fields.items():
+            struct.pack_into(offsets[name][1], raw, offsets[name][0], value)
+        if facts:
+            length = struct.unpack_from("<H", raw, 30)[0]
+            new = json.dumps({**json.loads(raw[64 : 64 + length]), **facts}).encode()
+            raw[64 : 64 + len(new)] = new
+            struct.pack_into("<H", raw, 30, len(new))
+            struct.pack_into("<I", raw, 48, zlib.crc32(new))
+        file.seek(0)
+        file.write(raw)
+
+
+def test_a_live_process_is_alive(mine):
+    assert read(mine.path).died == "alive"
+
+
+def test_a_process_whose_id_went_to_another_is_gone(mine):
+    rewrite(mine.path, start=1)
+    assert read(mine.path).died == ("pid reused" if sys.platform == "linux" else "alive")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell")
+def test_a_process_that_nobody_waited_for_is_gone(tmp_path):
+    program, reading = start(tmp_path, "box = open_box(); tick(box, 'main', 1); os._exit(0)")
+    assert os.read(reading, 1) == b""  # it has closed the pipe by ending
+    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+    (found,) = read_folder(tmp_path)
+    assert found.died == "gone"
+    finish(program, reading)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="boot IDs and namespaces are Linux's")
+@pytest.mark.parametrize(
+    ("facts", "died"),
+    [
+        ({"boot_id": "another"}, "gone"),  # the machine was started anew since
+        ({"boot_id": ""}, "alive"),
+        ({"pid_namespace": "pid:[1]"}, "unknown"),  # another container's
+        ({"host": "another"}, "unknown"),
+    ],
+)
+def test_what_cannot_be_known_is_not_guessed(mine, facts, died):
+    rewrite(mine.path, facts=facts)
+    assert read(mine.path).died == died
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill(pid, 0) would end the process there")
+def test_without_proc_the_process_id_decides(mine, monkeypatch):
+    monkeypatch.setattr(_process, "_stat", lambda pid: [])
+    monkeypatch.setattr(_process, "boot_id", lambda: "")
+    assert read(mine.path).died == "alive"
+    rewrite(mine.path, pid=2**22 + 1)  # above the largest that there can be
+    assert read(mine.path).died == "gone"
+    rewrite(mine.path, pid=2**32 - 1)
+    assert read(mine.path).died in ("gone", "unknown")
+    rewrite(mine.path, pid=1)
+    assert read(mine.path).died == "alive"
+
+
+def test_windows_does_not_tell_of_other_processes(mine, monkeypatch):
+    monkeypatch.setattr(_process.sys, "platform", "win32")
+    assert read(mine.path).died == "alive"
+    rewrite(mine.path, pid=os.getpid() + 1)
+    assert read(mine.path).died == "unknown"
+
+
+def test_recovering_leaves_the_living_alone(mine, tmp_path):
+    assert recover(tmp_path) == []
+    assert read(mine.path).died == "alive"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell")
+def test_recovering_tells_of_each_death_once_and_keeps_the_newest_files(tmp_path):
+    for number in range(5):
+        run(tmp_path, f"box = open_box(slots=2); tick(box, 'main', {number}); os._exit(1)")
+    (tmp_path / "00.crumbs").write_bytes(b"garbage")
+    (tmp_path / "notes.txt").write_text("not ours")
+    found = recover(tmp_path, keep=3)
+    assert [numbers(box.crumbs) for box in found] == [{"main": [n]} for n in range(5)]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["00.crumbs", *(os.path.basename(box.path) for box in found[2:]), "notes.txt"]
+    assert recover(tmp_path, keep=3) == []
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_file_that_cannot_be_read_does_not_hide_the_others(mine, tmp_path):
+    (tmp_path / "00.crumbs").write_bytes(b"garbage")
+    damaged, found = read_folder(tmp_path)
+    assert isinstance(damaged, UnreadableError)
+    assert found.path == mine.path
+
+
+def test_a_file_that_cannot_be_marked_or_removed_is_reported_again(tmp_path, monkeypatch):
+    run(tmp_path, "box = open_box(slots=2); tick(box, 'main', 1); os._exit(1)")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    # Root may do anything, so permissions alone do not show it.
+    opened = os.open
+    monkeypatch.setattr(
+        os, "open", lambda path, flags: refuse() if flags & os.O_RDWR else opened(path, flags)
+    )
+    monkeypatch.setattr(os, "unlink", refuse)
+    assert len(recover(tmp_path, keep=0)) == 1
+    assert len(recover(tmp_path, keep=0)) == 1
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(UnreadableError, match=r"Cannot read .*missing: No such file"):
+        list(read_folder(tmp_path / "missing"))
+    with pytest.raises(UnreadableError, match=r"Cannot read .*missing: No such file"):
+        recover(tmp_path / "missing")

@@ -1,0 +1,362 @@
+"""The format of a black box file: as documented, and against whatever else is in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import struct
+import sys
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statecrumbs._black_box import (
+    BlackBox,
+    UnreadableError,
+    encode,
+    encode_record,
+    is_black_box,
+    read,
+    scope_fragment,
+)
+from statecrumbs._black_box._payload import decode, shorten
+
+NOON = 1_700_000_000_123_456_789
+
+
+@pytest.fixture
+def box(tmp_path):
+    box = BlackBox.open(
+        tmp_path / "boxes", slots=8, slot_size=512, argv=["a", "b c"], on_error=pytest.fail
+    )
+    yield box
+    box.close()
+
+
+@pytest.fixture
+def file(box, tmp_path):
+    """A box with three crumbs, whose process is done with it."""
+    for number in range(3):
+        box.write(encode("tick", "main", "", {"n": repr(number)}), NOON + number * 1000)
+    copy = tmp_path / "copy.crumbs"
+    shutil.copyfile(box.path, copy)
+    return copy
+
+
+def test_the_file_is_what_its_documentation_says(box):
+    """Read by nothing but the documented offsets."""
+    scope = scope_fragment({"request": "r1"}, {"kind": "step", "name": "s"})
+    for number in range(10):
+        box.write(encode("tick", "main", scope, {"n": repr(number)}), NOON + number)
+    with open(box.path, "rb") as opened:
+        raw = opened.read()
+
+    assert raw[:8] == b"\x89crumbs\n"
+    version, header_size, slot_size, slots, pid, parent = struct.unpack_from("<HHIIII", raw, 8)
+    assert (version, header_size, slot_size, slots) == (1, 4096, 512, 8)
+    assert (pid, parent) == (os.getpid(), os.getppid())
+    assert len(raw) == header_size + slots * slot_size
+    state, reported, length, started, created, checksum = struct.unpack_from("<BBHQQI", raw, 28)
+    assert (state, reported) == (0, 0)
+    assert raw[52:64] == bytes(12)
+    facts = raw[64 : 64 + length]
+    assert zlib.crc32(facts) == checksum
+    assert raw[64 + length : header_size].strip(b"\0") == b""
+    told = json.loads(facts)
+    assert told.keys() == {"host", "python", "boot_id", "pid_namespace", "argv"}
+    assert told["argv"] == ["a", "b c"]
+    assert told["python"] == platform.python_version()
+    if sys.platform == "linux":
+        with open("/proc/self/stat") as stat:
+            assert started == int(stat.read().rpartition(")")[2].split()[19])
+    assert abs(created - os.stat(box.path).st_mtime_ns) < 60 * 10**9
+
+    found = {}
+    for offset in range(header_size, len(raw), slot_size):
+        in_use, flags, length, checksum, sequence, time = struct.unpack_from("<BBHIQQ", raw, offset)
+        payload = raw[offset + 24 : offset + 24 + length]
+        assert (in_use, flags) == (1, 0)
+        assert zlib.crc32(payload, sequence & 0xFFFFFFFF) == checksum
+        assert raw[offset + 24 + length : offset + slot_size].strip(b"\0") == b""
+        found[sequence] = (time, json.loads(payload))
+    assert found == {
+        number + 1: (
+            NOON + number,
+            {
+                "event": "tick",
+                "thread": "main",
+                "context": {"request": "r1"},
+                "frame": {"kind": "step", "name": "s"},
+                "n": str(number),
+            },
+        )
+        for number in range(2, 10)
+    }
+
+
+def test_crumbs_come_back_as_they_are_in_a_dump(file):
+    found = read(file)
+    assert found.crumbs[0] == {
+        "event": "tick",
+        "ts": "2023-11-14T22:13:20.123456+00:00",
+        "thread": "main",
+        "n": "0",
+    }
+    assert list(found.crumbs[0]) == ["event", "ts", "thread", "n"]
+    assert [crumb["n"] for crumb in found.crumbs] == ["0", "1", "2"]
+    assert found.process == {
+        "pid": os.getpid(),
+        "parent_pid": os.getppid(),
+        "argv": ["a", "b c"],
+        "python": platform.python_version(),
+        "host": platform.node(),
+    }
+    assert (found.newest, found.dropped, found.torn, found.shortened) == (3, 0, 0, 0)
+
+
+def test_time_and_thread_may_be_left_out(box):
+    box.write(encode("tick", None, "", {}), 0)
+    assert read(box.path).crumbs == [{"event": "tick"}]
+
+
+def test_the_last_record_of_a_dump_fits_too(box):
+    record = {"event": "unhandled_exception", "ts": "now", "exception": {"type": "KeyError"}}
+    box.write(encode_record(record), NOON)
+    (crumb,) = read(box.path).crumbs
+    assert crumb == {**record, "ts": "2023-11-14T22:13:20.123456+00:00"}
+
+
+def test_only_what_is_new_can_be_read(file):
+    found = read(file, after=2)
+    assert [crumb["n"] for crumb in found.crumbs] == ["2"]
+    assert (found.newest, found.dropped) == (3, 0)
+    assert read(file, after=3).crumbs == []
+
+
+@given(
+    event=st.text(min_size=1),
+    thread=st.none() | st.text(),
+    data=st.dictionaries(
+        st.text().filter(lambda key: key not in ("event", "ts", "thread", "context", "frame")),
+        st.text(),
+    ),
+)
+def test_any_text_survives_encoding(event, thread, data):
+    crumb = decode(encode(event, thread, "", data), 0)
+    thread_field = {} if thread is None else {"thread": thread}
+    assert crumb == {"event": event, **thread_field, **data}
+
+
+def test_lone_surrogates_survive_encoding():
+    payload = encode("\ud800", None, scope_fragment({"k\udfff": "\udc80"}, None), {"a": "'\udc81'"})
+    payload.decode("utf-8")
+    assert decode(payload, 0) == {
+        "event": "\ud800",
+        "context": {"k\udfff": "\udc80"},
+        "a": "'\udc81'",
+    }
+
+
+def test_floats_that_json_lacks_become_strings_in_a_scope():
+    fragment = scope_fragment({"a": float("nan"), "b": float("inf"), "c": 1.5}, None)
+    assert json.loads(f"{{{fragment[1:]}}}") == {"context": {"a": "NaN", "b": "Infinity", "c": 1.5}}
+
+
+# Short ones that are repeated: long random text takes Hypothesis seconds to make.
+TEXT = st.builds(str.__mul__, st.text(max_size=8), st.integers(1, 300))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    event=TEXT.filter(bool),
+    data=st.dictionaries(TEXT.map("_".__add__), JSON, max_size=60),
+    room=st.integers(232, 3000),
+)
+def test_whatever_is_too_long_is_shortened_to_a_crumb_that_fits(event, data, room):
+    payload = encode_record({"event": event, "thread": "main", **data})
+    shortened = shorten(payload, room)
+    assert len(shortened) <= room
+    assert decode(shortened, 0)["event"][:8] == event[:8]
+
+
+def test_a_crumb_that_is_too_long_is_shortened_and_marked(box):
+    data = {"short": "1", "long": "x" * 5000, "wide": "€" * 5000}
+    box.write(encode("big", "main", "", data), NOON)
+    box.write(encode("small", "main", "", {}), NOON)
+    found = read(box.path)
+    assert (found.shortened, len(found.crumbs)) == (1, 2)
+    big = found.crumbs[0]
+    assert (big["event"], big["thread"], big["short"]) == ("big", "main", "1")
+    assert big["long"] == "x" * 64 + "… (+4936)"
+    assert big["wide"] == "€" * 64 + "… (+4936)"
+
+
+def test_a_crumb_of_very_many_values_keeps_the_first_and_counts_the_others(box):
+    box.write(encode("many", "main", "", {f"key_{n:03}": "0" for n in range(200)}), NOON)
+    (crumb,) = read(box.path).crumbs
+    assert crumb["key_000"] == "0"
+    assert crumb["…"] == f"+{200 - sum(key.startswith('key') for key in crumb)}"
+
+
+def test_a_traceback_that_is_too_long_keeps_its_end(box):
+    entries = [{"file": "/srv/app.py", "line": line, "function": "f"} for line in range(300)]
+    record = {"event": "unhandled_exception", "exception": {"type": "E", "traceback": entries}}
+    box.write(encode_record(record), NOON)
+    (crumb,) = read(box.path).crumbs
+    kept = crumb["exception"]["traceback"]
+    assert kept[-1] == entries[-1]
+    assert kept[0] == f"… (+{301 - len(kept)})"
+
+
+def test_the_command_line_takes_no_more_room_than_there_is(tmp_path):
+    for argv in (["x" * 100_000], ["y"] * 100_000, ["€" * 1000] * 50):
+        box = BlackBox.open(tmp_path, argv=argv, on_error=pytest.fail)
+        told = read(box.path).process["argv"]
+        assert 0 < len(told) <= 64
+        assert all(full.startswith(kept) for kept, full in zip(told, argv, strict=False))
+        box.close()
+
+
+# What is no black box, or not one for this version.
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not a black box"),
+        (b"\x89PNG\r\n", "is not a black box"),
+        (b"[]" * 5000, "is not a black box"),
+        (os.urandom(5000), "is not a black box"),
+        (b"\x89crumbs\n", "is not a black box"),
+        (bytes(5000), "was never finished"),
+    ],
+)
+def test_other_files_are_refused_by_name(tmp_path, content, message):
+    other = tmp_path / "other.crumbs"
+    other.write_bytes(content)
+    with pytest.raises(UnreadableError, match=f"other.crumbs.*{message}"):
+        read(other)
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(UnreadableError, match=r"Cannot read .*none\.crumbs: No such file"):
+        read(tmp_path / "none.crumbs")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(UnreadableError, match=r"Cannot read .*(Is a directory|not a regular file)"):
+        read(tmp_path)
+
+
+def test_what_a_file_is_can_be_asked(file, tmp_path):
+    assert is_black_box(file)
+    (tmp_path / "x").write_text("[]")
+    assert not is_black_box(tmp_path / "x")
+
+
+def change(file, offset, new):
+    raw = bytearray(file.read_bytes())
+    raw[offset : offset + len(new)] = new
+    file.write_bytes(raw)
+
+
+def test_a_newer_version_is_refused_with_what_to_do(file):
+    change(file, 8, b"\x02\x00")
+    with pytest.raises(UnreadableError, match=r"version 2 .* reads version 1\. Read it with"):
+        read(file)
+
+
+@pytest.mark.parametrize("sizes", [(0, 0), (512, 1 << 31), (1 << 31, 8), (512, 0), (64, 8)])
+def test_sizes_that_cannot_be_are_refused(file, sizes):
+    change(file, 12, struct.pack("<II", *sizes))
+    with pytest.raises(UnreadableError, match="is damaged"):
+        read(file)
+
+
+def test_damaged_facts_do_not_cost_the_crumbs(file):
+    change(file, 70, b"\xff\xff")
+    found = read(file)
+    assert len(found.crumbs) == 3
+    assert found.process["argv"] == []
+    assert found.died == "unknown"
+
+
+def test_a_truncated_file_gives_what_is_left(file):
+    raw = file.read_bytes()
+    for length, crumbs, missing in ((4096 + 512 + 100, 1, 7), (4096, 0, 8), (1000, 0, 8)):
+        file.write_bytes(raw[:length])
+        found = read(file)
+        assert (len(found.crumbs), found.missing_slots) == (crumbs, missing)
+
+
+def test_more_than_there_should_be_is_not_read(file):
+    file.write_bytes(file.read_bytes() + b"x" * 5000)
+    assert len(read(file).crumbs) == 3
+
+
+HOSTILE = [
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"event": 1}',
+    b'{"event": ""}',
+    b"\xff\xfe",
+    b"[" * 400,
+    b'{"event": "x", "n": ' + b"9" * 440 + b"}",
+    b'{"event": ["x"]}',
+]
+
+
+@pytest.mark.parametrize("payload", HOSTILE)
+def test_a_payload_that_is_no_crumb_is_counted_as_torn(box, payload):
+    box.write(payload, NOON)
+    found = read(box.path)
+    if payload.startswith(b'{"event": "x"'):  # a long number is nothing bad
+        assert found.torn == 0
+    else:
+        assert (found.crumbs, found.torn) == ([], 1)
+
+
+def test_the_latest_time_that_there_can_be_is_shown(box):
+    box.write(encode("tick", None, "", {}), 2**64 - 1)
+    assert read(box.path).crumbs[0]["ts"] == "2554-07-21T23:34:33.709551+00:00"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_damage_makes_the_reader_fail(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "fuzzed.crumbs"
+    raw = bytearray(_three_crumbs(tmp_path_factory))
+    for _ in range(data.draw(st.integers(1, 8))):
+        near = (
+            st.integers(8, 120) | st.integers(4096, 4096 + 3 * 512) | st.integers(0, len(raw) - 1)
+        )
+        raw[data.draw(near)] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw[: data.draw(st.integers(0, len(raw)) | st.just(len(raw)))])
+    try:
+        found = read(path)
+    except UnreadableError as error:
+        assert str(path) in str(error)  # noqa: PT017
+    else:
+        assert found.died in ("clean", "exception", "alive", "gone", "pid reused", "unknown")
+        assert all(crumb["event"] == "tick" for crumb in found.crumbs)
+
+
+def _three_crumbs(factory, made={}):  # noqa: B006
+    if not made:
+        box = BlackBox.open(factory.mktemp("x"), slots=8, slot_size=512, on_error=pytest.fail)
+        for number in range(3):
+            box.write(encode("tick", "main", "", {"n": repr(number)}), NOON)
+        with open(box.path, "rb") as opened:
+            made["raw"] = opened.read()
+        box.close()
+    return made["raw"]
