@@ -1,0 +1,203 @@
+"""Hear of every way in which a Python program dies by an exception, and report each once.
+
+The hooks of the interpreter are chained: ours reports and then calls the one it found. One hook is
+put in place however often `enable` is called; a hook that somebody puts over ours later may call
+ours or not, and stays where it is when ours is removed.
+
+    sys.excepthook          the main thread
+    threading.excepthook    other threads
+    sys.unraisablehook      ``__del__``, weakref callbacks, and other places without a caller
+    the logger "asyncio"    tasks and callbacks whose exception nobody retrieved: every event loop
+                            reports them there unless it was given a handler of its own
+    multiprocessing         children, which catch everything themselves: around their `run`
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from corectx.lowlevel import CURRENT
+from statecrumbs._dump import report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from logging import Logger, LogRecord
+    from types import FrameType, ModuleType
+    from typing import Any
+
+    from corectx import Frame
+
+_is_watching = False
+_hooks: list[_Hook] = []
+_asyncio_filter: _AsyncioFilter | None = None
+_children_watched = False
+_fork_watched = False
+
+
+def watch() -> None:
+    """Put every hook in place that is not in place."""
+    global _is_watching
+    _is_watching = True
+    for module, name, exception_of in (
+        (sys, "excepthook", lambda args: args[1]),
+        (threading, "excepthook", lambda args: args[0].exc_value),
+        (sys, "unraisablehook", lambda args: args[0].exc_value),
+    ):
+        if type(getattr(module, name)) is not _Hook:
+            _hooks.append(_Hook(module, name, exception_of))
+    _watch_asyncio()
+    _watch_children()
+
+
+def unwatch() -> None:
+    """Put back what our hooks replaced; one under another's hook stays, and does nothing."""
+    global _is_watching, _asyncio_filter
+    _is_watching = False
+    for hook in reversed(_hooks):
+        hook.remove()
+    _hooks.clear()
+    if _asyncio_filter is not None:
+        import logging
+
+        logging.getLogger("asyncio").removeFilter(_asyncio_filter)
+        _asyncio_filter = None
+
+
+class _Hook:
+    """An interpreter hook that reports, and then calls the one that it replaced.
+
+    Not a function with the other's name: tools tell the default hooks by their names.
+    """
+
+    def __init__(
+        self,
+        module: ModuleType,
+        name: str,
+        exception_of: Callable[[tuple[Any, ...]], BaseException | None],
+    ) -> None:
+        self._module = module
+        self._name = name
+        self._exception_of = exception_of
+        self._previous: Callable[..., object] = getattr(module, name)
+        setattr(module, name, self)
+
+    def remove(self) -> None:
+        """Put the replaced hook back, unless another one was put over this."""
+        if getattr(self._module, self._name) is self:
+            setattr(self._module, self._name, self._previous)
+
+    def __call__(self, *args: Any) -> None:
+        """Report the exception, then do what would have been done without us."""
+        try:
+            # While the interpreter is taken apart, modules are gone and nobody is left to read.
+            if _is_watching and not sys.is_finalizing():
+                _report(self._exception_of(args))
+        finally:
+            self._previous(*args)
+
+
+def _report(exc: BaseException | None, frame: Frame | None = None) -> None:
+    if exc is not None:
+        report(exc, frame=frame)
+
+
+# --- asyncio: nobody awaited the task, so nobody but the event loop sees the exception
+
+
+class _AsyncioFilter:
+    """Reads along on the logger of the event loops; lets every record through."""
+
+    def filter(self, record: LogRecord) -> bool:
+        if record.exc_info and record.levelname == "ERROR":
+            _report(record.exc_info[1], _frame_of_task())
+        return True
+
+
+def _watch_asyncio() -> None:
+    global _asyncio_filter
+    if _asyncio_filter is None:
+        import logging
+
+        _asyncio_filter = _AsyncioFilter()
+        logging.getLogger("asyncio").addFilter(_asyncio_filter)
+
+
+def _frame_of_task() -> Frame | None:
+    """Return the frame that the failed task ran in, where Python tells (from 3.12).
+
+    The loop logs in a context of its own. What failed stands in the dict that its handler got.
+    """
+    caller: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented for CPython and PyPy
+    while caller is not None and caller.f_code.co_name != "default_exception_handler":
+        caller = caller.f_back
+    context = caller.f_locals.get("context") if caller is not None else None
+    if not isinstance(context, dict):
+        return None
+    failed = context.get("task") or context.get("future") or context.get("handle")
+    get_context = getattr(failed, "get_context", None)
+    return None if get_context is None else get_context().get(CURRENT)
+
+
+# --- multiprocessing: a child prints its exception and exits without any hook
+
+
+def _watch_children() -> None:
+    """Have the children of this process, and this one if it is a child, report how they die."""
+    global _children_watched, _fork_watched
+    if not _fork_watched and hasattr(os, "register_at_fork"):
+        # multiprocessing may be imported later; whoever forks through it has imported it by then.
+        _fork_watched = True
+        os.register_at_fork(after_in_child=_watch_children)
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or _children_watched:
+        return
+    _children_watched = True
+    from multiprocessing import get_logger, util
+
+    # Under "fork" this runs in each child right before its work.
+    util.register_after_fork(_watch_work, lambda _: _watch_work())
+    if getattr(process.current_process(), "_inheriting", False):
+        # Under "spawn" and "forkserver" nothing does; but the child, which this is while it imports
+        # what its parent had imported, logs one message at that very moment.
+        _StartFilter(get_logger())
+
+
+class _StartFilter:
+    """Waits on the logger of multiprocessing for the start of this child's work."""
+
+    def __init__(self, logger: Logger) -> None:
+        self._logger = logger
+        self._level = logger.level
+        logger.setLevel("INFO")
+        logger.addFilter(self)
+        if not logger.handlers:  # else its warnings would begin to show on stderr
+            from logging import NullHandler
+
+            logger.addHandler(NullHandler())
+
+    def filter(self, record: LogRecord) -> bool:
+        self._logger.removeFilter(self)
+        self._logger.setLevel(self._level)
+        _watch_work()
+        return record.levelno >= self._logger.getEffectiveLevel()
+
+
+def _watch_work() -> None:
+    """Let the work of this child report its exception before multiprocessing catches it."""
+    from multiprocessing import current_process
+
+    process = current_process()
+    work = process.run
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as exc:
+            if _is_watching:
+                _report(exc)
+            raise
+
+    process.run = run  # type: ignore[method-assign]

@@ -1,0 +1,157 @@
+"""Put a crash dump together and deliver it: to stderr, a file, or the user's function."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from time import time_ns
+
+from corectx import current, failed_frame
+from statecrumbs._exceptions import describe
+from statecrumbs._freeze import place_of
+from statecrumbs._options import options
+from statecrumbs._recorder import collect
+from statecrumbs._records import timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from corectx import Frame
+    from statecrumbs._records import Crumb
+
+# An exception is reported once, however many hooks it passes: the process that reported it is noted
+# on it. (In another process, to which it was pickled, other crumbs tell another story.)
+_MARK = "__statecrumbs_reported__"
+
+
+def report(exc: BaseException, /, *, frame: Frame | None = None) -> bool:
+    """Dump the crumbs because of `exc`, as `enable` was told to; return whether that was done.
+
+    For whoever catches what would otherwise be a crash: a web framework, a worker, a shell. The
+    dump is that of the frame in which `exc` was raised, else of `frame`, else of the current one.
+    `SystemExit` and an exception that was reported before give no dump. Never raises.
+    """
+    try:
+        if isinstance(exc, SystemExit) or options.on_crash == "none" or _is_reported(exc):
+            return False
+        failing = failed_frame(exc) or frame or current()
+        cause = {"exception": describe(exc)}
+        return _deliver(_crumbs_and("unhandled_exception", failing, cause))
+    except Exception as error:
+        _complain(f"could not dump the crumbs: {type(error).__name__}: {error}")
+        return False
+
+
+def dump_live(signal_number: int) -> None:
+    """Dump the crumbs of the running process because it was sent a signal. Never raises."""
+    try:
+        _deliver(_crumbs_and("live_dump", current(), {"signal": signal_number}))
+    except Exception as error:
+        _complain(f"could not dump the crumbs: {type(error).__name__}: {error}")
+
+
+def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crumb]:
+    """Return the crumbs that belong to `frame`, and last the record of why they are dumped."""
+    crumbs, dropped = collect(frame)
+    last: Crumb = {"event": event}
+    if options.include_timestamp:
+        last["ts"] = timestamp(time_ns())
+    if options.include_thread:
+        last["thread"] = threading.current_thread().name
+    if frame is not None:
+        (context, facts), _ = place_of(frame)
+        if context:
+            last["context"] = context
+        if facts:
+            last["frame"] = facts
+    last.update(cause)
+    last["dropped"] = dropped
+    last["process"] = _process()
+    return [*crumbs, last]
+
+
+def _process() -> dict[str, object]:
+    import platform
+
+    scrub = str if options.redactor is None else options.redactor.scrub
+    return {
+        "pid": os.getpid(),
+        "parent_pid": os.getppid(),
+        "argv": [scrub(str(arg)) for arg in getattr(sys, "argv", [])[:32]],
+        "python": platform.python_version(),
+        "host": platform.node(),
+    }
+
+
+def _is_reported(exc: BaseException) -> bool:
+    """Note on `exc` that this process reports it; tell whether it had done so before."""
+    marks = exc.__dict__
+    if marks.get(_MARK) == os.getpid():
+        return True
+    marks[_MARK] = os.getpid()
+    return False
+
+
+def _deliver(crumbs: list[Crumb]) -> bool:
+    if callable(options.on_crash):
+        try:
+            options.on_crash(crumbs)
+        except BaseException as error:
+            _complain(f"on_crash failed with {type(error).__name__}: {error}")
+            return False
+        return True
+    from statecrumbs.formatter import format_json
+
+    text = format_json(crumbs)
+    if options.on_crash == "file":
+        path = _fill(os.fspath(options.output_file))
+        try:
+            write_private(path, text)
+        except OSError as error:
+            _complain(f"could not write {path!r} ({error.strerror}); here are the crumbs:")
+        else:
+            return True
+    return _print_error(text)
+
+
+def _fill(path: str) -> str:
+    """Put this process and this moment into the name: ``{pid}`` and ``{time}``."""
+    from datetime import datetime, timezone
+
+    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+    return path.replace("{pid}", str(os.getpid())).replace("{time}", now)
+
+
+def write_private(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` to `path` in one step: readers see all of it or the old file. Mode 0600."""
+    path = os.path.abspath(path)
+    temporary = f"{path}.{os.getpid()}.{threading.get_ident()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.write("\n")
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _complain(message: str) -> None:
+    _print_error(f"statecrumbs: {message}")
+
+
+def _print_error(text: str) -> bool:
+    """Print to stderr what it can take; there may be none, or a closed or broken one."""
+    text += "\n"
+    try:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except RuntimeError:  # a signal came while the program itself was writing there
+            os.write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace"))
+    except Exception:
+        return False
+    return True

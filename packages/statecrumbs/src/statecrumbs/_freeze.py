@@ -1,0 +1,127 @@
+"""Freeze what a crumb is given: bounded text for everything but small exact scalars.
+
+This is the slow path of recording: unknown names, long strings, and values of any other type.
+"""
+
+from __future__ import annotations
+
+from statecrumbs._options import options
+from statecrumbs._records import NOWHERE, Rendered
+from statecrumbs._redact import REDACTED
+from statecrumbs._render import jsonable, render
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from corectx import Frame
+    from statecrumbs._records import Place, Scalar
+
+SYSTEM_FIELDS = frozenset(("event", "ts", "thread", "context", "frame"))
+
+_MAX_EVENT = 256  # characters
+_MAX_KEY = 128  # characters
+_MAX_VALUES = 64
+_MAX_VALUE = 1024  # characters of one value's text
+_MAX_CRUMB = (
+    4096  # of all of them; a character outside ASCII counts as the 4 bytes that it may take
+)
+
+_SCALARS = frozenset((int, float, bool, type(None)))
+
+
+def freeze_event(event: str) -> str:
+    """Return `event` as an exact string of bounded length that any file takes."""
+    text = str.__str__(event)[: _MAX_EVENT + 1]
+    if len(text) > _MAX_EVENT:
+        text = text[: _MAX_EVENT - 3] + "..."
+    if options.redactor is not None:
+        text = options.redactor.scrub(text)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def freeze_data(data: Mapping[str, object]) -> dict[str, Scalar]:
+    """Return `data` with its names made safe and each value as an exact scalar or `Rendered`.
+
+    A name that is a system field's gets an underscore appended. What exceeds the bounds of a crumb
+    is left out, and the last entry says how much that is.
+    """
+    frozen: dict[str, Scalar] = {}
+    room = _MAX_CRUMB
+    for done, (name, value) in enumerate(data.items()):
+        if done == _MAX_VALUES or room < len("..."):
+            frozen["..."] = Rendered(f"({len(data) - done} more)")
+            break
+        key = _freeze_key(name, taken=frozen.keys() | data.keys())
+        frozen[key] = text = _freeze_value(key, value, room)
+        room -= len(key) + _cost(text)
+    return frozen
+
+
+def place_of(frame: Frame) -> tuple[Place, bool]:
+    """Return where a crumb inside `frame` is recorded, and whether that holds for the next one too.
+
+    It does where all ambient values are exact scalars: another value may change, so it is rendered
+    anew for each crumb.
+    """
+    context: dict[str, Scalar] = {}
+    lasting = True
+    room = _MAX_CRUMB
+    values = frame.values
+    for done, (key, value) in enumerate(values.items()):
+        if done == _MAX_VALUES or room < len("..."):
+            context["..."] = f"({len(values) - done} more)"
+            break
+        if options.redactor is not None and options.redactor.is_sensitive(key):
+            shown: Scalar = REDACTED
+        else:
+            shown = jsonable(value, options.redactor, limit=min(_MAX_VALUE, room))
+            lasting = lasting and (type(value) is str or type(value) in _SCALARS)
+        context[clip(key, _MAX_KEY)] = shown
+        room -= len(key) + _cost(shown)
+    return (context, facts_of(frame)), lasting
+
+
+def facts_of(frame: Frame) -> dict[str, str]:
+    """Return the name of the nearest frame that has one, with its flow and correlation ID."""
+    named: Frame | None = frame
+    while named is not None and named.kind == "scope":
+        named = named.parent
+    if named is None:
+        return NOWHERE[1]
+    facts = {
+        "kind": named.kind,
+        "name": named.name,
+        "flow": named.flow,
+        "correlation_id": named.correlation_id,
+    }
+    return {key: clip(str(fact), _MAX_KEY) for key, fact in facts.items() if fact is not None}
+
+
+def _freeze_key(name: str, taken: set[str]) -> str:
+    key = clip(str.__str__(name), _MAX_KEY)
+    while key in SYSTEM_FIELDS or (key != name and key in taken):
+        key += "_"
+    return key
+
+
+def _freeze_value(key: str, value: object, room: int) -> Scalar:
+    redactor = options.redactor
+    if redactor is not None and redactor.is_sensitive(key):
+        return Rendered(REDACTED)
+    text = render(value, redactor, limit=min(_MAX_VALUE, room))
+    if _cost(text) > room:
+        text = text[: room // 4]
+    return Rendered(text)
+
+
+def _cost(value: Scalar) -> int:
+    text = value if isinstance(value, str) else str(value)
+    return len(text) if text.isascii() else 4 * len(text)
+
+
+def clip(text: str, limit: int) -> str:
+    """Return at most `limit` characters of `text`, as a string that any file takes."""
+    if len(text) > limit:
+        text = text[: limit - 3] + "..."
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

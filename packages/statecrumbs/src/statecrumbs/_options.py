@@ -1,0 +1,146 @@
+"""The options of `enable`: their defaults, their types, and the ones in force."""
+
+from __future__ import annotations
+
+import os
+
+from statecrumbs._redact import Redactor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Literal
+
+    from statecrumbs._records import Crumb
+
+    OnCrash = Literal["stderr", "file", "none"] | Callable[[list[Crumb]], object]
+
+_ON_CRASH = ("stderr", "file", "none")
+
+
+class Options:
+    """What `enable` was given, checked; each attribute is an option of that name."""
+
+    __slots__ = (
+        "black_box",
+        "dump_signal",
+        "include_thread",
+        "include_timestamp",
+        "max_crumbs",
+        "max_trail",
+        "on_crash",
+        "output_file",
+        "redact",
+        "redactor",
+    )
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Set every option to its default."""
+        self.max_crumbs = 50
+        self.max_trail = 100
+        self.on_crash: OnCrash = "stderr"
+        self.output_file: str | os.PathLike[str] = "statecrumbs.json"
+        self.include_timestamp = True
+        self.include_thread = True
+        self.redact: bool | Iterable[str] = True
+        self.black_box: str | os.PathLike[str] | None = None
+        self.dump_signal: int | None = None
+        self.redactor: Redactor | None = Redactor()
+
+    def update(self, given: dict[str, object]) -> None:
+        """Take over the options in `given`, which were checked."""
+        for name, value in given.items():
+            setattr(self, name, value)
+        if "redact" in given:
+            self.redactor = _redactor(self.redact)
+
+
+options = Options()
+
+
+def check(given: dict[str, object]) -> None:
+    """Raise `TypeError` for an unknown name or a wrong type, `ValueError` for a wrong value."""
+    for name, value in given.items():
+        if name not in _CHECKS:
+            raise TypeError(_unknown("option", name, _CHECKS))
+        _CHECKS[name](name, value)
+
+
+def _redactor(redact: bool | Iterable[str]) -> Redactor | None:
+    if isinstance(redact, bool):
+        return Redactor() if redact else None
+    return Redactor(extra=redact)
+
+
+def _check_positive(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name}= is a number of crumbs, not {value!r}.")
+    if value < 1:
+        raise ValueError(f"{name}={value} keeps nothing; the least is 1.")
+
+
+def _check_bool(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}= is True or False, not {value!r}.")
+
+
+def _check_on_crash(name: str, value: object) -> None:
+    if callable(value):
+        return
+    if not isinstance(value, str):
+        choices = ", ".join(map(repr, _ON_CRASH))
+        raise TypeError(f"{name}= is one of {choices} or a function of the crumbs, not {value!r}.")
+    if value not in _ON_CRASH:
+        raise ValueError(_unknown(f"value of {name}=", value, _ON_CRASH))
+
+
+def _check_path(name: str, value: object) -> None:
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name}= is a path, not {value!r}.")
+    if not os.fspath(value):
+        raise ValueError(f"{name}= is an empty path.")
+
+
+def _check_path_or_none(name: str, value: object) -> None:
+    if value is not None:
+        _check_path(name, value)
+
+
+def _check_redact(name: str, value: object) -> None:
+    if isinstance(value, bool):
+        return
+    message = f"{name}= is True, False, or the names of more keys to redact, not {value!r}."
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise TypeError(message)
+    if not all(isinstance(key, str) for key in value):
+        raise TypeError(message)
+
+
+def _check_signal(name: str, value: object) -> None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise TypeError(f"{name}= is a signal such as signal.SIGUSR1, not {value!r}.")
+
+
+def _unknown(what: str, value: str, known: Iterable[str]) -> str:
+    import difflib
+
+    known = sorted(known)
+    nearest = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return f"Unknown {what} {value!r}.{hint} There are {', '.join(map(repr, known))}."
+
+
+_CHECKS: dict[str, Callable[[str, object], None]] = {
+    "black_box": _check_path_or_none,
+    "dump_signal": _check_signal,
+    "include_thread": _check_bool,
+    "include_timestamp": _check_bool,
+    "max_crumbs": _check_positive,
+    "max_trail": _check_positive,
+    "on_crash": _check_on_crash,
+    "output_file": _check_path,
+    "redact": _check_redact,
+}

@@ -1,0 +1,228 @@
+"""Record crumbs: one append of a small tuple to a bounded ring, and one to the operation's trail.
+
+There is no lock, so that a signal handler, a ``__del__`` or a forked child can record at any time:
+the append of a bounded deque and the step of an `itertools.count` are single operations.
+
+What is recorded is frozen: exact scalars of bounded size are kept and rendered when somebody looks;
+anything else is rendered at once, so that a crumb keeps no object of the program alive.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from time import time_ns
+
+from corectx.lowlevel import CURRENT, listeners, notify_crumb
+from statecrumbs._freeze import SYSTEM_FIELDS, freeze_data, freeze_event, place_of
+from statecrumbs._options import options
+from statecrumbs._records import NOWHERE, rendered_data, to_crumbs
+from statecrumbs._trail import Trail, trail_of, trails_around
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from corectx import Frame
+    from statecrumbs._records import Crumb, Label, Record
+
+# The fast path takes crumbs of at most this many values, each string of at most 128 characters: at
+# four bytes a character that is 4 KiB. Larger ones are rendered within their bounds.
+_FAST_VALUES = 8
+_FAST_STRING = 128
+_SINGLETONS = frozenset((float, bool, type(None)))
+
+# What the fast path takes, by event: the event itself, to be kept in place of equal strings, and
+# the names of values that came with it before and are no secrets. Bounded, since an event may be
+# made from what comes from outside.
+_KNOWN = 1024
+_known: dict[str, tuple[str, set[str]]] = {}
+
+
+class _ThreadName(threading.local):
+    """The name of the current thread, looked up once a thread."""
+
+    def __init__(self) -> None:
+        # Not `current_thread()`: for a thread that Python did not start it makes an object under a
+        # lock, which a signal handler or a finalizer must not wait for.
+        active: dict[int, threading.Thread] = getattr(threading, "_active", {})
+        ident = threading.get_ident()
+        self.name = active[ident].name if ident in active else f"Thread-{ident}"
+
+
+_thread = _ThreadName()
+_ring: deque[Record] = deque(maxlen=options.max_crumbs)
+_append = _ring.append
+# Crumbs outside of any frame are the process's own: this counts them, the ring keeps them.
+_unframed = Trail(0)
+_next_unframed = _unframed.next_number
+_has_failed = False
+
+
+def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, for speed
+    """Record the `event` and its `data`, with the time, the thread and the ambient context.
+
+    Never raises. An event that is not a string, or is empty, is not recorded.
+    """
+    try:
+        known, names = _known[event]
+        for name in data:  # noqa: PLC0206 - faster than items()
+            if name in names:
+                value = data[name]
+                kind = type(value)
+                if kind is str:
+                    if len(value) <= 128:  # noqa: PLR2004 - _FAST_STRING; a literal is faster
+                        continue
+                elif kind is int:
+                    # The first test is the fast one, for integers of one digit inside CPython.
+                    if -1_000_000_000 < value < 1_000_000_000 or value.bit_length() <= 64:  # noqa: PLR2004
+                        continue
+                elif kind in _SINGLETONS:
+                    continue
+            break
+        else:
+            frame = CURRENT.get()
+            if frame is None:
+                record = (time_ns(), _next_unframed(), known, data, NOWHERE, _thread.name)
+                _append(record)
+            else:
+                append, next_number, place = frame.label or _label(frame)
+                record = (time_ns(), next_number(), known, data, place, _thread.name)
+                _append(record)
+                append(record)
+            if listeners.crumb:
+                notify_crumb(frame, record[0], known, rendered_data(data))
+            return
+    except (KeyError, TypeError):  # an event that was not seen before, or is no string
+        pass
+    except BaseException as error:
+        if type(event) is str and not isinstance(error, Exception):
+            raise  # no code of the program's runs in here: it is a Ctrl-C that just came now
+        _report(error)
+        return
+    _crumb_checked(event, data)
+
+
+def _crumb_checked(event: object, data: dict[str, Any]) -> None:
+    """Record after a full look at everything: what the fast path does not know."""
+    if not isinstance(event, str) or not event:
+        return
+    try:
+        frozen_event = freeze_event(event)
+        frozen_data = freeze_data(data)
+        frame = CURRENT.get()
+        if frame is None:
+            record = (time_ns(), _next_unframed(), frozen_event, frozen_data, NOWHERE, _thread.name)
+            _append(record)
+        else:
+            append, next_number, place = frame.label or _label(frame)
+            record = (time_ns(), next_number(), frozen_event, frozen_data, place, _thread.name)
+            _append(record)
+            append(record)
+        if listeners.crumb:
+            notify_crumb(frame, record[0], frozen_event, rendered_data(frozen_data))
+        if frozen_event == event:
+            _learn(frozen_event, data)
+    except Exception as error:
+        _report(error)
+
+
+def _learn(event: str, data: dict[str, Any]) -> None:
+    """Let the fast path take this event the next time, with those names that are plain."""
+    if event not in _known and len(_known) >= _KNOWN:
+        return
+    _, names = _known.setdefault(event, (event, set()))
+    redactor = options.redactor
+    for name in data:
+        if (
+            len(names) < _FAST_VALUES
+            and type(name) is str
+            and len(name) <= _FAST_STRING
+            and name not in SYSTEM_FIELDS
+            and not (redactor is not None and redactor.is_sensitive(name))
+        ):
+            names.add(name)
+
+
+def _label(frame: Frame) -> Label:
+    """Make the label of `frame` at its first crumb: its trail, and what its crumbs say of it."""
+    trail = trail_of(frame)
+    place, lasting = place_of(frame)
+    label = (trail.records.append, trail.next_number, place)
+    if lasting:
+        frame.label = label
+    return label
+
+
+def snapshot() -> list[Crumb]:
+    """Return the crumbs in the ring, oldest first; the dicts are the caller's own."""
+    return to_crumbs(_ring.copy())
+
+
+def trail() -> list[Crumb]:
+    """Return the crumbs of the current operation, oldest first; empty outside of one."""
+    frame = CURRENT.get()
+    return [] if frame is None else to_crumbs(trail_of(frame).records.copy())
+
+
+def clear() -> None:
+    """Forget the crumbs in the ring, and those of the current operation."""
+    _ring.clear()
+    _unframed.clear()
+    for around in trails_around(CURRENT.get()):
+        around.clear()
+
+
+def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
+    """Return what a crash dump of `frame` shows, in time order, and how many crumbs are missing.
+
+    That is the ring and the trails of the operation and of those around it, without duplicates.
+    Missing are the crumbs of the operation that were pushed out, or for no frame those of no frame.
+    """
+    ring = list(_ring.copy())
+    in_ring = set(map(id, ring))
+    inherited: list[Crumb] = []
+    trails = list(trails_around(frame))
+    older: list[Record] = []
+    for around in trails:
+        inherited[:0] = around.inherited
+        older += [record for record in around.records.copy() if id(record) not in in_ring]
+    # The ring drops its oldest first: what only a trail still has came before all that is in it.
+    older.sort(key=lambda record: record[0])
+    shown = older + ring
+    if trails:
+        kept = len(trails[0].records)
+        dropped = trails[0].recorded() - kept
+    else:
+        kept = sum(record[4] is NOWHERE for record in ring)
+        dropped = _unframed.recorded() - kept
+    return inherited + to_crumbs(shown), max(dropped, 0)
+
+
+def reconfigure() -> None:
+    """Take over the options in force: the size of the ring, and what counts as a secret."""
+    if _ring.maxlen not in (options.max_crumbs, None):  # None: a test collects all
+        exchange_ring(deque(_ring.copy(), maxlen=options.max_crumbs))
+    _known.clear()
+
+
+def exchange_ring(ring: deque[Record]) -> deque[Record]:
+    """Record into `ring` from now on; return the one before."""
+    global _ring, _append
+    before = _ring
+    _ring = ring
+    _append = ring.append
+    return before
+
+
+def _report(error: BaseException) -> None:
+    """Log the first failure of ours; the program goes on."""
+    global _has_failed
+    if _has_failed:
+        return
+    _has_failed = True
+    import logging
+
+    logging.getLogger("statecrumbs").error(
+        "A crumb could not be recorded; further failures are not logged.", exc_info=error
+    )

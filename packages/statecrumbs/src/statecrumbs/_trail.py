@@ -1,0 +1,68 @@
+"""The trail of one operation: its own last crumbs, whatever its neighbours record meanwhile.
+
+The ring is shared by the process, so that a busy neighbour could push out the crumbs of the request
+that fails. Every root frame therefore has a bounded trail in its store.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import count
+
+from statecrumbs._options import options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corectx import Frame
+    from statecrumbs._records import Crumb, Record
+
+_KEY = "statecrumbs.trail"
+
+
+class Trail:
+    """The last crumbs of one operation, and how many there were."""
+
+    __slots__ = ("_cleared", "_looks", "inherited", "next_number", "records")
+
+    def __init__(self, bound: int) -> None:
+        self.records: deque[Record] = deque(maxlen=bound)
+        self.next_number = count().__next__
+        # Crumbs that came with the message that started the operation, from another process.
+        self.inherited: list[Crumb] = []
+        self._looks = 0
+        self._cleared = 0
+
+    def recorded(self) -> int:
+        """Return how many crumbs were recorded, since the beginning or the last `clear`."""
+        number = self.next_number() - self._looks  # a look takes a number too
+        self._looks += 1
+        return number - self._cleared
+
+    def clear(self) -> None:
+        """Forget the crumbs, and that there were any."""
+        self._cleared += self.recorded()
+        self.records.clear()
+        self.inherited.clear()
+
+
+def trail_of(frame: Frame) -> Trail:
+    """Return the trail of the operation that `frame` belongs to; made when first asked for."""
+    trail = frame.store.get(_KEY)
+    if trail is None:
+        # setdefault: of two threads that come first, one wins and both use its trail.
+        trail = frame.store.setdefault(_KEY, Trail(options.max_trail))
+    return trail  # type: ignore[return-value]
+
+
+def trails_around(frame: Frame | None) -> Iterator[Trail]:
+    """Yield the trails of `frame` and of the operations around it, innermost first."""
+    seen: list[dict[str, object]] = []
+    while frame is not None:
+        if not any(store is frame.store for store in seen):
+            seen.append(frame.store)
+            trail = frame.store.get(_KEY)
+            if isinstance(trail, Trail):
+                yield trail
+        frame = frame.parent

@@ -1,0 +1,13 @@
+"""Scoped values that every crumb inside the scope carries."""
+
+from __future__ import annotations
+
+from corectx import scope as context
+from corectx import values
+
+__all__ = ["context", "get_context"]
+
+
+def get_context() -> dict[str, object]:
+    """Return the values that are active now, as a dict of the caller's own."""
+    return dict(values())

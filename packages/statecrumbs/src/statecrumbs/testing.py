@@ -1,0 +1,54 @@
+"""Help for the tests of programs that record crumbs."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from statecrumbs import _recorder
+from statecrumbs._records import to_crumbs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from statecrumbs._records import Crumb, Record
+
+__all__ = ["CapturedCrumbs", "captured_crumbs"]
+
+
+class CapturedCrumbs:
+    """The crumbs that were recorded inside `captured_crumbs`, by any thread, oldest first."""
+
+    def __init__(self, records: deque[Record]) -> None:
+        self._records = records
+
+    @property
+    def crumbs(self) -> list[Crumb]:
+        """The crumbs so far, as `statecrumbs.snapshot` gives them."""
+        return to_crumbs(self._records.copy())
+
+    @property
+    def events(self) -> list[str]:
+        """The events of the crumbs so far."""
+        return [crumb["event"] for crumb in self.crumbs]
+
+
+@contextmanager
+def captured_crumbs() -> Iterator[CapturedCrumbs]:
+    """Collect every crumb recorded inside the block, instead of in the ring of the process.
+
+    ::
+
+        with captured_crumbs() as captured:
+            ship(order)
+        assert captured.events == ["reserved", "shipped"]
+
+    There is no bound in the block; afterwards the ring is as it was before.
+    """
+    records: deque[Record] = deque()
+    outer = _recorder.exchange_ring(records)
+    try:
+        yield CapturedCrumbs(records)
+    finally:
+        _recorder.exchange_ring(outer)

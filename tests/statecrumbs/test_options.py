@@ -1,0 +1,86 @@
+"""A wrong option is one clear exception, and then nothing has changed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+import pytest
+
+import statecrumbs
+from statecrumbs._options import options
+
+
+@pytest.fixture(autouse=True)
+def disabled():
+    yield
+    statecrumbs.disable()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"max_crumb": 5}, TypeError, "Unknown option 'max_crumb'. Did you mean 'max_crumbs'?"),
+        ({"on_crush": "stderr"}, TypeError, "Did you mean 'on_crash'?"),
+        ({"max_crumbs": "5"}, TypeError, "max_crumbs= is a number of crumbs, not '5'"),
+        ({"max_crumbs": True}, TypeError, "not True"),
+        ({"max_crumbs": 0}, ValueError, "max_crumbs=0"),
+        ({"max_trail": -1}, ValueError, "max_trail=-1"),
+        (
+            {"on_crash": "stdrr"},
+            ValueError,
+            "Unknown value of on_crash= 'stdrr'. Did you mean 'std",
+        ),
+        ({"on_crash": 3}, TypeError, "on_crash= is one of"),
+        ({"output_file": 3}, TypeError, "output_file= is a path"),
+        ({"output_file": ""}, ValueError, "empty path"),
+        ({"include_timestamp": 1}, TypeError, "True or False"),
+        ({"include_thread": "no"}, TypeError, "True or False"),
+        ({"redact": "iban"}, TypeError, "names of more keys"),
+        ({"redact": [1]}, TypeError, "names of more keys"),
+        ({"redact": None}, TypeError, "names of more keys"),
+        ({"dump_signal": "USR1"}, TypeError, "signal.SIGUSR1"),
+        ({"dump_signal": signal.SIGKILL}, ValueError, "cannot be used here"),
+        ({"dump_signal": 4711}, ValueError, "cannot be used here"),
+    ],
+)
+def test_a_wrong_option_is_refused_by_name(given, error, says):
+    hook = sys.excepthook
+    with pytest.raises(error) as raised:
+        statecrumbs.enable(max_crumbs=7, **given) if "max_crumbs" not in given else (
+            statecrumbs.enable(**given)
+        )
+    assert says in str(raised.value)
+    assert sys.excepthook is hook
+    assert options.max_crumbs == 50
+
+
+def test_the_defaults_are_the_documented_ones():
+    statecrumbs.disable()
+    assert options.max_crumbs == 50
+    assert options.on_crash == "stderr"
+    assert options.output_file == "statecrumbs.json"
+    assert options.include_timestamp is True
+    assert options.include_thread is True
+
+
+def test_options_that_are_not_given_stay_as_they_are():
+    statecrumbs.enable(max_crumbs=7, on_crash="none")
+    statecrumbs.enable(include_thread=False)
+    assert (options.max_crumbs, options.on_crash) == (7, "none")
+
+
+def test_a_signal_is_refused_outside_of_the_main_thread():
+    raised = []
+
+    def work():
+        try:
+            statecrumbs.enable(dump_signal=signal.SIGUSR1)
+        except ValueError as error:
+            raised.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert "main thread" in raised[0]

@@ -1,0 +1,382 @@
+"""What crumb(), snapshot(), trail(), clear() and dump() promise inside one process."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import statecrumbs
+from corectx import Site, attach, detach, start, subscribe
+from statecrumbs import clear, crumb, snapshot, trail
+from statecrumbs.context import context, get_context
+from statecrumbs.testing import captured_crumbs
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """Each test has an empty ring and default options."""
+    statecrumbs.disable()
+    clear()
+    yield
+    statecrumbs.disable()
+    clear()
+
+
+def events() -> list[str]:
+    return [crumb["event"] for crumb in snapshot()]
+
+
+def test_a_crumb_has_the_fields_of_the_data_model_in_their_order():
+    with context(pipeline_id="ingest-42", stage="transform"):
+        crumb("transform_completed", records=4)
+    (only,) = snapshot()
+    assert list(only) == ["event", "ts", "thread", "context", "records"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", only.pop("ts"))
+    assert only == {
+        "event": "transform_completed",
+        "thread": "MainThread",
+        "context": {"pipeline_id": "ingest-42", "stage": "transform"},
+        "records": "4",
+    }
+
+
+def test_data_is_stored_by_its_repr():
+    crumb("x", user="alice", x=10, none=None, yes=True, pi=3.5, items=[1, "a"], raw=b"\0")
+    (only,) = snapshot()
+    del only["event"], only["ts"], only["thread"]
+    assert only == {
+        "user": "'alice'",
+        "x": "10",
+        "none": "None",
+        "yes": "True",
+        "pi": "3.5",
+        "items": "[1, 'a']",
+        "raw": "b'\\x00'",
+    }
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_crumb_looks_the_same_the_first_time_and_later(times):
+    """The first crumb of an event takes another way through the code than the next ones."""
+    for _ in range(times):
+        crumb("seen", rows=10, table="users", big=2**70, small=-(2**63), ratio=0.1)
+    last = snapshot()[-1]
+    assert (last["rows"], last["table"], last["ratio"]) == ("10", "'users'", "0.1")
+    assert (last["big"], last["small"]) == (str(2**70), str(-(2**63)))
+
+
+@pytest.mark.parametrize("event", ["", None, 7, b"x", [], object()])
+def test_an_event_that_is_no_text_is_not_recorded(event):
+    crumb(event)
+    assert snapshot() == []
+
+
+def test_the_ring_keeps_the_newest_fifty_by_default():
+    for number in range(60):
+        crumb("tick", number=number)
+    assert [each["number"] for each in snapshot()] == [str(number) for number in range(10, 60)]
+
+
+def test_a_smaller_ring_keeps_the_newest_of_what_there_was():
+    for number in range(9):
+        crumb("tick", number=number)
+    statecrumbs.enable(max_crumbs=3, on_crash="none")
+    assert [each["number"] for each in snapshot()] == ["6", "7", "8"]
+
+
+def test_a_snapshot_is_the_callers_own():
+    with context(user="bob"):
+        crumb("x", rows=1)
+    taken = snapshot()
+    taken[0]["context"]["user"] = "changed"
+    taken[0]["rows"] = "changed"
+    taken.clear()
+    assert snapshot()[0]["context"] == {"user": "bob"}
+    assert snapshot()[0]["rows"] == "1"
+
+
+def test_timestamp_and_thread_can_be_left_out():
+    statecrumbs.enable(include_timestamp=False, include_thread=False, on_crash="none")
+    crumb("x")
+    assert snapshot() == [{"event": "x"}]
+
+
+def test_system_fields_are_not_overwritten_by_user_data():
+    for _ in range(2):
+        crumb("real", event=1, ts=2, thread=3, context=4, frame=5, event_=6)
+    for each in snapshot():
+        assert each["event"] == "real"
+        assert each["thread"] == "MainThread"
+        assert "context" not in each
+        assert {each["event_"], each["event__"]} == {"1", "6"}
+        assert (each["ts_"], each["thread_"], each["context_"], each["frame_"]) == tuple("2345")
+
+
+def test_dump_prints_the_crumbs_as_json(capsys):
+    crumb("x", rows=1)
+    statecrumbs.dump()
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == snapshot()
+    assert "\n" in printed.strip()
+
+
+def test_get_context_is_the_merged_values_as_a_dict_of_ones_own():
+    with context(a=1), context(b=2):
+        got = get_context()
+        assert got == {"a": 1, "b": 2}
+        got["a"] = 9
+        assert get_context()["a"] == 1
+    assert get_context() == {}
+
+
+def test_a_value_of_the_context_that_changes_is_shown_as_it_was_at_each_crumb():
+    seen: list[int] = []
+    with context(seen=seen):
+        crumb("before")
+        seen.append(1)
+        crumb("after")
+    assert [each["context"]["seen"] for each in snapshot()] == ["[]", "[1]"]
+
+
+def test_a_named_frame_shows_its_facts():
+    frame = start(Site("step", "fetch", flow="bom_sync"), correlation_id="c-1")
+    token = attach(frame)
+    with context(page=2):
+        crumb("x")
+    detach(token)
+    assert snapshot()[0]["frame"] == {
+        "kind": "step",
+        "name": "fetch",
+        "flow": "bom_sync",
+        "correlation_id": "c-1",
+    }
+    assert snapshot()[0]["context"] == {"page": 2}
+
+
+class TestTrail:
+    def test_has_the_crumbs_of_this_operation_only(self):
+        with context(request=1):
+            crumb("mine")
+            with context(step=2):
+                crumb("mine too")
+                assert [each["event"] for each in trail()] == ["mine", "mine too"]
+        with context(request=2):
+            assert trail() == []
+        assert trail() == []
+        assert events() == ["mine", "mine too"]
+
+    def test_is_bounded_on_its_own(self):
+        statecrumbs.enable(max_trail=3, on_crash="none")
+        with context(request=1):
+            for number in range(10):
+                crumb("tick", number=number)
+            assert [each["number"] for each in trail()] == ["7", "8", "9"]
+
+    def test_is_shared_by_the_threads_of_an_operation(self):
+        from corectx import bind
+
+        with context(request=1):
+            crumb("main")
+            thread = threading.Thread(target=bind(crumb), args=("worker",))
+            thread.start()
+            thread.join()
+            assert [each["event"] for each in trail()] == ["main", "worker"]
+
+    def test_is_emptied_by_clear(self):
+        with context(request=1):
+            crumb("x")
+            clear()
+            assert trail() == []
+        assert snapshot() == []
+
+
+class TestNoObjectIsKeptAlive:
+    class Thing:
+        def __repr__(self):
+            return "thing"
+
+    def test_by_data(self):
+        thing = self.Thing()
+        gone = weakref.ref(thing)
+        crumb("x", thing=thing, nested=[{"thing": thing}])
+        del thing
+        gc.collect()
+        assert gone() is None
+        assert snapshot()[0]["thing"] == "thing"
+
+    def test_by_context(self):
+        thing = self.Thing()
+        gone = weakref.ref(thing)
+        with context(thing=thing):
+            crumb("x")
+        del thing
+        gc.collect()
+        assert gone() is None
+        assert snapshot()[0]["context"] == {"thing": "thing"}
+
+    def test_by_an_event_of_a_subclass_of_str(self):
+        class Event(str):  # noqa: SLOT000 - weak references need its slot
+            pass
+
+        crumb("known")
+        crumb("known")
+        event = Event("known")
+        gone = weakref.ref(event)
+        crumb(event)
+        del event
+        gc.collect()
+        assert gone() is None
+        assert type(snapshot()[-1]["event"]) is str
+
+    def test_by_a_scalar_of_a_subclass(self):
+        class Number(int):
+            pass
+
+        crumb("x", value=1)
+        value = Number(7)
+        crumb("x", value=value)
+        assert snapshot()[-1]["value"] == "7"
+        before = [each for each in gc.get_objects() if type(each) is Number]
+        del value, before
+        gc.collect()
+        assert not [each for each in gc.get_objects() if type(each) is Number]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit, RecursionError, MemoryError]
+)
+def test_whatever_a_repr_raises_stays_inside(error):
+    class Bad:
+        def __repr__(self):
+            raise error
+
+    with context(bad=Bad()):
+        crumb("x", bad=Bad(), deep=[{"bad": Bad()}])
+    (only,) = snapshot()
+    assert only["bad"] == only["context"]["bad"] == "<unserializable>"
+    assert "<unserializable>" in only["deep"]
+
+
+def test_a_repr_that_records_is_fine():
+    class Loud:
+        def __repr__(self):
+            crumb("inner")
+            return "loud"
+
+    crumb("outer", value=Loud())
+    assert sorted(events()) == ["inner", "outer"]
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_an_event_whose_hash_raises_is_not_recorded(error):
+    class Bad:
+        def __hash__(self):
+            raise error
+
+    crumb(Bad())
+    assert snapshot() == []
+
+
+def test_a_crumb_is_at_most_4_kib_whatever_it_is_given():
+    crumb("long", **{f"key{number}": "x" * 5000 for number in range(200)})
+    crumb("wide", text="\U0001f600" * 100_000)
+    crumb("keys", **{"k" * 100_000: 1})
+    crumb("e" * 100_000)
+    for each in snapshot():
+        del each["ts"], each["thread"]
+        assert len(json.dumps(each, ensure_ascii=False).encode()) < 6000, each["event"]
+
+
+def test_what_is_left_out_is_counted():
+    crumb("many", **{f"key{number}": number for number in range(100)})
+    (only,) = snapshot()
+    shown = [name for name in only if name.startswith("key")]
+    assert only["..."] == f"({100 - len(shown)} more)"
+
+
+def test_an_observer_hears_of_each_crumb_rendered_and_redacted():
+    heard = []
+
+    class Observer:
+        def crumb(self, frame, time_ns, event, data):
+            heard.append((frame, event, dict(data)))
+
+    unsubscribe = subscribe(Observer())
+    try:
+        for _ in range(2):
+            crumb("x", rows=1, password="hunter2")  # noqa: S106
+    finally:
+        unsubscribe()
+    assert heard == [(None, "x", {"rows": "1", "password": "[redacted]"})] * 2
+
+
+def test_secrets_are_blanked_at_any_depth_and_in_text():
+    with context(api_key="sesame", author="ann"):
+        for _ in range(2):
+            crumb(
+                "login",
+                password="hunter2",  # noqa: S106
+                headers={"Authorization": "Bearer abc.def", "Accept": "*/*"},
+                url="postgres://user:hunter2@db/app",
+                text="token=hunter2 user=ann",
+                author="ann",
+            )
+    shown = json.dumps(snapshot())
+    assert "hunter2" not in shown
+    assert "sesame" not in shown
+    assert "abc.def" not in shown
+    assert snapshot()[0]["author"] == "'ann'"
+    assert snapshot()[0]["context"]["author"] == "ann"
+
+
+def test_more_keys_can_be_named_as_secrets_and_redaction_can_be_switched_off():
+    crumb("x", iban="DE00", password="p")  # noqa: S106
+    assert snapshot()[-1]["iban"] == "'DE00'"
+    statecrumbs.enable(redact=["iban"], on_crash="none")
+    crumb("x", iban="DE00", password="p")  # noqa: S106
+    assert (snapshot()[-1]["iban"], snapshot()[-1]["password"]) == ("[redacted]", "[redacted]")
+    statecrumbs.enable(redact=False)
+    crumb("x", iban="DE00", password="p")  # noqa: S106
+    assert (snapshot()[-1]["iban"], snapshot()[-1]["password"]) == ("'DE00'", "'p'")
+
+
+def test_threads_that_record_at_once_lose_nothing():
+    with captured_crumbs() as captured:
+        barrier = threading.Barrier(8)
+
+        def work(worker):
+            barrier.wait()
+            for number in range(500):
+                crumb("tick", worker=worker, number=number)
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+    assert len(captured.crumbs) == 4000
+    for worker in range(8):
+        mine = [each["number"] for each in captured.crumbs if each["worker"] == str(worker)]
+        assert mine == [str(number) for number in range(500)]
+
+
+def test_the_thread_is_named():
+    thread = threading.Thread(target=crumb, args=("x",), name="worker-7")
+    thread.start()
+    thread.join()
+    assert snapshot()[0]["thread"] == "worker-7"
+
+
+def test_captured_crumbs_keeps_the_ring_apart():
+    crumb("before")
+    with captured_crumbs() as captured:
+        assert snapshot() == []
+        crumb("inside", rows=2)
+        assert captured.events == ["inside"]
+        assert captured.crumbs[0]["rows"] == "2"
+    crumb("after")
+    assert events() == ["before", "after"]
+    assert captured.events == ["inside"]
