@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from penstock._suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from penstock._registry import Flow, Registry, Step
+
+_MOST_FLOWS_LISTED = 10  # in an error message
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,28 +147,58 @@ def resolve(flows: Mapping[str, Flow], flow: str, reference: str) -> tuple[str, 
     return flow, reference
 
 
-def _layers(ids: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Return each id's layer, counted from 0.
+def _ordered(
+    title: str, flows: Mapping[str, Flow], nodes: dict[str, Node], pairs: set[tuple[str, str]]
+) -> Graph:
+    """Return the graph with everything in its order."""
+    # A cycle is cut where it leads back to an entrypoint, so those come first here.
+    named = sorted(nodes.values(), key=lambda node: (not node.entrypoint, node.name, node.flow))
+    place = {node.id: index for index, node in enumerate(named)}
+    arcs = sorted([(place[source], place[target]) for source, target in pairs])
+    layer = _layers(len(named), arcs)
 
-    Pairs that close a cycle are ignored: searching depth first, from the ids that have no
-    predecessor and then from the others, in the order of `ids` and `pairs`, those are the pairs
-    that lead back into the path of the search.
+    keys = [(layer[index], node.name, node.flow, index) for index, node in enumerate(named)]
+    order = [index for _, _, _, index in sorted(keys)]
+    rank = [0] * len(order)
+    for position, index in enumerate(order):
+        rank[index] = position
+    ordered = [named[index] for index in order]
+    members: dict[str, list[str]] = {}
+    for node in ordered:
+        members.setdefault(node.flow, []).append(node.id)
+    return Graph(
+        title=title,
+        groups=tuple(_group(flow, flows[flow], tuple(ids)) for flow, ids in members.items()),
+        nodes=tuple(ordered),
+        edges=tuple(
+            Edge(ordered[source].id, ordered[target].id)
+            for source, target in sorted([(rank[source], rank[target]) for source, target in arcs])
+        ),
+    )
+
+
+def _layers(count: int, arcs: list[tuple[int, int]]) -> list[int]:
+    """Return the layer of each of `count` nodes, counted from 0, that `arcs` join.
+
+    Arcs that close a cycle are ignored: searching depth first, from the nodes that nothing leads to
+    and then from the others, in their order, those are the arcs that lead back into the path of
+    the search.
     """
-    successors: dict[str, list[str]] = {each: [] for each in ids}
-    waiting = dict.fromkeys(ids, 0)
-    for source, target in pairs:
+    successors: list[list[int]] = [[] for _ in range(count)]
+    waiting = [0] * count
+    for source, target in arcs:
         successors[source].append(target)
         waiting[target] += 1
-    back = _closing(sorted(ids, key=lambda each: waiting[each] > 0), successors)
+    back = _closing(sorted(range(count), key=lambda node: waiting[node] > 0), successors)
     for _, target in back:
         waiting[target] -= 1
 
-    layer = dict.fromkeys(ids, 0)
-    ready = [each for each in ids if not waiting[each]]
+    layer = [0] * count
+    ready = [node for node in range(count) if not waiting[node]]
     for source in ready:  # grows while it is read
         below = layer[source] + 1
         for target in successors[source]:
-            if (source, target) in back:
+            if back and (source, target) in back:
                 continue
             layer[target] = max(layer[target], below)
             waiting[target] -= 1
@@ -174,55 +207,29 @@ def _layers(ids: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[str, i
     return layer
 
 
-def _closing(roots: Iterable[str], successors: dict[str, list[str]]) -> set[tuple[str, str]]:
-    """Return the pairs that lead back into the path of a depth-first search from `roots`."""
-    back: set[tuple[str, str]] = set()
-    done: set[str] = set()
-    on_path: set[str] = set()
+def _closing(roots: Iterable[int], successors: list[list[int]]) -> set[tuple[int, int]]:
+    """Return the arcs that lead back into the path of a depth-first search from `roots`."""
+    back: set[tuple[int, int]] = set()
+    new, on_path, done = 0, 1, 2
+    state = [new] * len(successors)
     for root in roots:
-        if root in done:
+        if state[root] != new:
             continue
-        on_path.add(root)
+        state[root] = on_path
         path = [(root, iter(successors[root]))]
         while path:  # not recursive: a chain may have 10,000 steps
             source, following = path[-1]
             for target in following:
-                if target in on_path:
-                    back.add((source, target))
-                elif target not in done:
-                    on_path.add(target)
+                if state[target] == new:
+                    state[target] = on_path
                     path.append((target, iter(successors[target])))
                     break
+                if state[target] == on_path:
+                    back.add((source, target))
             else:
                 path.pop()
-                on_path.remove(source)
-                done.add(source)
+                state[source] = done
     return back
-
-
-def _ordered(
-    title: str, flows: Mapping[str, Flow], nodes: dict[str, Node], pairs: set[tuple[str, str]]
-) -> Graph:
-    """Return the graph with everything in its order."""
-    # A cycle is cut where it leads back to an entrypoint, so those come first here.
-    named = sorted(nodes.values(), key=lambda node: (not node.entrypoint, node.name, node.flow))
-    layer = _layers([node.id for node in named], _sorted_pairs(named, pairs))
-
-    order = sorted(nodes.values(), key=lambda node: (layer[node.id], node.name, node.flow))
-    members: dict[str, list[str]] = {}
-    for node in order:
-        members.setdefault(node.flow, []).append(node.id)
-    return Graph(
-        title=title,
-        groups=tuple(_group(flow, flows[flow], tuple(ids)) for flow, ids in members.items()),
-        nodes=tuple(order),
-        edges=tuple(Edge(source, target) for source, target in _sorted_pairs(order, pairs)),
-    )
-
-
-def _sorted_pairs(order: list[Node], pairs: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    place = {node.id: index for index, node in enumerate(order)}
-    return sorted(pairs, key=lambda pair: (place[pair[0]], place[pair[1]]))
 
 
 def _node(flow: str, step: Step) -> Node:
@@ -264,6 +271,7 @@ def _first_line(doc: str | None) -> str:
     return doc.partition("\n")[0].strip() if doc else ""
 
 
+@lru_cache(maxsize=1024)  # steps of one module share it
 def _import_path(module: str, file: str | None) -> str | None:
     """Return `file` from the folder on down that `module` was found in; see `Node.file`."""
     if file is None:
@@ -280,4 +288,7 @@ def _no_such_flow(name: str, flows: Iterable[str]) -> str:
     known = sorted(flows)
     if not known:
         return f"Unknown flow {name!r}: no flow is declared. Import the modules that declare flows."
-    return f"Unknown flow {name!r}.{did_you_mean(name, known)}"
+    hint = did_you_mean(name, known)
+    if not hint and len(known) <= _MOST_FLOWS_LISTED:
+        hint = f" Known: {', '.join(known)}."
+    return f"Unknown flow {name!r}.{hint}"

@@ -8,8 +8,12 @@ if TYPE_CHECKING:
 
 
 def did_you_mean(value: object, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the one of `known` that is nearest to `value`, or ""."""
+    """Return " Did you mean 'x'?" for the one of `known` that is nearest to `value`, or "".
+
+    Upper and lower case make no difference.
+    """
     from difflib import get_close_matches
 
-    nearest = get_close_matches(str(value), sorted(known), n=1)
-    return f" Did you mean {nearest[0]!r}?" if nearest else ""
+    by_lower = {each.lower(): each for each in sorted(known, reverse=True)}
+    nearest = get_close_matches(str(value).lower(), sorted(by_lower), n=1)
+    return f" Did you mean {by_lower[nearest[0]]!r}?" if nearest else ""

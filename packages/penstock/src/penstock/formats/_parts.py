@@ -1,0 +1,226 @@
+"""A graph that is too large for one diagram: cut into parts, and the Markdown that holds them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+from penstock.formats import visible
+from penstock.formats._connected import connected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from penstock._graph import Edge, Graph, Node
+
+    # An edge with its two ends, or no edge with a node that has none.
+    _Unit = tuple["Edge | None", tuple[str, ...]]
+
+# What a Markdown code span shows as it is, and what is markup outside of one.
+_HARMLESS = re.compile(r"[\w.,:;<>()/=+-]+(?: [\w.,:;<>()/=+-]+)*")
+_MARKUP = re.compile(r"[!-/:-@\[-`{-~]")
+
+
+class Sizes(Protocol):
+    """Tells how much room things take in a diagram, in any unit, at most."""
+
+    def node_size(self, node: Node) -> int:
+        """Return what `node` takes, without its flow's frame."""
+        ...
+
+    def edge_size(self, edge: Edge) -> int:
+        """Return what `edge` takes, without its ends."""
+        ...
+
+    def frame_size(self, flow: str) -> int:
+        """Return what the frame around the steps of `flow` takes."""
+        ...
+
+
+class Drawn(Protocol):
+    """A finished diagram."""
+
+    @property
+    def text(self) -> str:
+        """Its source, which ends with a newline."""
+        ...
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Its nodes, in the graph's order."""
+        ...
+
+    @property
+    def edges(self) -> Sequence[Edge]:
+        """Its edges."""
+        ...
+
+
+class _Part:
+    """Collect what goes into one diagram, and what room it takes."""
+
+    def __init__(self, known: dict[str, Node], sizes: Sizes) -> None:
+        self._known = known
+        self._sizes = sizes
+        self.nodes: dict[str, Node] = {}
+        self.flows: set[str] = set()
+        self.edges: list[Edge] = []
+        self.size = 0
+
+    def growth(self, unit: _Unit) -> int:
+        """Return how much room `unit` takes here, at most, where some of it may be already."""
+        edge, ends = unit
+        growth = self._sizes.edge_size(edge) if edge else 0
+        for end in ends:
+            if end not in self.nodes:
+                node = self._known[end]
+                growth += self._sizes.node_size(node)
+                if node.flow not in self.flows:
+                    growth += self._sizes.frame_size(node.flow)
+        return growth
+
+    def add(self, unit: _Unit, growth: int) -> None:
+        """Take `unit`, whose `growth` was asked for."""
+        edge, ends = unit
+        for end in ends:
+            if end not in self.nodes:
+                node = self.nodes[end] = self._known[end]
+                self.flows.add(node.flow)
+        if edge:
+            self.edges.append(edge)
+        self.size += growth
+
+    def merge(self, other: _Part) -> None:
+        """Take everything of `other`, which has no node in common with this part."""
+        self.size += other.size - sum(map(self._sizes.frame_size, self.flows & other.flows))
+        self.nodes.update(other.nodes)
+        self.flows |= other.flows
+        self.edges += other.edges
+
+
+def split(
+    graph: Graph, sizes: Sizes, *, max_edges: int, max_size: int
+) -> Iterator[tuple[tuple[Node, ...], tuple[Edge, ...]]]:
+    """Yield the nodes and edges of each part of `graph`, both in the graph's order.
+
+    Every edge is in one part, every node in one at least. What hangs together stays together where
+    it fits. What does not fit is cut along a depth-first walk, so that a path is followed as far as
+    possible in one part; a node at a cut is in several.
+    """
+    known = {node.id: node for node in graph.nodes}
+    place = {each: index for index, each in enumerate(known)}
+
+    def finished(part: _Part) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
+        nodes = sorted(part.nodes.values(), key=lambda node: place[node.id])
+        edges = sorted(part.edges, key=lambda edge: (place[edge.source], place[edge.target]))
+        return tuple(nodes), tuple(edges)
+
+    part = _Part(known, sizes)
+    for component in _components(graph):
+        piece = _Part(known, sizes)
+        pieces = [piece]
+        for unit in component:
+            growth = piece.growth(unit)
+            if piece.size + growth > max_size or len(piece.edges) == max_edges:
+                piece = _Part(known, sizes)
+                pieces.append(piece)
+                growth = piece.growth(unit)
+            piece.add(unit, growth)
+        if len(pieces) == 1 and (
+            part.size + piece.size <= max_size and len(part.edges) + len(piece.edges) <= max_edges
+        ):
+            part.merge(piece)
+            continue
+        if part.nodes:
+            yield finished(part)
+        yield from map(finished, pieces[:-1])
+        part = piece
+    yield finished(part)
+
+
+def _components(graph: Graph) -> list[list[_Unit]]:
+    """Return what hangs together, each in the order in which it is cut.
+
+    An edge stands where a depth-first walk, flow by flow, has reached both of its ends.
+    """
+    reached = _walk(graph)
+    flow = {each: index for index, group in enumerate(graph.groups) for each in group.nodes}
+
+    def when(edge: Edge) -> tuple[int, int, int]:
+        source, target = edge.source, edge.target
+        one, other = reached[source], reached[target]
+        last = max(flow[source], flow[target])
+        return (last, one, other) if one > other else (last, other, one)
+
+    pairs = ((edge.source, edge.target) for edge in graph.edges)
+    components = connected((node.id for node in graph.nodes), pairs)
+    owner = {each: index for index, ids in enumerate(components) for each in ids}
+    units: list[list[_Unit]] = [[] for _ in components]
+    for edge in sorted(graph.edges, key=when):
+        units[owner[edge.source]].append((edge, (edge.source, edge.target)))
+    for ids, found in zip(components, units, strict=True):
+        if not found:
+            found.append((None, (ids[0],)))
+    return units
+
+
+def _walk(graph: Graph) -> dict[str, int]:
+    """Return when a depth-first walk from the first nodes reaches each node."""
+    following: dict[str, list[str]] = {node.id: [] for node in graph.nodes}
+    for edge in reversed(graph.edges):  # since the last one is taken from the stack first
+        following[edge.source].append(edge.target)
+    reached: dict[str, int] = {}
+    stack = [node.id for node in reversed(graph.nodes)]
+    while stack:
+        each = stack.pop()
+        if each not in reached:
+            reached[each] = len(reached)
+            stack += following[each]
+    return reached
+
+
+def document(graph: Graph, drawn: Sequence[Drawn]) -> str:
+    """Return the Markdown page that holds the diagrams `drawn` of `graph`, with an index."""
+    lines = [
+        f"# {_code(graph.title)}",
+        "",
+        f"{len(graph.nodes):,} steps and {len(graph.edges):,} links, in {len(drawn)} diagrams.",
+        "",
+        "| Diagram | Steps | Links | From | To |",
+        "| --- | ---: | ---: | --- | --- |",
+    ]
+    parts: dict[str, list[int]] = {}
+    for number, diagram in enumerate(drawn, 1):
+        for node in diagram.nodes:
+            parts.setdefault(node.id, []).append(number)
+        first, last = diagram.nodes[0], diagram.nodes[-1]
+        lines.append(
+            f"| [Diagram {number}](#diagram-{number}) | {len(diagram.nodes):,} "
+            f"| {len(diagram.edges):,} | {_code(first.name)} | {_code(last.name)} |"
+        )
+    for number, diagram in enumerate(drawn, 1):
+        lines += ["", f"## Diagram {number}", "", "```mermaid", diagram.text.rstrip("\n"), "```"]
+    shared = [node for node in graph.nodes if len(parts[node.id]) > 1]
+    if shared:
+        lines += ["", "## Steps in several diagrams", "", "| Step | Diagrams |", "| --- | --- |"]
+        lines += [f"| {_code(node.name)} | {_ranges(parts[node.id])} |" for node in shared]
+    return "\n".join(lines) + "\n"
+
+
+def _code(text: str) -> str:
+    """Return `text` as Markdown that shows it unchanged, also in a cell of a table."""
+    shown = visible(text)
+    if _HARMLESS.fullmatch(shown):
+        return f"`{shown}`"
+    return "<code>" + _MARKUP.sub(lambda match: f"&#{ord(match[0])};", shown) + "</code>"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return ascending `numbers` as "1-3, 5"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)

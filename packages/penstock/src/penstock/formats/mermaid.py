@@ -1,0 +1,236 @@
+"""Draw a graph as a Mermaid flowchart, in the shape that people write by hand.
+
+    graph TD
+        handle_kafka_message --> fetch_from_api
+        fetch_from_api --> sync_to_database
+
+A step is declared on a line of its own only where it must be: it has no edge, or its name cannot
+be an id and needs a label. Several flows become subgraphs. A step that does not exist is dashed.
+
+Mermaid refuses a diagram of more than 500 edges or 50,000 characters, and a diagram cannot raise
+those limits (https://mermaid.js.org/config/schema-docs/config.html, maxEdges and maxTextSize).
+A larger graph becomes several diagrams, each complete in itself; every edge is in exactly one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+from penstock.formats import visible
+from penstock.formats._parts import document, split
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from penstock._graph import Edge, Graph, Node
+
+MAX_EDGES = 500
+MAX_CHARS = 50_000
+# Room for one edge whose two ends and two flows all need labels; see _Writer.
+MIN_CHARS = 1_000
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Words that some release of 10 or 11 takes for its own when they stand where an id may stand, in
+# lower case, and the names that every JavaScript object has, which release 10 trips over.
+_RESERVED = frozenset(
+    {
+        "call",
+        "class",
+        "classdef",
+        "click",
+        "constructor",
+        "default",
+        "end",
+        "flowchart",
+        "graph",
+        "hasownproperty",
+        "href",
+        "interpolate",
+        "isprototypeof",
+        "linkstyle",
+        "propertyisenumerable",
+        "style",
+        "subgraph",
+        "tolocalestring",
+        "tostring",
+        "valueof",
+        "_blank",
+        "_parent",
+        "_self",
+        "_top",
+    }
+)
+# What may not stand raw in a label: ASCII punctuation but for harmless marks; an underscore that is
+# not inside a word and what looks like a list, a rule or an address (releases 11.0 to 11.5 read
+# labels as Markdown); outer spaces; the one word that a lexer rule looks for in the whole line; and
+# the two pairs of characters that Mermaid itself writes for "&" and ";" and reads back.
+_UNSAFE = re.compile(
+    r"""["#$%&*+:;<>@\[\\\]^`{|}~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-\s=]|\s$"""
+    r"""|(?<=^[0-9])[.)]|(?<=[0-9])[.)](?=\s|$)|(?<=www)\.|(?<=WWW)\.|d(?=irection)|(?<=\uFB02)\xB0|(?<=\xB6)\xDF"""
+)
+_NAMED = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;"}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """Hold one diagram's source, and what is in it, in the graph's order."""
+
+    text: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+
+def render(graph: Graph, *, direction: str = "TD", max_chars: int = MAX_CHARS) -> str:
+    """Return `graph` as one Mermaid diagram, or as Markdown where it takes several.
+
+    The Markdown has an index: what each diagram holds, and in which ones a step appears that is in
+    several. No diagram has more than 500 edges or `max_chars` characters (UTF-16 code units, as
+    Mermaid counts). Raises ValueError where `max_chars` is less than 1,000.
+    """
+    drawn = diagrams(graph, direction=direction, max_chars=max_chars)
+    if len(drawn) == 1:
+        return drawn[0].text
+    return document(graph, drawn)
+
+
+def diagrams(
+    graph: Graph, *, direction: str = "TD", max_chars: int = MAX_CHARS
+) -> tuple[Diagram, ...]:
+    """Return the diagrams that draw `graph`: one, or as many as the limits need."""
+    if max_chars < MIN_CHARS:
+        raise ValueError(f"max_chars={max_chars!r} is too small: a diagram needs {MIN_CHARS:,}.")
+    writer = _Writer(graph, direction, max_chars)
+    if len(graph.edges) <= MAX_EDGES:
+        text = writer.text(graph.nodes, graph.edges)
+        if _length(text) <= max_chars:
+            return (Diagram(text, graph.nodes, graph.edges),)
+    room = max_chars - len(writer.header) - 64  # for what styles missing steps
+    return tuple(
+        Diagram(writer.text(nodes, edges), nodes, edges)
+        for nodes, edges in split(graph, writer, max_edges=MAX_EDGES, max_size=room)
+    )
+
+
+class _Writer:
+    """Write diagrams of one graph's nodes and edges, under ids that all the diagrams share."""
+
+    def __init__(self, graph: Graph, direction: str, max_chars: int) -> None:
+        self.header = f"graph {direction}\n"
+        self.framed = len(graph.groups) > 1
+        self._longest = max_chars // 10  # so that an edge fits, with two names and two flows
+        names = Counter(node.name for node in graph.nodes)
+        plain = {name for name, times in names.items() if times == 1 and self._is_plain(name)}
+        fresh = _unused("n", plain)
+        self.ids: dict[str, str] = {}
+        self.labels: dict[str, str] = {}
+        for node in graph.nodes:
+            if node.name in plain:
+                self.ids[node.id] = node.name
+            else:
+                self.ids[node.id] = next(fresh)
+                self.labels[node.id] = self._label(node.name)
+        taken = set(self.ids.values())
+        flows = [group.flow for group in graph.groups] if self.framed else []
+        named = {flow for flow in flows if self._is_plain(flow) and flow not in taken}
+        free = _unused("flow", taken | named)
+        self.frames = {
+            flow: flow if flow in named else f'{next(free)}["{self._label(flow)}"]'
+            for flow in flows
+        }
+
+    def _is_plain(self, name: str) -> bool:
+        return (
+            len(name) <= self._longest
+            and _PLAIN.fullmatch(name) is not None
+            and name.lower() not in _RESERVED
+            and not (name[0] == "_" and name[-1] == "_")  # releases 11.0 to 11.5: bold
+        )
+
+    def _label(self, name: str) -> str:
+        shown = visible(name)
+        label = _UNSAFE.sub(_encode, shown)
+        if _length(label) > self._longest:  # no character takes more than 8
+            label = _UNSAFE.sub(_encode, shown[: self._longest // 8] + "\N{HORIZONTAL ELLIPSIS}")
+        return label
+
+    def declaration(self, node: Node) -> str:
+        """Return the line, unindented, that declares `node`."""
+        name = self.ids[node.id]
+        label = self.labels.get(node.id)
+        return name if label is None else f'{name}["{label}"]'
+
+    def arrow(self, edge: Edge) -> str:
+        """Return the line, unindented, that draws `edge`."""
+        return f"{self.ids[edge.source]} --> {self.ids[edge.target]}"
+
+    def text(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> str:
+        """Return the diagram of `nodes` and `edges`."""
+        nodes = tuple(nodes)
+        flows = {node.id: node.flow for node in nodes} if self.framed else {}
+        inside: dict[str | None, list[Edge]] = {}
+        drawn: set[str] = set()  # ids whose arrow puts them where they belong
+        for edge in edges:
+            flow = flows.get(edge.source)
+            if flow == flows.get(edge.target):
+                drawn |= {edge.source, edge.target}
+            else:
+                flow = None
+            inside.setdefault(flow, []).append(edge)
+        members: dict[str | None, list[Node]] = {}
+        for node in nodes:
+            members.setdefault(flows.get(node.id), []).append(node)
+
+        lines = [self.header]
+        for flow, group in members.items():
+            indent = "    "
+            if flow is not None:
+                lines.append(f"    subgraph {self.frames[flow]}\n")
+                indent = "        "
+            lines += [
+                f"{indent}{self.declaration(node)}\n"
+                for node in group
+                if node.id in self.labels or node.id not in drawn
+            ]
+            lines += [f"{indent}{self.arrow(edge)}\n" for edge in inside.get(flow, ())]
+            if flow is not None:
+                lines.append("    end\n")
+        if self.framed:
+            lines += [f"    {self.arrow(edge)}\n" for edge in inside.get(None, ())]
+        missing = ",".join(self.ids[node.id] for node in nodes if node.unknown)
+        if missing:
+            lines.append("    classDef missing stroke-dasharray: 5 5\n")
+            lines.append(f"    class {missing} missing\n")
+        return "".join(lines)
+
+    def node_size(self, node: Node) -> int:
+        """Return the most characters that `node` adds to a diagram, its frame not counted."""
+        return _length(self.declaration(node)) + 9 + (len(self.ids[node.id]) + 1) * node.unknown
+
+    def edge_size(self, edge: Edge) -> int:
+        """Return the most characters that `edge` adds to a diagram, its ends not counted."""
+        return len(self.ids[edge.source]) + len(self.ids[edge.target]) + 14
+
+    def frame_size(self, flow: str) -> int:
+        """Return how many characters the frame of `flow` adds to a diagram."""
+        return _length(self.frames[flow]) + 22 if self.framed else 0
+
+
+def _encode(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in "\xb0\xdf":  # read back twice, so only something in between helps
+        return f"\N{ZERO WIDTH NON-JOINER}{char}"
+    return _NAMED.get(char) or f"#{ord(char)};"
+
+
+def _unused(prefix: str, taken: Collection[str]) -> Iterator[str]:
+    """Yield `prefix` with 0, 1, 2, ..., but nothing that is in `taken`."""
+    return (name for number in count() if (name := f"{prefix}{number}") not in taken)
+
+
+def _length(text: str) -> int:
+    """Return the length that JavaScript, and so Mermaid, gives `text`: in UTF-16 code units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
