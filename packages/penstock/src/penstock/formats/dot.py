@@ -1,0 +1,84 @@
+"""Draw a graph in DOT, the language of Graphviz.
+
+Everything is quoted. A name that is a plain identifier is its node's id and label at once; every
+other one gets an id such as n0 and a label, since an id and a label are read by different rules
+(https://graphviz.org/doc/info/lang.html): in a label a backslash escapes and `&amp;` is a character
+reference, in an id they stand for themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import count
+from typing import TYPE_CHECKING
+
+from penstock.formats import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from penstock._graph import Graph, Node
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "&": "&amp;"})
+_DIRECTIONS = {"TD": "TB"}  # the one that DOT spells otherwise than Mermaid
+
+
+def render(graph: Graph, *, direction: str = "TD") -> str:
+    """Return `graph` as a DOT digraph.
+
+    Flows are clusters where there are several. An entrypoint has a double border, a task is a box
+    with tabs, a step that does not exist is dashed; a step's summary is its tooltip.
+    """
+    return "\n".join(_lines(graph, _DIRECTIONS.get(direction, direction))) + "\n"
+
+
+def _lines(graph: Graph, rankdir: str) -> Iterator[str]:
+    ids = _ids(graph)
+    yield f"digraph {quote(graph.title)} {{"
+    yield f'    graph [rankdir={rankdir}, fontname="Helvetica,Arial,sans-serif"]'
+    yield '    node [shape=box, style=rounded, fontname="Helvetica,Arial,sans-serif"]'
+    nodes = {node.id: f"{ids[node.id]}{_attributes(node, ids[node.id])}" for node in graph.nodes}
+    if len(graph.groups) == 1:
+        for line in nodes.values():
+            yield f"    {line}"
+    else:
+        for number, group in enumerate(graph.groups):
+            yield f"    subgraph cluster_{number} {{"
+            yield f"        label={quote(group.flow)}"
+            for each in group.nodes:
+                yield f"        {nodes[each]}"
+            yield "    }"
+    for edge in graph.edges:
+        yield f"    {ids[edge.source]} -> {ids[edge.target]}"
+    yield "}"
+
+
+def quote(text: str) -> str:
+    """Return `text` as a quoted DOT string that shows it, as a label or any other text."""
+    return f'"{visible(text).translate(_ESCAPED)}"'
+
+
+def _ids(graph: Graph) -> dict[str, str]:
+    """Return each node's id in the drawing, quoted, by its id in the graph."""
+    names = Counter(node.name for node in graph.nodes)
+    plain = {name for name, times in names.items() if times == 1 and _PLAIN.fullmatch(name)}
+    fresh = (name for number in count() if (name := f"n{number}") not in plain)
+    return {
+        node.id: f'"{node.name if node.name in plain else next(fresh)}"' for node in graph.nodes
+    }
+
+
+def _attributes(node: Node, own: str) -> str:
+    label = quote(node.name)
+    attributes = [f"label={label}"] if label != own else []
+    if node.call_kind == "task":
+        attributes.append("shape=tab, style=solid")
+    if node.entrypoint:
+        attributes.append("peripheries=2")
+    if node.unknown:
+        attributes.append('style="rounded,dashed"')
+    if node.summary:
+        attributes.append(f"tooltip={quote(node.summary)}")
+    return f" [{', '.join(attributes)}]" if attributes else ""
