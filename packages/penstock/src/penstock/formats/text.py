@@ -1,0 +1,166 @@
+"""Draw a graph for a terminal: one line a step, joined by lines on the left, as `git log --graph`.
+
+    ◆ validate_order       Checks stock and address.
+    ├─● charge_payment     Takes the money.
+    ● │ reserve_inventory  Sets the goods aside.
+    ├─╯
+    ● send_confirmation
+
+Steps stand in an order in which they can run, a branch at a time. A line leads down from a step to
+all that come after it; one that passes under another line is interrupted there. What cannot be
+drawn so is told in words below the step: links to other flows, links that lead back up (cycles),
+and those for which there is no room beside ten other lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.formats import visible
+from penstock.formats._columns import columns, shortened
+from penstock.formats._connected import connected
+from penstock.formats._lanes import Lanes, ordered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from penstock._graph import Graph, Group, Node
+
+    _Following = dict[str, list[str]]
+    _Notes = dict[str, list[tuple[str, str]]]  # a sign and a name, by the step they stand below
+
+WIDTH = 100  # columns; summaries are cut there, names never
+_LANES = 10
+_SUMMARY_COLUMN = 48  # summaries start before this, except beside a longer name
+_SUMMARY_WIDTH = 20  # what is left of a summary beside any name
+_NOTE_WIDTH = 72
+
+_ENTRYPOINT, _TASK, _STEP, _MISSING = "◆", "■", "●", "○"
+_BACK, _TO, _FROM, _DOWN, _UP = "↺", "→", "←", "↓", "↑"
+_LEGEND = {
+    _ENTRYPOINT: "entrypoint",
+    _TASK: "task",
+    _STEP: "step",
+    _MISSING: "not declared",
+    _BACK: "back up",
+    _TO: "to another flow",
+    _FROM: "from another flow",
+    _DOWN: "further down",
+    _UP: "from further up",
+}
+
+
+def render(graph: Graph) -> str:
+    """Return `graph` as a drawing in box characters, flow by flow, that ends with a newline."""
+    nodes = {node.id: node for node in graph.nodes}
+    following, notes = _links(graph, nodes)
+    lines: list[str] = []
+    for group in graph.groups:
+        lines += [*_heading(group), *_aligned(_rows(group, nodes, following, notes)), ""]
+    used = {_mark(node) for node in graph.nodes}
+    used.update(sign for each in notes.values() for sign, _ in each)
+    lines.append("   ".join(f"{sign} {meant}" for sign, meant in _LEGEND.items() if sign in used))
+    return "\n".join(line.rstrip(" ") for line in lines) + "\n"
+
+
+def _heading(group: Group) -> list[str]:
+    text = visible(group.flow)
+    if group.summary:
+        text = f"{text}: {visible(group.summary)}"
+    return [text, "─" * min(columns(text), WIDTH), ""]
+
+
+def _mark(node: Node) -> str:
+    if node.unknown:
+        return _MISSING
+    if node.entrypoint:
+        return _ENTRYPOINT
+    return _TASK if node.call_kind == "task" else _STEP
+
+
+def _links(graph: Graph, nodes: dict[str, Node]) -> tuple[_Following, _Notes]:
+    """Return the links that lines can be drawn for, and what has to be told below a step."""
+    place = {each: index for index, each in enumerate(nodes)}
+    following: _Following = {each: [] for each in nodes}
+    notes: _Notes = {each: [] for each in nodes}
+    for edge in graph.edges:
+        source, target = nodes[edge.source], nodes[edge.target]
+        if source.flow != target.flow:
+            notes[source.id].append((_TO, _full_name(target)))
+            notes[target.id].append((_FROM, _full_name(source)))
+        elif place[source.id] < place[target.id]:
+            following[source.id].append(target.id)
+        else:
+            notes[source.id].append((_BACK, visible(target.name)))
+    return following, notes
+
+
+def _rows(
+    group: Group, nodes: dict[str, Node], following: _Following, notes: _Notes
+) -> Iterator[tuple[str, Node | str | None]]:
+    """Yield the rows of a drawing: the lines on the left, and the step or note beside them.
+
+    Adds to `notes` what turns out to have no room.
+    """
+    pairs = ((each, target) for each in group.nodes for target in following[each])
+    crowd = 0
+    for members in connected(group.nodes, pairs):
+        if crowd and max(crowd, len(members)) > 1:
+            yield "", None
+        crowd = len(members)
+        lanes = Lanes(_LANES)
+        for each in ordered(members, following):
+            lines, drawn = lanes.step(each, _mark(nodes[each]), following[each])
+            for line in lines[:-1]:
+                yield line, None
+            yield lines[-1], nodes[each]
+            for target in () if drawn else following[each]:
+                notes[each].append((_DOWN, visible(nodes[target].name)))
+                notes[target].append((_UP, visible(nodes[each].name)))
+            for note in _wrapped(notes[each]):
+                yield lanes.beside(), note
+
+
+def _full_name(node: Node) -> str:
+    return f"{visible(node.flow)}:{visible(node.name)}"
+
+
+def _wrapped(notes: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Yield lines such as "-> a, b" that name everything in `notes`, by their signs."""
+    by_sign: dict[str, list[str]] = {}
+    for sign, name in notes:
+        by_sign.setdefault(sign, []).append(name)
+    for sign, names in by_sign.items():
+        line = f"{sign} {names[0]}"
+        for name in names[1:]:
+            if len(line) + len(name) > _NOTE_WIDTH:
+                yield f"{line},"
+                line = f"  {name}"
+            else:
+                line = f"{line}, {name}"
+        yield line
+
+
+def _aligned(rows: Iterable[tuple[str, Node | str | None]]) -> list[str]:
+    """Return the lines of the drawing, its summaries in one column where the names allow it."""
+    lines: list[tuple[str, int, str]] = []
+    for left, what in rows:
+        if isinstance(what, str):
+            lines.append((f"{left}   {what}", 0, ""))
+        elif what is None:
+            lines.append((left, 0, ""))
+        else:
+            named = f"{left} {visible(what.name)}"
+            lines.append((named, columns(named), visible(what.summary) if what.summary else ""))
+    ends = (end for _, end, summary in lines if summary and end < _SUMMARY_COLUMN)
+    column = max(ends, default=0) + 2
+    return [
+        f"{text}{' ' * max(column - end, 2)}{_cut(summary, max(column, end + 2))}"
+        if summary
+        else text
+        for text, end, summary in lines
+    ]
+
+
+def _cut(summary: str, start: int) -> str:
+    return shortened(summary, max(WIDTH - start, _SUMMARY_WIDTH))
