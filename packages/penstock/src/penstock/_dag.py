@@ -1,0 +1,190 @@
+"""`generate_dag`: a drawing of one flow or of all of them, as text or bytes or a file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal, overload
+
+from penstock import _registry
+from penstock._files import write_atomically
+from penstock._graph import build
+from penstock._suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from os import PathLike
+
+    from penstock._graph import Graph
+    from penstock._registry import Registry
+
+FORMATS = ("mermaid", "dot", "json", "text", "svg", "html", "png", "pdf")
+DIRECTIONS = ("TD", "TB", "BT", "LR", "RL")
+ENGINES = {"graphviz": ("svg", "png", "pdf")}
+ENDINGS = {
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".json": "json",
+    ".txt": "text",
+    ".svg": "svg",
+    ".html": "html",
+    ".htm": "html",
+    ".png": "png",
+    ".pdf": "pdf",
+}
+
+
+@overload
+def generate_dag(
+    name: str | None = None,
+    *,
+    format: Literal["png", "pdf"],
+    output: str | PathLike[str] | None = None,
+    direction: str = "TD",
+    engine: str | None = None,
+    max_chars: int | None = None,
+    registry: Registry | None = None,
+) -> bytes: ...
+@overload
+def generate_dag(
+    name: str | None = None,
+    *,
+    format: Literal["mermaid", "dot", "json", "text", "svg", "html"],
+    output: str | PathLike[str] | None = None,
+    direction: str = "TD",
+    engine: str | None = None,
+    max_chars: int | None = None,
+    registry: Registry | None = None,
+) -> str: ...
+@overload
+def generate_dag(
+    name: str | None = None,
+    *,
+    format: None = None,
+    output: None = None,
+    direction: str = "TD",
+    engine: str | None = None,
+    max_chars: int | None = None,
+    registry: Registry | None = None,
+) -> str: ...
+@overload
+def generate_dag(
+    name: str | None = None,
+    *,
+    format: str | None = None,
+    output: str | PathLike[str] | None = None,
+    direction: str = "TD",
+    engine: str | None = None,
+    max_chars: int | None = None,
+    registry: Registry | None = None,
+) -> str | bytes: ...
+
+
+def generate_dag(
+    name: str | None = None,
+    *,
+    format: str | None = None,  # noqa: A002  (the published name)
+    output: str | PathLike[str] | None = None,
+    direction: str = "TD",
+    engine: str | None = None,
+    max_chars: int | None = None,
+    registry: Registry | None = None,
+) -> str | bytes:
+    """Draw the flow `name`, or all flows where there is no name, and return the drawing.
+
+    `format` is "mermaid", "dot", "json", "text", "svg", "html" (str, ending with a newline), "png"
+    or "pdf" (bytes). Without it, the ending of `output` decides, and without that it is "mermaid".
+    With `output`, the same content is also written to that file, in UTF-8, at once or not at all.
+
+    `direction` is where the flow goes: "TD" (or "TB"), "BT", "LR", "RL"; JSON and text have none.
+    `engine="graphviz"` draws svg, png and pdf with Graphviz; nothing else draws pdf. `max_chars`
+    is Mermaid's limit for one diagram (50,000 unless told, 1,000 at least): a larger graph becomes
+    Markdown with several diagrams and an index. `registry` is where the flows are, by default the
+    one that the decorators fill.
+
+    Raises UnknownFlowError, a KeyError, for a flow that is not declared; ValueError for any other
+    argument; ImportError where png has no Pillow; GraphvizError, a RuntimeError, where the engine
+    has no Graphviz; OSError where `output` cannot be written.
+    """
+    chosen = _format(format, output)
+    _known("direction", direction, DIRECTIONS)
+    _check(chosen, engine, max_chars)
+
+    # The default is looked up now, since a test may have put another one in its place.
+    graph = build(_registry.default_registry if registry is None else registry, name)
+    content = _draw(graph, chosen, direction, engine, max_chars)
+    if output is not None:
+        write_atomically(output, content.encode() if isinstance(content, str) else content)
+    return content
+
+
+def _format(wanted: str | None, output: str | PathLike[str] | None) -> str:
+    if wanted is not None:
+        _known("format", wanted, FORMATS)
+        return wanted
+    if output is None:
+        return "mermaid"
+    ending = os.path.splitext(os.fspath(output))[1]
+    if not ending:
+        return "mermaid"
+    _known("file ending", ending.lower(), ENDINGS)
+    return ENDINGS[ending.lower()]
+
+
+def _check(chosen: str, engine: str | None, max_chars: int | None) -> None:
+    """Raise ValueError where options that are good alone do not go together."""
+    if max_chars is not None and chosen != "mermaid":
+        raise ValueError(f"max_chars={max_chars!r} is for format 'mermaid', not for {chosen!r}.")
+    if engine is not None:
+        _known("engine", engine, ENGINES)
+        if chosen not in ENGINES[engine]:
+            able = ", ".join(ENGINES[engine])
+            raise ValueError(f"engine={engine!r} draws {able}, but the format is {chosen!r}.")
+    elif chosen == "pdf":
+        raise ValueError("Format 'pdf' is drawn by Graphviz only: add engine='graphviz'.")
+
+
+def _known(what: str, value: object, known: Collection[str]) -> None:
+    if value not in known:
+        choices = ", ".join(known)
+        raise ValueError(f"Unknown {what} {value!r}.{did_you_mean(value, known)} Known: {choices}.")
+
+
+def _draw(
+    graph: Graph, chosen: str, direction: str, engine: str | None, max_chars: int | None
+) -> str | bytes:
+    # Each format is imported when it is asked for, so that Mermaid needs no layout and no Pillow.
+    if engine == "graphviz":
+        from penstock.formats import _graphviz
+
+        return _graphviz.render(graph, kind=chosen, direction=direction)
+    if chosen == "mermaid":
+        from penstock.formats import mermaid
+
+        limit = mermaid.MAX_CHARS if max_chars is None else max_chars
+        return mermaid.render(graph, direction=direction, max_chars=limit)
+    if chosen == "json":
+        from penstock.formats import json
+
+        return json.render(graph)
+    if chosen == "text":
+        from penstock.formats import text
+
+        return text.render(graph)
+    if chosen == "dot":
+        from penstock.formats import dot
+
+        return dot.render(graph, direction=direction)
+    direction = "TD" if direction == "TB" else direction  # the layout knows it by one name
+    if chosen == "svg":
+        from penstock.formats import svg
+
+        return svg.render(graph, direction=direction)
+    if chosen == "html":
+        from penstock.formats import html
+
+        return html.render(graph, direction=direction)
+    from penstock.formats import png
+
+    return png.render(graph, direction=direction)
