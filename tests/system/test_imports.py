@@ -21,7 +21,7 @@ DEPENDS_ON = {"corectx": set(), "statecrumbs": {"corectx"}, "penstock": {"corect
 OPTIONAL = {
     "statecrumbs/pytest_plugin.py": {"pytest"},
     "penstock/formats/png.py": {"PIL"},
-    "penstock/formats/graphviz.py": {"graphviz"},
+    "penstock/formats/_graphviz.py": {"graphviz"},
     "penstock/backends/otel.py": {"penstock_otel"},
     "penstock/contrib/django.py": {"penstock_django"},
     "penstock/contrib/celery.py": {"penstock_celery"},
