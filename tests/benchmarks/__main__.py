@@ -51,9 +51,9 @@ def rounds(
     """Measure every case once a round, in turn; give each round's results by ``case:place``."""
     cases = dict.fromkeys(name for c in COMPARISONS for name in (f"{c.ours}:ours", c.theirs))
     for each in range(1, number + 1):
+        print(f"round {each} of {number} ...", file=sys.stderr, flush=True)
         results = {}
         for name in cases:
-            print(f"\rround {each}/{number}: {name:40}", end="", file=sys.stderr, flush=True)
             case, _, place = name.partition(":")
             results[name] = measure(pythons[place], case, values)
         for _ in range(5):  # short, so several in each round
@@ -61,7 +61,6 @@ def rounds(
                 taken = import_time(pythons["ours"], statement)
                 results[statement] = min(taken, results.get(statement, taken))
         yield results
-    print(file=sys.stderr)
 
 
 def median_ratio(results: list[dict[str, float]], ours: str, theirs: str) -> float:
