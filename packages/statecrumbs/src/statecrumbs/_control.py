@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from statecrumbs import _crash, _live, _recorder
+from statecrumbs._dump import note_end_with
 from statecrumbs._options import check, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import Any
+
+    from statecrumbs._mirror import Mirror
+
+_mirror: Mirror | None = None
 
 
 def enable(**given: Any) -> None:
@@ -25,6 +31,9 @@ def enable(**given: Any) -> None:
         Whether crumbs show the fields ``ts`` and ``thread``.
     redact (True)
         Whether secrets are blanked; or the names of more keys whose values are secrets.
+    black_box (None)
+        A folder where each process mirrors its crumbs into a file, so that they survive SIGKILL, a
+        segfault or `os._exit`: see ``statecrumbs read``. What earlier processes left is logged.
     dump_signal (None)
         A signal such as `signal.SIGUSR1` at which the running process dumps its crumbs.
 
@@ -36,12 +45,29 @@ def enable(**given: Any) -> None:
     _live.listen(given.get("dump_signal", options.dump_signal))
     options.update(given)
     _recorder.reconfigure()
+    _open_black_box(options.black_box)
     _crash.watch()
 
 
 def disable() -> None:
     """Undo `enable`: the hooks that it replaced are back, and all options at their defaults."""
     _crash.unwatch()
+    _open_black_box(None)
     _live.listen(None)
     options.reset()
     _recorder.reconfigure()
+
+
+def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
+    """Mirror into a file in `directory` from now on; None: into none."""
+    global _mirror
+    if _mirror is not None and _mirror.directory != directory:
+        note_end_with(None)
+        _mirror.close()
+        _mirror = None
+    if directory is not None and _mirror is None:
+        from statecrumbs._mirror import Mirror, report_dead
+
+        _mirror = Mirror(directory)
+        report_dead(directory)
+        note_end_with(_mirror.note_crash)

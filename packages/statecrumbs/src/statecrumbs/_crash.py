@@ -19,7 +19,7 @@ import sys
 import threading
 
 from corectx.lowlevel import CURRENT
-from statecrumbs._dump import report
+from statecrumbs._dump import report_crash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from corectx import Frame
 
-_is_watching = False
 _hooks: list[_Hook] = []
 _asyncio_filter: _AsyncioFilter | None = None
 _children_watched = False
@@ -39,8 +38,6 @@ _fork_watched = False
 
 def watch() -> None:
     """Put every hook in place that is not in place."""
-    global _is_watching
-    _is_watching = True
     for module, name, exception_of in (
         (sys, "excepthook", lambda args: args[1]),
         (threading, "excepthook", lambda args: args[0].exc_value),
@@ -53,9 +50,8 @@ def watch() -> None:
 
 
 def unwatch() -> None:
-    """Put back what our hooks replaced; one under another's hook stays, and does nothing."""
-    global _is_watching, _asyncio_filter
-    _is_watching = False
+    """Put back what our hooks replaced; one under another's hook stays, and hands on."""
+    global _asyncio_filter
     for hook in reversed(_hooks):
         hook.remove()
     _hooks.clear()
@@ -81,6 +77,7 @@ class _Hook:
         self._module = module
         self._name = name
         self._exception_of = exception_of
+        self._is_end = module is sys and name == "excepthook"
         self._previous: Callable[..., object] = getattr(module, name)
         setattr(module, name, self)
 
@@ -93,15 +90,17 @@ class _Hook:
         """Report the exception, then do what would have been done without us."""
         try:
             # While the interpreter is taken apart, modules are gone and nobody is left to read.
-            if _is_watching and not sys.is_finalizing():
-                _report(self._exception_of(args))
+            if not sys.is_finalizing():
+                _report(self._exception_of(args), is_end=self._is_end)
         finally:
             self._previous(*args)
 
 
-def _report(exc: BaseException | None, frame: Frame | None = None) -> None:
+def _report(
+    exc: BaseException | None, frame: Frame | None = None, *, is_end: bool = False
+) -> None:
     if exc is not None:
-        report(exc, frame=frame)
+        report_crash(exc, frame, is_end=is_end)
 
 
 # --- asyncio: nobody awaited the task, so nobody but the event loop sees the exception
@@ -196,8 +195,7 @@ def _watch_work() -> None:
         try:
             work()
         except BaseException as exc:
-            if _is_watching:
-                _report(exc)
+            _report(exc, is_end=True)
             raise
 
     process.run = run  # type: ignore[method-assign]

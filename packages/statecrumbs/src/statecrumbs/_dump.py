@@ -16,6 +16,7 @@ from statecrumbs._records import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from corectx import Frame
@@ -25,23 +26,42 @@ if TYPE_CHECKING:
 # on it. (In another process, to which it was pickled, other crumbs tell another story.)
 _MARK = "__statecrumbs_reported__"
 
+_note_end: Callable[[Crumb, int], None] | None = None
+
 
 def report(exc: BaseException, /, *, frame: Frame | None = None) -> bool:
     """Dump the crumbs because of `exc`, as `enable` was told to; return whether that was done.
 
     For whoever catches what would otherwise be a crash: a web framework, a worker, a shell. The
     dump is that of the frame in which `exc` was raised, else of `frame`, else of the current one.
-    `SystemExit` and an exception that was reported before give no dump. Never raises.
+    `SystemExit` and an exception that was reported before give no dump, and without `enable` none
+    does. Never raises.
     """
+    return report_crash(exc, frame, is_end=False)
+
+
+def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bool:
+    """Do what `report` does; with `is_end` the process ends by `exc`, which the black box notes."""
     try:
-        if isinstance(exc, SystemExit) or options.on_crash == "none" or _is_reported(exc):
+        note = _note_end if is_end else None
+        is_silent = options.on_crash == "none"
+        is_wanted = options.is_enabled and not (is_silent and note is None)
+        if not is_wanted or isinstance(exc, SystemExit) or _is_reported(exc):
             return False
         failing = failed_frame(exc) or frame or current()
-        cause = {"exception": describe(exc)}
-        return _deliver(_crumbs_and("unhandled_exception", failing, cause))
+        crumbs = _crumbs_and("unhandled_exception", failing, {"exception": describe(exc)})
+        if note is not None:
+            note(crumbs[-1], time_ns())
+        return not is_silent and _deliver(crumbs)
     except Exception as error:
         _complain(f"could not dump the crumbs: {type(error).__name__}: {error}")
         return False
+
+
+def note_end_with(note: Callable[[Crumb, int], None] | None) -> None:
+    """Have `note` told of the last record of a dump, and its time in ns, when the process ends."""
+    global _note_end
+    _note_end = note
 
 
 def dump_live(signal_number: int) -> None:

@@ -19,13 +19,17 @@ _ON_CRASH = ("stderr", "file", "none")
 
 
 class Options:
-    """What `enable` was given, checked; each attribute is an option of that name."""
+    """What `enable` was given, checked; each attribute is an option of that name.
+
+    Beside them: `is_enabled`, and `redactor`, which does what `redact` says.
+    """
 
     __slots__ = (
         "black_box",
         "dump_signal",
         "include_thread",
         "include_timestamp",
+        "is_enabled",
         "max_crumbs",
         "max_trail",
         "on_crash",
@@ -39,6 +43,7 @@ class Options:
 
     def reset(self) -> None:
         """Set every option to its default."""
+        self.is_enabled = False
         self.max_crumbs = 50
         self.max_trail = 100
         self.on_crash: OnCrash = "stderr"
@@ -52,6 +57,7 @@ class Options:
 
     def update(self, given: dict[str, object]) -> None:
         """Take over the options in `given`, which were checked."""
+        self.is_enabled = True
         for name, value in given.items():
             setattr(self, name, value)
         if "redact" in given:

@@ -51,6 +51,13 @@ class _ThreadName(threading.local):
 
 
 _thread = _ThreadName()
+
+
+def thread_name() -> str:
+    """Return the name of the current thread, without a lock."""
+    return _thread.name
+
+
 _ring: deque[Record] = deque(maxlen=options.max_crumbs)
 _append = _ring.append
 # Crumbs outside of any frame are the process's own: this counts them, the ring keeps them.
