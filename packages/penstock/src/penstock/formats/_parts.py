@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from penstock.formats import visible
@@ -37,23 +38,13 @@ class Sizes(Protocol):
         ...
 
 
-class Drawn(Protocol):
-    """A finished diagram."""
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """Hold one diagram's source, which ends with a newline, and what it shows, in graph order."""
 
-    @property
-    def text(self) -> str:
-        """Its source, which ends with a newline."""
-        ...
-
-    @property
-    def nodes(self) -> Sequence[Node]:
-        """Its nodes, in the graph's order."""
-        ...
-
-    @property
-    def edges(self) -> Sequence[Edge]:
-        """Its edges."""
-        ...
+    text: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
 
 
 class _Part:
@@ -179,7 +170,7 @@ def _walk(graph: Graph) -> dict[str, int]:
     return reached
 
 
-def document(graph: Graph, drawn: Sequence[Drawn]) -> str:
+def document(graph: Graph, drawn: Sequence[Diagram]) -> str:
     """Return the Markdown page that holds the diagrams `drawn` of `graph`, with an index."""
     lines = [
         f"# {_code(graph.title)}",

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
 from penstock.formats import visible
-from penstock.formats._parts import document, split
+from penstock.formats._parts import Diagram, document, split
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -70,18 +69,10 @@ _RESERVED = frozenset(
 # the two pairs of characters that Mermaid itself writes for "&" and ";" and reads back.
 _UNSAFE = re.compile(
     r"""["#$%&*+:;<>@\[\\\]^`{|}~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-\s=]|\s$"""
-    r"""|(?<=^[0-9])[.)]|(?<=[0-9])[.)](?=\s|$)|(?<=www)\.|(?<=WWW)\.|d(?=irection)|(?<=\uFB02)\xB0|(?<=\xB6)\xDF"""
+    r"""|(?<=^[0-9])[.)]|(?<=[0-9])[.)](?=\s|$)|(?<=www)\.|(?<=WWW)\.|d(?=irection)"""
+    r"""|(?<=\uFB02)\xB0|(?<=\xB6)\xDF"""
 )
 _NAMED = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;"}
-
-
-@dataclass(frozen=True, slots=True)
-class Diagram:
-    """Hold one diagram's source, and what is in it, in the graph's order."""
-
-    text: str
-    nodes: tuple[Node, ...]
-    edges: tuple[Edge, ...]
 
 
 def render(graph: Graph, *, direction: str = "TD", max_chars: int = MAX_CHARS) -> str:
