@@ -1,0 +1,74 @@
+"""Run a large batch job in many threads: 200,000 crumbs are recorded, a few hundred are kept.
+
+Run it::
+
+    python examples/prod_scale_pipeline.py [FOLDER]
+
+Two bounds are tuned here. `max_crumbs` is the ring that all threads share: what the process did
+last. `max_trail` is what each batch keeps for itself. One batch fails early on. When the job is
+done the ring has forgotten it long ago; its trail has not, and so it is all in the dump.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from statecrumbs import crumb, enable, report, snapshot
+from statecrumbs.context import context
+from statecrumbs.formatter import format_text
+
+BATCHES, RECORDS, THREADS = 100, 1000, 8
+ODD_ONE = 7_512
+
+
+def weigh(record: int) -> float:
+    """Return the weight of `record` in kg, as the scales wrote it down."""
+    text = "7,5" if record == ODD_ONE else f"{record % 90 + 10}.5"  # a comma
+    crumb("weighing", record=record, text=text)
+    return float(text)
+
+
+def run_batch(number: int) -> float:
+    """Return the weight of all records of the batch `number` in kg."""
+    with context(batch=number):
+        crumb("batch_started")
+        weight = 0.0
+        for record in range(number * RECORDS, (number + 1) * RECORDS):
+            weight += weigh(record)
+            crumb("weighed", total=weight)
+        crumb("batch_completed")
+        return weight
+
+
+def main(folder: Path) -> None:
+    """Run every batch, and dump into `folder` what those that failed had done."""
+    dump = folder / "failed_batch.json"
+    enable(max_crumbs=200, max_trail=20, on_crash="file", output_file=dump, include_thread=False)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        batches = [pool.submit(run_batch, number) for number in range(BATCHES)]
+    seconds = time.perf_counter() - began
+    print(f"{BATCHES} batches of {RECORDS} records in {THREADS} threads took {seconds:.1f} s")
+
+    for number, batch in enumerate(batches):
+        error = batch.exception()
+        if error is None:
+            continue
+        in_ring = sum(each["context"]["batch"] == number for each in snapshot())
+        report(error)  # as a crash would: the trail of where it was raised, and the ring
+        *crumbs, crash = json.loads(dump.read_text("utf-8"))
+        trail = [each for each in crumbs if each["context"]["batch"] == number]
+        print(f"Batch {number} failed: {crash['exception']['message']}")
+        print(f"  crumbs of it   {len(trail) + crash['dropped']}")
+        print(f"  in the ring    {in_ring}")
+        print(f"  in its trail   {len(trail)}, the last of which are:\n")
+        print(format_text(trail[-6:]))
+        print(f"\nAll of them are in {dump}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="prod_scale-")))
