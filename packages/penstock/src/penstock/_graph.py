@@ -27,7 +27,7 @@ class Node:
 
     `id` is "flow:name", with backslashes and colons of the flow escaped by a backslash, so that it
     is unique for every pair of strings. `call_kind` is "function", "coroutine", "generator",
-    "async_generator", "class" or "task", and "" where `unknown`: the node is named in an `after=`
+    "async_generator" or "task", and "" where `unknown`: the node is named in an `after=`
     but no such step exists. `summary` is the docstring's first line or "".
 
     `file` is relative to the folder that the module was imported from ("shop/flows.py", with

@@ -27,7 +27,7 @@ def render(graph: Graph) -> str:
         edges    [{source: id, target: id}, ...]
 
     An id is "flow:name". `call_kind` is "function", "coroutine", "generator", "async_generator",
-    "class" or "task"; "" where `unknown` is true, since that step is named but not declared. `file`
+    or "task"; "" where `unknown` is true, since that step is named but not declared. `file`
     is relative to the folder that the module was imported from. `summary` is the first line of
     `doc`, or "".
     """
