@@ -190,6 +190,7 @@ def _run_chain(section: Section, chain: Sequence[Block], folder: pathlib.Path, p
         **os.environ,
         "PATH": os.pathsep.join([str(pathlib.Path(python).parent), os.environ.get("PATH", "")]),
         "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),  # as in the top folder of a checkout: python -m examples.bom_sync
         "PYTHONUNBUFFERED": "1",
     }
     done = subprocess.run(
@@ -247,7 +248,7 @@ def _shell(command: str) -> str:
 
 # In this order: a longer form before what could be a part of it.
 KINDS = {
-    "timestamp": r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:\+00:00|Z)?",
+    "timestamp": r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:\+00:00|Z)?",
     "traceparent": r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\b",
     "correlation ID": r"\b[0-9a-f]{32}\b",
     "span ID": r"\b[0-9a-f]{16}\b",
@@ -324,6 +325,8 @@ def _is_checked_elsewhere(section: Section, block: Block) -> bool:
         command = f"readme_command {block.markers['ci']}"
         if command not in (ROOT / ".ci" / "run").read_text(encoding="utf-8"):
             raise ReadmeError(f"{section.at(block)}: .ci/run has no {command!r}")
+        if any(shown and shown[1] for _, shown in _steps(block)):
+            raise ReadmeError(f"{section.at(block)}: .ci/run does not compare the output shown")
         return True
     lines = [line for line in block.text.splitlines() if line.strip()]
     if block.language in COMMAND and all(re.match(r"(\$ )?pip install ", line) for line in lines):

@@ -71,8 +71,8 @@ GOOD = {
     + block("text", "...", "ZeroDivisionError: ..."),
     "json with text around it": block("python", 'print(\'a\\n[{"a": 1, "b": 2}]\\nb\')')
     + block("json", "[", '  {"a": 1, "b": "..."}', "]"),
-    "timestamps": block("python", "print('2026-01-02T03:04:05.123456+00:00')")
-    + block("text", "2025-12-30T10:23:45.000001+00:00"),
+    "timestamps": block("python", "print('2026-01-02T03:04:05.123456+00:00 09:01:02.5')")
+    + block("text", "2025-12-30T10:23:45.000001+00:00 10:23:45.0"),
     "the same ID twice": block("python", f"print('{ID_A} {ID_B} {ID_A}')")
     + block("text", f"{ID_1} {ID_2} {ID_1}"),
     "durations": block("python", "print('took 1.25 ms')") + block("text", "took 3 ms"),
@@ -120,6 +120,10 @@ BAD = {
     ),
     "a continuation of nothing": ("<!-- continues -->\n" + block("python", "x"), "no section"),
     "a command that CI does not run": ("<!-- ci: nonsense -->\n" + block("bash", "true"), "has no"),
+    "output of a command that only CI runs": (
+        "<!-- ci: tests -->\n" + block("console", "$ true", "1 passed"),
+        "does not compare",
+    ),
     "somebody else's distribution": (block("bash", "pip install requests"), "'requests' is not"),
     "an unknown extra": (block("bash", 'pip install "penstock[svg]"'), "no extra 'svg'"),
     "pip beside other commands": (block("bash", "pip install penstock", "false"), "exit status"),
