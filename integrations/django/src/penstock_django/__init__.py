@@ -1,0 +1,13 @@
+"""One correlation ID for everything that a Django request does.
+
+_middleware   FlowMiddleware: the request as a frame, its ID in the response
+_body         the body of a streaming response, which outlives the middleware
+_settings     settings.PENSTOCK, checked
+apps          optional app: the system check, and ``manage.py penstock``
+"""
+
+from __future__ import annotations
+
+from penstock_django._middleware import FlowMiddleware
+
+__all__ = ["FlowMiddleware"]

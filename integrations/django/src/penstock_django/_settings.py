@@ -1,0 +1,129 @@
+"""What ``settings.PENSTOCK`` may say, and whether it does so rightly."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from corectx import CORRELATION_HEADER, new_correlation_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HEADER = re.compile(r"[A-Za-z0-9-]+\Z")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The checked options, with their defaults.
+
+    `header` is the inbound header; it is read only with `trust_inbound`. `response_header` is the
+    outbound one, None for none; `expose_header` lets scripts of other origins read it.
+    `generate_id` returns a new correlation ID. A request whose path matches one of `ignore_paths`
+    (regular expressions, from the start of the path) makes no frame.
+    """
+
+    header: str = CORRELATION_HEADER
+    trust_inbound: bool = False
+    response_header: str | None = CORRELATION_HEADER
+    expose_header: bool = True
+    generate_id: Callable[[], str] = new_correlation_id
+    ignore_paths: tuple[re.Pattern[str], ...] = field(default=())
+
+
+_current: list[Options] = []
+
+
+def options() -> Options:
+    """Return the options in force. Raises `ValueError` where ``settings.PENSTOCK`` is wrong."""
+    if not _current:
+        given = getattr(settings, "PENSTOCK", {})
+        problems = find_problems(given)
+        if problems:
+            raise ValueError(" ".join(problems))
+        _current[:] = [_read(given)]
+    return _current[0]
+
+
+def find_problems(given: object) -> list[str]:
+    """Return a sentence for each thing that is wrong with ``settings.PENSTOCK``."""
+    if not isinstance(given, dict):
+        return [f"PENSTOCK is a dict of options, not {given!r}."]
+    problems: list[str] = []
+    for name, value in given.items():
+        problem = _CHECKS[name](value) if name in _CHECKS else _unknown(name)
+        if problem:
+            problems.append(f"PENSTOCK[{name!r}] {problem}")
+    return problems
+
+
+def _read(given: dict[str, Any]) -> Options:
+    values = {name.lower(): value for name, value in given.items()}
+    if isinstance(values.get("generate_id"), str):
+        values["generate_id"] = import_string(values["generate_id"])
+    values["ignore_paths"] = tuple(map(re.compile, values.get("ignore_paths", ())))
+    return Options(**values)
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "PENSTOCK":
+        _current.clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="penstock_django.settings")
+
+
+def _unknown(name: object) -> str:
+    nearest = difflib.get_close_matches(str(name).upper(), _CHECKS, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return f"is no option.{hint} There are {', '.join(_CHECKS)}."
+
+
+def _check_header(value: object) -> str | None:
+    if isinstance(value, str) and _HEADER.match(value):
+        return None
+    return f"is the name of a header such as {CORRELATION_HEADER!r}, not {value!r}."
+
+
+def _check_header_or_none(value: object) -> str | None:
+    return None if value is None else _check_header(value)
+
+
+def _check_bool(value: object) -> str | None:
+    return None if isinstance(value, bool) else f"is True or False, not {value!r}."
+
+
+def _check_generator(value: object) -> str | None:
+    if isinstance(value, str):
+        try:
+            value = import_string(value)
+        except ImportError as error:
+            return f"cannot be imported: {error}."
+    return None if callable(value) else f"is a function or the path of one, not {value!r}."
+
+
+def _check_paths(value: object) -> str | None:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+        return f"is a list of regular expressions, not {value!r}."
+    for each in value:
+        try:
+            re.compile(each)
+        except re.error as error:
+            return f"has {each!r}, which is no regular expression: {error}."
+    return None
+
+
+_CHECKS: dict[str, Callable[[object], str | None]] = {
+    "HEADER": _check_header,
+    "TRUST_INBOUND": _check_bool,
+    "RESPONSE_HEADER": _check_header_or_none,
+    "EXPOSE_HEADER": _check_bool,
+    "GENERATE_ID": _check_generator,
+    "IGNORE_PATHS": _check_paths,
+}

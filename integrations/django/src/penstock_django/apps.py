@@ -1,0 +1,30 @@
+"""The optional Django app: a system check of ``settings.PENSTOCK``, and ``manage.py penstock``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from penstock_django._settings import find_problems
+
+
+class PenstockConfig(AppConfig):
+    """Add ``"penstock_django"`` to ``INSTALLED_APPS`` for the check and the command."""
+
+    name = "penstock_django"
+    verbose_name = "penstock"
+
+    def ready(self) -> None:
+        """Register the system check."""
+        register(check_settings)
+
+
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Report each thing that is wrong with ``settings.PENSTOCK`` as an error."""
+    return [
+        Error(problem, id="penstock.E001")
+        for problem in find_problems(getattr(settings, "PENSTOCK", {}))
+    ]

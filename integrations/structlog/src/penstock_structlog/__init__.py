@@ -1,0 +1,66 @@
+"""Put the flow ID and the ambient values into structlog's events, and the events into crumbs.
+
+Each processor goes anywhere before the renderer, in `structlog.configure` or in the
+``foreign_pre_chain`` of a `structlog.stdlib.ProcessorFormatter`, for records of the library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from corectx import correlation_id, values
+from statecrumbs import crumb
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, WrappedLogger
+
+__all__ = ["crumb_processor", "flow_processor", "values_processor"]
+
+# What ProcessorFormatter adds for itself: the record and a mark, no part of the event.
+_META = frozenset(("_record", "_from_structlog"))
+
+
+def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
+    """Add the active correlation ID as ``flow_id``, unless the event has one of its own.
+
+    Outside of any flow, request or task there is none, and nothing is added.
+    """
+    flow_id = correlation_id()
+    if flow_id is not None:
+        event_dict.setdefault("flow_id", flow_id)
+    return event_dict
+
+
+def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
+    """Add the ambient values of `corectx.scope` and `statecrumbs.context`, under what is there."""
+    for key, value in values().items():
+        event_dict.setdefault(key, value)
+    return event_dict
+
+
+def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
+    """Record the event as a crumb with its data and ``level``; the event itself goes on unchanged.
+
+    ``exc_info`` is recorded as the name of the exception's type.
+    """
+    data: dict[str, Any] = {"level": method_name}
+    for key, value in event_dict.items():
+        if key == "exc_info":
+            data["exception"] = _exception_name(value)
+        elif key != "event" and key not in _META:
+            data[key] = value
+    crumb(str(event_dict.get("event", "")), **data)
+    return event_dict
+
+
+def _exception_name(exc_info: object) -> str | None:
+    """Return the name of the exception's type for each of the forms that ``exc_info`` may have."""
+    import sys
+
+    if isinstance(exc_info, tuple):
+        kind: object = exc_info[0]
+    elif isinstance(exc_info, BaseException):
+        kind = type(exc_info)
+    else:
+        kind = sys.exc_info()[0] if exc_info else None
+    return getattr(kind, "__name__", None)

@@ -1,0 +1,135 @@
+"""The flow ID and the ambient values in structlog's events, and the events as crumbs."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
+from corectx import Site, attach, detach, scope, start
+from penstock.contrib.structlog import flow_processor
+from penstock_structlog import crumb_processor, values_processor
+from statecrumbs.testing import captured_crumbs
+
+
+@pytest.fixture
+def output():
+    """The events that reach the renderer, through all three processors."""
+    capture = LogCapture()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            flow_processor,
+            values_processor,
+            crumb_processor,
+            capture,
+        ]
+    )
+    yield capture.entries
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def flow_id():
+    """The correlation ID of an operation that is current for the test."""
+    token = attach(start(Site("request", "GET"), correlation_id="c-1"))
+    yield "c-1"
+    detach(token)
+
+
+def test_the_flow_id_is_in_every_event_of_a_flow(output, flow_id):
+    structlog.get_logger().info("shipped", order=1)
+    assert output[0]["flow_id"] == flow_id
+
+
+def test_outside_of_a_flow_there_is_none(output):
+    structlog.get_logger().info("shipped")
+    assert "flow_id" not in output[0]
+
+
+def test_a_flow_id_of_the_callers_own_is_kept(output, flow_id):
+    structlog.get_logger().info("shipped", flow_id="mine")
+    structlog.get_logger().info("shipped", flow_id=None)
+    assert [entry["flow_id"] for entry in output] == ["mine", None]
+
+
+def test_ambient_values_stand_under_what_is_bound_and_given(output):
+    structlog.contextvars.bind_contextvars(tenant="bound")
+    with scope(tenant="ambient", user="ann", order=0):
+        structlog.get_logger().info("shipped", order=1)
+    assert (output[0]["tenant"], output[0]["user"], output[0]["order"]) == ("bound", "ann", 1)
+
+
+def test_clearing_structlogs_own_context_leaves_ours(output, flow_id):
+    structlog.contextvars.clear_contextvars()
+    structlog.get_logger().info("shipped")
+    assert output[0]["flow_id"] == flow_id
+
+
+def test_an_event_is_recorded_as_a_crumb_and_goes_on_unchanged(output, flow_id):
+    with captured_crumbs() as captured:
+        structlog.get_logger().warning("shipped", order=1, password="hunter2")  # noqa: S106
+    (only,) = captured.crumbs
+    assert only["event"] == "shipped"
+    assert (only["order"], only["level"], only["password"]) == ("1", "'warning'", "[redacted]")
+    assert only["frame"]["correlation_id"] == flow_id
+    assert output[0]["password"] == "hunter2"  # noqa: S105
+
+
+@pytest.mark.parametrize("form", ["true", "exception", "tuple"])
+def test_an_exception_is_recorded_by_the_name_of_its_type(output, form):
+    with captured_crumbs() as captured:
+        try:
+            raise LookupError("gone")  # noqa: TRY301
+        except LookupError as error:
+            forms = {"true": True, "exception": error, "tuple": (LookupError, error, None)}
+            structlog.get_logger().error("failed", exc_info=forms[form])
+    assert captured.crumbs[0]["exception"] == "'LookupError'"
+
+
+def test_the_async_methods_of_a_logger_know_the_flow(output):
+    async def ship():
+        token = attach(start(Site("request"), correlation_id="c-2"))
+        await structlog.get_logger().ainfo("shipped")
+        detach(token)
+
+    asyncio.run(ship())
+    assert output[0]["flow_id"] == "c-2"
+
+
+def test_records_of_the_standard_library_pass_through_a_processor_formatter(flow_id):
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[flow_processor, crumb_processor],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logger = logging.getLogger("tests.structlog")
+    logger.addHandler(handler)
+    try:
+        with captured_crumbs() as captured:
+            logger.warning("order %s shipped", 7)
+    finally:
+        logger.removeHandler(handler)
+    assert json.loads(stream.getvalue()) == {"event": "order 7 shipped", "flow_id": flow_id}
+    assert set(captured.crumbs[0]) == {"event", "ts", "thread", "frame", "level", "flow_id"}
+
+
+def test_the_processors_are_typed_as_structlog_wants_them():
+    processors: list[structlog.typing.Processor] = [
+        flow_processor,
+        values_processor,
+        crumb_processor,
+    ]
+    assert len(processors) == 3
