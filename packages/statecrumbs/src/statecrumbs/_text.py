@@ -1,0 +1,195 @@
+"""Crumbs as lines that people read in a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from statecrumbs._plain import is_list, is_object, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, Final, Literal, TypeAlias
+
+    Role: TypeAlias = Literal["time", "thread", "event", "failure", "data", "scope"]
+    Paint: TypeAlias = Callable[[Role, str], str]
+
+_MAX_VALUE: Final = 200  # characters of a value; a dump has all of it
+_MAX_THREAD: Final = 20
+_MAX_EVENT: Final = 24  # where the data is aligned; longer events push it to the right
+_SYSTEM: Final = frozenset(
+    ("event", "ts", "thread", "context", "frame", "exception", "dropped", "process"),
+)
+
+
+def _unpainted(_role: Role, text: str) -> str:
+    return text
+
+
+@dataclass
+class Columns:
+    """How wide the columns are, in characters; they grow with what is shown in them."""
+
+    time: int = 0
+    thread: int = 0
+    event: int = 0
+
+    def fit(self, times: Sequence[str], threads: Sequence[str], events: Sequence[str]) -> None:
+        """Make room for what is shown next."""
+        self.time = max([self.time, *map(len, times)])
+        self.thread = max([self.thread, *map(len, threads)])
+        self.event = min(max([self.event, *map(len, events)]), _MAX_EVENT)
+
+
+def lines(
+    crumbs: Sequence[Mapping[str, Any]],
+    times: Sequence[str],
+    *,
+    columns: Columns | None = None,
+    paint: Paint = _unpainted,
+) -> list[str]:
+    """Return one line for each of `crumbs`, with the text of `times` in front.
+
+    `columns` are those of lines that were shown before; `paint` may colour the parts.
+    """
+    threads = [printable(crumb.get("thread", ""))[:_MAX_THREAD] for crumb in crumbs]
+    events = [printable(crumb.get("event", "")) for crumb in crumbs]
+    columns = columns or Columns()
+    columns.fit(times, threads, events)
+    made: list[str] = []
+    for crumb, time, thread, event in zip(crumbs, times, threads, events, strict=True):
+        parts: list[str] = []
+        if columns.time:
+            parts.append(paint("time", time.rjust(columns.time)))
+        if columns.thread:
+            parts.append(paint("thread", thread.ljust(columns.thread)))
+        data = " ".join(_data(crumb))
+        role: Role = "failure" if "exception" in crumb else "event"
+        parts.append(paint(role, event.ljust(columns.event) if data else event))
+        if data:
+            parts.append(paint("data", data))
+        scope = " ".join(_scope(crumb))
+        if scope:
+            parts.append(paint("scope", f"[{scope}]"))
+        made.append("  ".join(parts).rstrip())
+    return made
+
+
+def relative_times(crumbs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the time of each of `crumbs` as it stands to the last one, "" where it has none."""
+    moments = [_moment(crumb.get("ts")) for crumb in crumbs]
+    known = [moment for moment in moments if moment is not None]
+    if not known:
+        return ["" for _ in crumbs]
+    last = known[-1]
+    is_short = max(known) - min(known) < 1
+    return [
+        "" if moment is None else _relative(moment - last, is_short=is_short) for moment in moments
+    ]
+
+
+def _moment(ts: object) -> float | None:
+    """Return the Unix time of an ISO 8601 time stamp, as our crumbs have them."""
+    if not isinstance(ts, str):
+        return None
+    try:
+        return datetime.fromisoformat(ts).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def clock_times(crumbs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the time of day of each of `crumbs`, UTC, to the millisecond; "" where it has none."""
+    return ["" if _moment(crumb.get("ts")) is None else str(crumb["ts"])[11:23] for crumb in crumbs]
+
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+
+
+def _relative(seconds: float, *, is_short: bool) -> str:
+    distance = abs(seconds)
+    if distance < 2 * _MINUTE:
+        text = f"{distance:.6f}s" if is_short else f"{distance:.3f}s"
+    elif distance < 2 * _HOUR:
+        text = f"{distance // _MINUTE:.0f}m{distance % _MINUTE:04.1f}s"
+    elif distance < 2 * _DAY:
+        text = f"{distance // _HOUR:.0f}h{distance % _HOUR // _MINUTE:02.0f}m"
+    else:
+        text = f"{distance // _DAY:.0f}d{distance % _DAY // _HOUR:02.0f}h"
+    if seconds == 0:
+        return text
+    return ("-" if seconds < 0 else "+") + text
+
+
+def _data(crumb: Mapping[str, Any]) -> Iterator[str]:
+    exception = crumb.get("exception")
+    if exception is not None:
+        yield summary(exception)
+    for key, value in crumb.items():
+        if key not in _SYSTEM:
+            yield f"{printable(key)}={printable(value)}"
+    if crumb.get("dropped"):
+        yield f"dropped={printable(crumb['dropped'])}"
+
+
+def summary(exception: object) -> str:
+    """Return one line about the `exception` of a dump: what, where, and what caused it."""
+    if not is_object(exception):
+        return printable(exception)
+    text = f"{printable(exception.get('type', ''))}: {printable(exception.get('message', ''))}"
+    traceback = exception.get("traceback")
+    if is_list(traceback) and traceback and is_object(traceback[-1]):
+        where = traceback[-1]
+        name = printable(where.get("file", "")).replace("\\", "/").rpartition("/")[2]
+        text += f" ({name}:{printable(where.get('line', ''))})"
+    if exception.get("cause") is not None:
+        text += f" <- {summary(exception['cause'])}"
+    return text
+
+
+def _scope(crumb: Mapping[str, Any]) -> Iterator[str]:
+    frame = crumb.get("frame")
+    if is_object(frame):
+        yield frame_name(frame)
+        if frame.get("correlation_id"):
+            yield f"#{printable(frame['correlation_id'])[:8]}"
+    context = crumb.get("context")
+    if is_object(context):
+        for key, value in context.items():
+            yield f"{printable(key)}={_scoped(value)}"
+
+
+def frame_name(frame: Mapping[str, Any]) -> str:
+    """Return the name of a `frame` as people write it: ``flow:step``, else its kind and name."""
+    name = printable(frame.get("name", ""))
+    if frame.get("flow") and frame.get("flow") != frame.get("name"):
+        return f"{printable(frame['flow'])}:{name}"
+    return f"{printable(frame.get('kind', ''))} {name}".strip()
+
+
+def _scoped(value: object) -> str:
+    """Return a scoped value; strings are kept as they are in a crumb, so quote where needed."""
+    if isinstance(value, str) and (not value or any(each in value for each in " '\"[]=")):
+        return printable(repr(value))
+    return printable(value)
+
+
+def printable(value: object) -> str:
+    """Return `value` as bounded text of printable characters: what is not, is escaped.
+
+    That is more than ASCII's control characters: also those that hide text or reverse it, and what
+    cannot be encoded.
+    """
+    if not isinstance(value, str):
+        value = str(plain(value))
+    if len(value) > _MAX_VALUE:
+        value = f"{value[:_MAX_VALUE]}…"
+    if value.isprintable():
+        return value
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in value
+    )
