@@ -13,10 +13,10 @@ import pytest
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
+    boxes_in,
     _process,
     encode,
     read,
-    read_folder,
     recover,
 )
 from tests.statecrumbs.black_boxes import finish, numbers, run, start
@@ -63,8 +63,8 @@ def test_a_process_that_nobody_waited_for_is_gone(tmp_path):
     program, reading = start(tmp_path, "box = open_box(); tick(box, 'main', 1); os._exit(0)")
     assert os.read(reading, 1) == b""  # it has closed the pipe by ending
     os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
-    (found,) = read_folder(tmp_path)
-    assert found.died == "gone"
+    (path,) = boxes_in(tmp_path)
+    assert read(path).died == "gone"
     finish(program, reading)
 
 
@@ -122,13 +122,6 @@ def test_recovering_tells_of_each_death_once_and_keeps_the_newest_files(tmp_path
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_a_file_that_cannot_be_read_does_not_hide_the_others(mine, tmp_path):
-    (tmp_path / "00.crumbs").write_bytes(b"garbage")
-    damaged, found = read_folder(tmp_path)
-    assert isinstance(damaged, UnreadableError)
-    assert found.path == mine.path
-
-
 def test_a_file_that_cannot_be_marked_or_removed_is_reported_again(tmp_path, monkeypatch):
     run(tmp_path, "box = open_box(slots=2); tick(box, 'main', 1); os._exit(1)")
 
@@ -147,6 +140,6 @@ def test_a_file_that_cannot_be_marked_or_removed_is_reported_again(tmp_path, mon
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(UnreadableError, match=r"Cannot read .*missing: No such file"):
-        list(read_folder(tmp_path / "missing"))
+        boxes_in(tmp_path / "missing")
     with pytest.raises(UnreadableError, match=r"Cannot read .*missing: No such file"):
         recover(tmp_path / "missing")

@@ -13,7 +13,7 @@ The rooms:
 
 from __future__ import annotations
 
-from statecrumbs._black_box._folder import read_folder, recover
+from statecrumbs._black_box._folder import boxes_in, recover
 from statecrumbs._black_box._layout import SUFFIX, UnreadableError
 from statecrumbs._black_box._payload import encode, encode_record, scope_fragment
 from statecrumbs._black_box._reader import Recovered, is_black_box, read
@@ -24,11 +24,11 @@ __all__ = [
     "BlackBox",
     "Recovered",
     "UnreadableError",
+    "boxes_in",
     "encode",
     "encode_record",
     "is_black_box",
     "read",
-    "read_folder",
     "recover",
     "scope_fragment",
 ]

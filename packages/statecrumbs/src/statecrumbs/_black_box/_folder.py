@@ -9,7 +9,6 @@ from statecrumbs._black_box import _layout as layout
 from statecrumbs._black_box._reader import open_file, read, read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Final
 
     from statecrumbs._black_box._reader import Header, Recovered
@@ -21,20 +20,11 @@ KEPT: Final = 32
 _OVER: Final = ("gone", "pid reused", "exception")
 
 
-def read_folder(directory: str | os.PathLike[str]) -> Iterator[Recovered | layout.UnreadableError]:
-    """Yield what each black box in `directory` holds, the oldest first, or why it cannot be read.
+def boxes_in(directory: str | os.PathLike[str]) -> list[str]:
+    """Return the paths of the black boxes in `directory`, the oldest first.
 
-    Raises UnreadableError when the folder itself cannot be read.
+    Raises UnreadableError when the folder cannot be read.
     """
-    for path in paths(directory):
-        try:
-            yield read(path)
-        except layout.UnreadableError as error:
-            yield error
-
-
-def paths(directory: str | os.PathLike[str]) -> list[str]:
-    """Return the paths of the black boxes in `directory`, the oldest first."""
     directory = os.fspath(directory)
     try:
         names = os.listdir(directory)
@@ -52,7 +42,7 @@ def recover(directory: str | os.PathLike[str], *, keep: int = KEPT) -> list[Reco
     """
     recovered: list[Recovered] = []
     reported: list[str] = []
-    for path in paths(directory):
+    for path in boxes_in(directory):
         try:
             with open_file(path) as file:
                 header = read_header(file, path)

@@ -1,0 +1,100 @@
+"""Load what was recorded from either kind of file: a black box or a JSON dump."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from statecrumbs._black_box import UnreadableError, is_black_box, read
+from statecrumbs._plain import is_list, is_object
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from statecrumbs._black_box import Recovered
+
+_MAX_DUMP = 1 << 28  # bytes: more is no dump of ours, and would not fit in memory as objects
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The crumbs of one process, and what is known of it.
+
+    `crumbs` are in the order of the file, oldest first. `ending` is what a black box, or the last
+    record of a dump, says beside: of "died", "process", "dropped", "torn", "shortened" and
+    "missing_slots" those that are known.
+    """
+
+    path: str
+    crumbs: list[dict[str, Any]]
+    ending: dict[str, Any] = field(default_factory=dict[str, "Any"])
+
+    @property
+    def failure(self) -> dict[str, Any] | None:
+        """The record of the unhandled exception; the last one, if there are several."""
+        failures = [crumb for crumb in self.crumbs if is_object(crumb.get("exception"))]
+        return failures[-1] if failures else None
+
+    def to_dump(self) -> list[dict[str, Any]]:
+        """Return the recording as a dump has it: a list whose last record tells of the process."""
+        if "died" not in self.ending:
+            return self.crumbs
+        return [*self.crumbs, {"event": _BLACK_BOX, **self.ending}]
+
+
+# The event of the last record of a dump that was made of a black box.
+_BLACK_BOX = "black_box"
+_ENDING = ("died", "process", "dropped", "torn", "shortened", "missing_slots")
+
+
+def load(path: str | os.PathLike[str]) -> Recording:
+    """Return what is recorded in the file at `path`.
+
+    Raises UnreadableError, whose message names the file, for anything that is neither a black box
+    nor a dump.
+    """
+    path = os.fspath(path)
+    if is_black_box(path):
+        return from_black_box(read(path))
+    return _from_dump(path)
+
+
+def from_black_box(found: Recovered) -> Recording:
+    """Return what a black box holds as a recording."""
+    ending: dict[str, Any] = {
+        "died": found.died,
+        "process": {**found.process, "recorded_since": found.created},
+        "dropped": found.dropped,
+        "torn": found.torn,
+        "shortened": found.shortened,
+        "missing_slots": found.missing_slots,
+    }
+    return Recording(found.path, found.crumbs, ending)
+
+
+def _from_dump(path: str) -> Recording:
+    dump: object = None
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(_MAX_DUMP + 1)
+        if len(raw) <= _MAX_DUMP:
+            dump = json.loads(raw)
+    except OSError as error:
+        raise UnreadableError(f"Cannot read {path}: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        pass
+    if not is_list(dump) or not all(_is_crumb(record) for record in dump):
+        raise UnreadableError(
+            f"{path} is neither a black box nor a dump of statecrumbs (a JSON list of crumbs).",
+        )
+    last: dict[str, Any] = dump[-1] if dump else {}
+    ending = {key: last[key] for key in _ENDING if key in last} if "process" in last else {}
+    # Made of a black box: its last record tells of the process, and is no crumb.
+    crumbs: list[dict[str, Any]] = dump[:-1] if "died" in ending else dump
+    return Recording(path, crumbs, ending)
+
+
+def _is_crumb(record: object) -> bool:
+    return is_object(record) and isinstance(record.get("event"), str)

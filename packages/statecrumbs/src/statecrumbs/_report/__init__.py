@@ -1,0 +1,99 @@
+"""Make one self-contained HTML page of a recording.
+
+    page.html       the skeleton, with {placeholders}
+    page.css        calm in the light and in the dark
+    model.js        crumbs, their groups by thread and frame, search
+    timeline.js     the strip with one lane a thread
+    list.js         the list of crumbs; only what is in view is in the document
+    inspector.js    all about one crumb
+    main.js         state, filters, keys
+
+The page asks nobody for anything: its policy allows the one style and the one script in it, by
+their hashes. The crumbs are data in it; the script only ever makes text of them.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from statecrumbs._plain import is_list, is_object, plain
+from statecrumbs._terminal import how_it_died, how_it_died_in_short
+from statecrumbs._text import summary
+
+if TYPE_CHECKING:
+    from typing import Final
+
+    from statecrumbs._plain import Json
+    from statecrumbs._recording import Recording
+
+__all__ = ["render"]
+
+_SCRIPTS: Final = ("model.js", "timeline.js", "list.js", "inspector.js", "main.js")
+_EXACT: Final = 2**53  # integers beyond it are not exact in JavaScript
+
+
+def render(recording: Recording) -> str:
+    """Return `recording` as an HTML page that needs nothing else, and no network."""
+    style = _asset("page.css")
+    script = "(() => {\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    data = {
+        "path": recording.path,
+        "crumbs": recording.crumbs,
+        "ending": recording.ending,
+        "headline": _headline(recording),
+        "died": how_it_died(recording.ending["died"]) if "died" in recording.ending else "",
+    }
+    parts = {
+        "policy": escape(policy),
+        "title": escape(_headline(recording)),
+        "style": style,
+        "script": script,
+        # In a script element only "</script" and "<!--" mean something, so no "<" will do.
+        "data": json.dumps(_exact(plain(data)), allow_nan=False).replace("<", "\\u003c"),
+    }
+    page = _asset("page.html")
+    # In one pass, so that what looks like a placeholder in the data stays what it is.
+    pieces = page.split("{{")
+    made = [pieces[0]]
+    for piece in pieces[1:]:
+        name, _, rest = piece.partition("}}")
+        made += [parts[name], rest]
+    return "".join(made)
+
+
+def _asset(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _headline(recording: Recording) -> str:
+    if recording.failure is not None:
+        exception = recording.failure["exception"]
+        first_line = str(exception.get("message", "")).partition("\n")[0]
+        return summary({"type": exception.get("type", ""), "message": first_line})
+    if "died" in recording.ending:
+        return how_it_died_in_short(recording.ending["died"])
+    return "What happened so far"
+
+
+def _exact(value: Json) -> Json:
+    """Return `value` with integers that JavaScript would round as text."""
+    if is_object(value):
+        return {key: _exact(item) for key, item in value.items()}
+    if is_list(value):
+        return [_exact(item) for item in value]
+    if type(value) is int and abs(value) > _EXACT:
+        return str(value)
+    return value

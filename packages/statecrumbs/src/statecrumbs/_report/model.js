@@ -1,0 +1,148 @@
+// The recording as the page shows it: crumbs with their times, and groups by thread and frame.
+
+const recording = JSON.parse(document.getElementById("data").textContent);
+
+// What a reader cannot see, or what would reorder what is around it, is shown as an escape.
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
+
+function escaped(character) {
+  if (character === "\n") return "\\n";
+  if (character === "\t") return "\\t";
+  const code = character.codePointAt(0);
+  return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+}
+
+function visible(value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
+  return text.replace(INVISIBLE, escaped);
+}
+
+// The same for text that may have several lines, such as the message of an exception.
+function visibleLines(value) {
+  return String(value ?? "").split("\n").map(visible).join("\n");
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+// `bom_sync:fetch_from_api` for a step of a flow, else kind and name.
+function frameName(frame) {
+  if (!isObject(frame)) return "";
+  const name = visible(frame.name ?? "");
+  if (frame.flow && frame.flow !== frame.name) return `${visible(frame.flow)}:${name}`;
+  return `${visible(frame.kind ?? "")} ${name}`.trim();
+}
+
+function correlation(crumb) {
+  return isObject(crumb.frame) ? crumb.frame.correlation_id ?? "" : "";
+}
+
+function groupKey(crumb) {
+  const frame = isObject(crumb.frame) ? crumb.frame : {};
+  return JSON.stringify([crumb.thread, frame.kind, frame.flow, frame.name, frame.correlation_id]);
+}
+
+const SYSTEM = new Set([
+  "event", "ts", "thread", "context", "frame", "exception", "dropped", "process", "signal",
+]);
+
+function dataOf(crumb) {
+  return Object.entries(crumb).filter(([key]) => !SYSTEM.has(key));
+}
+
+function exceptionLine(exception) {
+  const message = visible(exception.message ?? "");
+  return visible(exception.type ?? "Exception") + (message ? `: ${message}` : "");
+}
+
+function summaryOf(crumb) {
+  if (isObject(crumb.exception)) return exceptionLine(crumb.exception);
+  return dataOf(crumb).map(([key, value]) => `${visible(key)}=${visible(value)}`).join("  ");
+}
+
+// Microseconds since the epoch: Date has milliseconds only, and crumbs are often closer.
+function microseconds(ts) {
+  const parts = /^(.*?\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(.*)$/.exec(typeof ts === "string" ? ts : "");
+  if (!parts) return NaN;
+  return Date.parse(parts[1] + parts[3]) * 1000 + Number((parts[2] ?? "").padEnd(6, "0"));
+}
+
+const crumbs = recording.crumbs.map((crumb, index) => ({
+  index,
+  raw: crumb,
+  event: visible(crumb.event),
+  thread: visible(crumb.thread ?? ""),
+  frame: frameName(crumb.frame),
+  key: groupKey(crumb),
+  time: microseconds(crumb.ts),
+  text: null, // what a search looks in; made by the first one
+}));
+
+const failing = crumbs.findLast((crumb) => isObject(crumb.raw.exception)) ?? null;
+// What the page is about: the failure, else the last thing that was recorded.
+const focus = failing ?? crumbs.at(-1) ?? null;
+const focusOperation = focus ? correlation(focus.raw) : "";
+
+function isOfFocus(crumb) {
+  if (!focus) return false;
+  return focusOperation ? correlation(crumb.raw) === focusOperation : crumb.key === focus.key;
+}
+for (const crumb of crumbs) crumb.isOfFocus = isOfFocus(crumb);
+
+const known = crumbs.map((crumb) => crumb.time).filter((time) => !Number.isNaN(time));
+const times = known.reduce(
+  ({ first, last }, time) => ({ first: Math.min(first, time), last: Math.max(last, time) }),
+  { first: Infinity, last: -Infinity },
+);
+const origin = focus && !Number.isNaN(focus.time) ? focus.time : times.last;
+
+// One unit for the whole page, so that times can be compared at a glance.
+const isShort = times.last - times.first < 1e6;
+
+function relative(time) {
+  if (Number.isNaN(time)) return "";
+  const distance = Math.abs(time - origin);
+  const sign = time === origin ? "" : time < origin ? "−" : "+";
+  if (isShort) return `${sign}${(distance / 1e3).toFixed(3)} ms`;
+  const seconds = distance / 1e6;
+  if (seconds < 120) return `${sign}${seconds.toFixed(3)} s`;
+  if (seconds < 7200) return `${sign}${Math.floor(seconds / 60)} m ${(seconds % 60).toFixed(1)} s`;
+  if (seconds < 172800) {
+    return `${sign}${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} m`;
+  }
+  return `${sign}${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
+}
+
+// Groups of one thread and frame: that of the failure first, then by how late they were active.
+function grouped(shown) {
+  const groups = new Map();
+  for (const crumb of shown) {
+    if (!groups.has(crumb.key)) {
+      groups.set(crumb.key, { key: crumb.key, first: crumb, crumbs: [], rank: 0 });
+    }
+    const group = groups.get(crumb.key);
+    group.crumbs.push(crumb);
+    group.rank = crumb.key === focus.key ? 2 : Math.max(group.rank, crumb.isOfFocus ? 1 : 0);
+  }
+  const last = (group) => group.crumbs.at(-1).index;
+  return [...groups.values()].sort((a, b) => b.rank - a.rank || last(b) - last(a));
+}
+
+function matching({ words, thread, frame, onlyFocus }) {
+  return crumbs.filter((crumb) => {
+    if (thread !== null && crumb.thread !== thread) return false;
+    if (frame !== null && crumb.frame !== frame) return false;
+    if (onlyFocus && !crumb.isOfFocus) return false;
+    if (!words.length) return true;
+    crumb.text ??= `${crumb.frame} ${visible(crumb.raw)} ${summaryOf(crumb.raw)}`.toLowerCase();
+    return words.every((word) => crumb.text.includes(word));
+  });
+}
+
+function element(tag, className, ...children) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  made.append(...children);
+  return made;
+}

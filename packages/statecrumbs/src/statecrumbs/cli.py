@@ -1,0 +1,213 @@
+"""The command ``statecrumbs``: read, follow and report what was recorded."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from statecrumbs._black_box import UnreadableError, boxes_in
+from statecrumbs._follow import Tail, follow_file, follow_folder
+from statecrumbs._recording import load
+from statecrumbs._terminal import painter, show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, TextIO
+
+    from statecrumbs._recording import Recording
+
+_EPILOG = """\
+exit codes:
+  0    everything that was asked for was read
+  1    something could not be read, or there was nothing to read
+  2    the command was not understood
+  130  ended by Ctrl-C, which is how to end "tail --follow" of a folder
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with the arguments `argv` (of the process by default); return its exit code.
+
+    0: everything was read. 1: something could not be read, or there was nothing. 2 (as
+    SystemExit): the arguments make no sense. 130: interrupted.
+    """
+    arguments = _parser().parse_args(argv)
+    _print_anything(sys.stdout)
+    _print_anything(sys.stderr)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        code = command(arguments)
+        sys.stdout.flush()
+    except UnreadableError as error:
+        return _complain(error)
+    except BrokenPipeError:
+        # Whoever reads has seen enough (`| head`). Python would complain when it flushes again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+class _Version(argparse.Action):
+    """Prints the version; asks for it only then, since that takes as long as the rest."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print("statecrumbs", version("statecrumbs"))
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="statecrumbs",
+        description="Show what a program recorded before it died. A FILE is a black box, of "
+        "enable(black_box=...), or a JSON dump; a DIR holds black boxes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    reader = commands.add_parser(
+        "read", help="show what one file, or each black box in a folder, holds"
+    )
+    reader.add_argument("path", metavar="FILE|DIR")
+    reader.add_argument(
+        "--json",
+        action="store_true",
+        help="print a FILE as a JSON dump, a DIR as an object of dumps by path",
+    )
+    reader.set_defaults(command=_read)
+
+    tail = commands.add_parser("tail", help="show the last crumbs of black boxes, and follow them")
+    tail.add_argument("path", metavar="FILE|DIR")
+    tail.add_argument(
+        "-f",
+        "--follow",
+        action="store_true",
+        help="go on showing crumbs as they are recorded: until the process of the FILE ends; of a "
+        "DIR, with processes that start later, until Ctrl-C",
+    )
+    tail.add_argument(
+        "-n", "--lines", type=_count, default=10, metavar="N", help="begin with the last N (10)"
+    )
+    tail.set_defaults(command=_tail)
+
+    reporter = commands.add_parser("report", help="make a self-contained HTML page of a file")
+    reporter.add_argument("path", metavar="FILE")
+    reporter.add_argument("-o", "--output", required=True, metavar="x.html", help="- for stdout")
+    reporter.set_defaults(command=_report)
+    return parser
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    path: str = arguments.path
+    code = 0
+    recordings: list[Recording] = []
+    for file in _files(path):
+        try:
+            recordings.append(load(file))
+        except UnreadableError as error:
+            code = _complain(error)
+    if arguments.json:
+        dumps = {recording.path: recording.to_dump() for recording in recordings}
+        if os.path.isdir(path):
+            _print_json(dumps)
+        elif dumps:
+            _print_json(dumps[path])
+        return code
+    paint = painter(sys.stdout)
+    for number, recording in enumerate(recordings):
+        if number:
+            print()
+        for line in show(recording, paint):
+            print(line)
+    return code
+
+
+def _tail(arguments: argparse.Namespace) -> int:
+    path: str = arguments.path
+    is_folder = os.path.isdir(path)
+    paint = painter(sys.stdout)
+
+    def open_tail(file: str) -> Tail:
+        name = os.path.basename(file).rpartition("-")[2].partition(".")[0] if is_folder else ""
+        return Tail(file, _print_now, paint, name)
+
+    code = 0
+    tails: dict[str, Tail] = {}
+    for file in _files(path, follow=arguments.follow):
+        tail = open_tail(file)
+        try:
+            tail.look(limit=arguments.lines)
+            tails[file] = tail
+        except UnreadableError as error:
+            code = _complain(error)
+    if arguments.follow and is_folder:
+        follow_folder(path, open_tail, tails)
+    elif arguments.follow:
+        for tail in tails.values():
+            follow_file(tail)
+    return code
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from statecrumbs._report import render
+
+    page = render(load(arguments.path))
+    if arguments.output == "-":
+        print(page, end="")
+        return 0
+    from statecrumbs._dump import write_private
+
+    try:
+        write_private(arguments.output, page)
+    except OSError as error:
+        return _complain(f"Cannot write {arguments.output}: {error.strerror}.")
+    print(f"Wrote {arguments.output}")
+    return 0
+
+
+def _files(path: str, *, follow: bool = False) -> list[str]:
+    """Return the files that `path` stands for; a folder may be empty only to `follow` it."""
+    if not os.path.isdir(path):
+        return [path]
+    files = boxes_in(path)
+    if not files and not follow:
+        raise UnreadableError(f"There are no black boxes in {path}.")
+    return files
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"a number of lines is 0 or more, not {text}")
+    return number
+
+
+def _print_anything(stream: TextIO) -> None:
+    """Have `stream` escape what its encoding lacks instead of failing."""
+    reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _print_now(line: str) -> None:
+    print(line, flush=True)
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    from statecrumbs._plain import plain
+
+    print(json.dumps(plain(value), indent=2, allow_nan=False))
+
+
+def _complain(problem: object) -> int:
+    print(f"statecrumbs: {problem}", file=sys.stderr)
+    return 1

@@ -1,0 +1,374 @@
+"""The command: what people type at three in the morning."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from statecrumbs import cli
+from statecrumbs._black_box import BlackBox, encode, encode_record, scope_fragment
+from statecrumbs._follow import Tail, follow_file, follow_folder
+from tests.statecrumbs.black_boxes import run
+from tests.statecrumbs.dump_schema import check_dump
+
+COMMAND = [sys.executable, "-W", "error", "-m", "statecrumbs"]
+NOON = 1_700_000_000_123_456_789
+SCOPE = scope_fragment({"request_id": "r1"}, {"kind": "step", "name": "charge", "flow": "checkout"})
+FAILURE = {
+    "event": "unhandled_exception",
+    "thread": "main",
+    "exception": {
+        "type": "ValueError",
+        "message": "no\nsuch thing",
+        "notes": ["a note"],
+        "traceback": [{"file": "/srv/app.py", "line": 3, "function": "f"}],
+        "cause": {
+            "type": "KeyError",
+            "message": "'x'",
+            "traceback": [{"file": "/srv/lib.py", "line": 9, "function": "g"}],
+        },
+    },
+}
+
+
+def write(box, event, number, **data):
+    box.write(encode(event, "main", SCOPE, data), NOON + number * 1_000_000)
+
+
+@pytest.fixture
+def box(tmp_path):
+    box = BlackBox.open(
+        tmp_path / "boxes", slots=8, slot_size=1024, argv=["python", "my app.py"], on_error=print
+    )
+    yield box
+    box.close()
+
+
+@pytest.fixture
+def dump(tmp_path):
+    path = tmp_path / "dump.json"
+    process = {"pid": 7, "parent_pid": 1, "argv": ["app"], "python": "3.12.1", "host": "web-1"}
+    crumbs = [
+        {"event": "start", "ts": "2025-12-30T10:23:45.123456+00:00", "thread": "main"},
+        {**FAILURE, "ts": "2025-12-30T10:23:46.123456+00:00", "dropped": 4, "process": process},
+    ]
+    path.write_text(json.dumps(crumbs))
+    return path
+
+
+def killed(folder, number=1):
+    """Leave the box of a process that was killed."""
+    run(folder, f"box = open_box(); tick(box, 'main', {number}); os.abort()")
+
+
+def test_a_black_box_reads_as_a_report_of_the_process_and_its_crumbs(box, capsys):
+    for number in range(10):
+        write(box, "query", number, n=repr(number))
+    box.write(encode_record(FAILURE), NOON + 10_000_000)
+    assert cli.main(["read", box.path]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:6] == [
+        box.path,
+        "  python 'my app.py'",
+        (
+            f"  pid {os.getpid()}, parent {os.getppid()}, host {platform.node()}, "
+            f"Python {platform.python_version()}"
+        ),
+        "  The process is still running.",
+        "  8 crumbs, 3 older pushed out; the last at 2023-11-14T22:13:20.133456+00:00",
+        "",
+    ]
+    assert lines[6].split() == [
+        "-0.007000s",
+        "main",
+        "query",
+        "n=3",
+        "[checkout:charge",
+        "request_id=r1]",
+    ]
+    assert lines[13].endswith("ValueError: no\\nsuch thing (app.py:3) <- KeyError: 'x' (lib.py:9)")
+    assert lines[14:] == [
+        "",
+        "  /srv/lib.py:9 in g",
+        "KeyError: 'x'",
+        "",
+        "which led to:",
+        "",
+        "  /srv/app.py:3 in f",
+        "ValueError: no\\nsuch thing",
+        "  a note",
+    ]
+
+
+def test_a_dump_reads_like_a_black_box(dump, capsys):
+    assert cli.main(["read", str(dump)]) == 0
+    out = capsys.readouterr().out
+    assert "  app\n  pid 7, parent 1, host web-1, Python 3.12.1\n  2 crumbs, 4 older pushed" in out
+    assert out.endswith("ValueError: no\\nsuch thing\n  a note\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell who died")
+def test_a_folder_is_read_whole_whatever_else_is_in_it(tmp_path, capsys):
+    killed(tmp_path, 1)
+    killed(tmp_path, 2)
+    (tmp_path / "0.crumbs").write_bytes(b"garbage")
+    (tmp_path / "other.txt").write_text("x")
+    assert cli.main(["read", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert out.count("The process is gone and had no time to say why") == 2
+    assert out.index("n=1") < out.index("n=2")
+    assert err == (
+        f"statecrumbs: {tmp_path / '0.crumbs'} is neither a black box nor a dump of statecrumbs "
+        "(a JSON list of crumbs).\n"
+    )
+
+
+def test_json_of_a_file_is_a_dump_that_can_be_read_again(box, tmp_path, capsys):
+    write(box, "query", 1, n="1")
+    assert cli.main(["read", box.path, "--json"]) == 0
+    again = tmp_path / "again.json"
+    again.write_text(capsys.readouterr().out)
+    check_dump(json.loads(again.read_text()))
+    assert cli.main(["read", str(again), "--json"]) == 0
+    assert capsys.readouterr().out == again.read_text()
+    assert cli.main(["read", str(again)]) == 0
+    out = capsys.readouterr().out
+    assert "The process is still running.\n  1 crumb; the last at" in out
+
+
+def test_json_of_a_folder_names_the_dumps_by_path(box, tmp_path, capsys):
+    write(box, "query", 1)
+    assert cli.main(["read", str(tmp_path / "boxes"), "--json"]) == 0
+    dumps = json.loads(capsys.readouterr().out)
+    assert list(dumps) == [box.path]
+    check_dump(dumps[box.path])
+
+
+@pytest.mark.parametrize("command", ["read", "tail"])
+def test_an_empty_folder_is_nothing_to_read(command, tmp_path, capsys):
+    assert cli.main([command, str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"statecrumbs: There are no black boxes in {tmp_path}.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "Cannot read {}: No such file or directory."),
+        (b"", "{} is neither a black box nor a dump"),
+        (b"{}", "{} is neither a black box nor a dump"),
+        (b"[1]", "{} is neither a black box nor a dump"),
+        (b'[{"event": 1}]', "{} is neither a black box nor a dump"),
+        (b"[" * 100_000, "{} is neither a black box nor a dump"),
+        (b"\xff\xfe[]", "{} is neither a black box nor a dump"),
+        (b"\x89crumbs\n" + bytes(8000), "{} has version 0 of the black box format"),
+    ],
+)
+@pytest.mark.parametrize("command", [["read"], ["read", "--json"], ["tail"], ["report", "-o", "-"]])
+def test_what_cannot_be_read_is_one_line_and_exit_code_1(
+    command, content, message, tmp_path, capsys
+):
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    if command == ["tail"] and content is not None and not content.startswith(b"\x89"):
+        message = "{} is not a black box of statecrumbs."
+    assert cli.main([command[0], str(path), *command[1:]]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"statecrumbs: {message.format(path)}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["read"], ["tail", "x", "-n", "-1"], ["report", "x"]]
+)
+def test_what_makes_no_sense_is_exit_code_2(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: statecrumbs" in capsys.readouterr().err
+
+
+def test_help_tells_of_the_exit_codes(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["--help"])
+    assert exit_.value.code == 0
+    assert "exit codes:" in capsys.readouterr().out
+
+
+def test_the_module_is_the_command(dump):
+    done = subprocess.run([*COMMAND, "read", dump], capture_output=True, check=True, text=True)
+    assert "unhandled_exception" in done.stdout
+    version = subprocess.run([*COMMAND, "--version"], capture_output=True, check=True, text=True)
+    assert version.stdout.startswith("statecrumbs 0.")
+
+
+def test_any_terminal_can_show_any_crumb(box):
+    write(box, "größe", 1, wide="日本\x1b[2J\u202e")
+    done = subprocess.run(
+        [*COMMAND, "read", box.path],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert b"gr\\xf6\\xdfe" in done.stdout
+    assert b"\\u65e5\\u672c\\x1b[2J\\u202e" in done.stdout
+    assert done.stderr == b""
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(dump):
+    crumbs = [{"event": "x" * 100}] * 20_000
+    dump.write_text(json.dumps(crumbs))
+    program = subprocess.Popen(
+        [*COMMAND, "read", dump], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    program.stdout.read(100)
+    program.stdout.close()
+    assert program.stderr.read() == b""
+    program.stderr.close()
+    assert program.wait(timeout=50) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_only_a_terminal_that_wants_colours_gets_them(dump, environment, coloured):
+    import pty
+
+    ours, theirs = pty.openpty()
+    plain = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    done = subprocess.run(
+        [*COMMAND, "read", dump],
+        stdout=theirs,
+        check=True,
+        env={**plain, "TERM": "xterm", **environment},
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    except OSError as error:  # Linux's way to say that the other end is closed
+        if error.errno != errno.EIO:
+            raise
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"unhandled_exception" in shown
+    assert (b"\x1b[1;31m" in shown) == coloured
+
+
+# tail
+
+
+def test_tail_shows_the_last_crumbs_with_the_time_of_day(box, capsys):
+    for number in range(5):
+        write(box, "query", number, n=repr(number))
+    assert cli.main(["tail", "-n", "2", box.path]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"22:13:20.12{6 + n - 3}  main  query  n={n}  [checkout:charge request_id=r1]"
+        for n in (3, 4)
+    ]
+
+
+def test_following_shows_each_crumb_once_and_ends_with_the_process(box):
+    shown = []
+    tail = Tail(box.path, shown.append, lambda role, text: text, "")
+    write(box, "first", 0)
+    tail.look(limit=10)
+    steps = iter(
+        [
+            lambda: None,
+            lambda: write(box, "second", 1),
+            lambda: [write(box, "burst", number) for number in range(20)],
+            box.close,
+        ]
+    )
+    follow_file(tail, pause=lambda seconds: next(steps)())
+    assert [line.split()[2] for line in shown if line.startswith("22:")] == [
+        "first",
+        "second",
+        *["burst"] * 8,
+    ]
+    assert shown[2] == "(12 crumbs were pushed out before a look)"
+    assert shown[-1] == "The process ended by itself."
+
+
+class EnoughError(Exception):
+    """The end of what would go on until Ctrl-C."""
+
+
+def test_following_a_folder_finds_processes_that_start_and_end(tmp_path):
+    shown = []
+    boxes = []
+
+    def open_box():
+        boxes.append(BlackBox.open(tmp_path, slots=8, slot_size=512, on_error=pytest.fail))
+        write(boxes[-1], f"box-{len(boxes)}", 0)
+
+    def stop():
+        raise EnoughError
+
+    open_box()
+    steps = iter(
+        [
+            open_box,
+            lambda: (tmp_path / "garbage.crumbs").write_bytes(b"x" * 9000),
+            lambda: write(boxes[1], "more", 1),
+            boxes[0].close,
+            lambda: None,
+            lambda: [box.close() for box in boxes],
+            lambda: None,
+            stop,
+        ]
+    )
+
+    def open_tail(path):
+        return Tail(path, shown.append, lambda role, text: text, "pid")
+
+    first = open_tail(boxes[0].path)
+    first.look(limit=1)
+    with pytest.raises(EnoughError):
+        follow_folder(str(tmp_path), open_tail, {first.path: first}, pause=lambda _: next(steps)())
+    assert [line.split("  ")[-2 if "box-" in line or "more" in line else -1] for line in shown] == [
+        "box-1",
+        "box-2",
+        "more",
+        "The process ended by itself.",
+        "The process ended by itself.",
+    ]
+    assert all(line.startswith("pid  ") for line in shown)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C of POSIX")
+def test_the_command_follows_a_live_process_until_ctrl_c(box, tmp_path):
+    write(box, "first", 0)
+    program = subprocess.Popen(
+        [*COMMAND, "tail", "--follow", tmp_path / "boxes"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "first" in program.stdout.readline()
+    box.write(encode("second", "main", "", {}), time.time_ns())
+    assert "second" in program.stdout.readline()
+    program.send_signal(signal.SIGINT)
+    out, err = program.communicate(timeout=50)
+    assert (program.returncode, out, err) == (130, "", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell who died")
+def test_following_what_is_dead_says_how_it_died(tmp_path, capsys):
+    killed(tmp_path)
+    (path,) = tmp_path.iterdir()
+    assert cli.main(["tail", "-f", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("The process is gone")

@@ -1,0 +1,120 @@
+"""The report as a file: all in one, and nothing in it but text."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+
+from statecrumbs import cli
+from statecrumbs._recording import Recording
+from statecrumbs._report import render
+
+EVIL = "</script><!--<script>{{data}}\u2028\ud800<img src=x onerror=alert(1)>"
+
+
+class Page(HTMLParser):
+    """The elements of a page, with what is in each script and style."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags = []
+        self.texts = {}
+        self._inside = None
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = (tag, dict(attrs).get("type"))
+
+    def handle_endtag(self, tag):
+        self._inside = None
+
+    def handle_data(self, data):
+        if self._inside:
+            self.texts[self._inside] = self.texts.get(self._inside, "") + data
+
+
+def page_of(*crumbs, **ending):
+    return Page(render(Recording("box.crumbs", list(crumbs), ending)))
+
+
+def data_of(page):
+    return json.loads(page.texts["script", "application/json"])
+
+
+def test_nothing_in_the_page_points_elsewhere():
+    page = page_of({"event": "x"})
+    for tag, attributes in page.tags:
+        assert "src" not in attributes
+        assert attributes.get("href", "data:,") == "data:,"
+        assert tag not in ("iframe", "object", "embed", "base", "form action")
+    for text in page.texts.values():
+        assert not re.search(r"https?://|url\(|@import|fetch\(|XMLHttpRequest|import\(", text)
+
+
+def test_the_policy_allows_this_script_and_this_style_alone():
+    page = page_of({"event": "x"})
+    (policy,) = [
+        attributes["content"]
+        for _, attributes in page.tags
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    hashes = {
+        kind: b64encode(sha256(page.texts[kind, None].encode()).digest()).decode()
+        for kind in ("script", "style")
+    }
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{hashes['style']}'; "
+        f"script-src 'sha256-{hashes['script']}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_no_crumb_gets_out_of_its_place():
+    crumb = {"event": EVIL, EVIL: EVIL, "context": {"a": EVIL}, "frame": {"name": EVIL}}
+    failure = {"event": "unhandled_exception", "exception": {"type": EVIL, "message": EVIL}}
+    page = page_of(crumb, failure)
+    assert data_of(page)["crumbs"] == [crumb, failure]
+    usual = page_of({"event": "x"}, {"event": "y", "exception": {"type": "E"}})
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in usual.tags]
+
+
+def test_the_title_says_what_happened():
+    failure = {"event": "e", "exception": {"type": "KeyError", "message": "'<x>'\nmore"}}
+    assert page_of(failure).texts["title", None] == "KeyError: '<x>'"
+    assert page_of(died="gone").texts["title", None] == "Gone without a word"
+    assert page_of().texts["title", None] == "What happened so far"
+
+
+def test_numbers_that_javascript_would_round_are_text():
+    page = page_of({"event": "x", "context": {"a": 2**53 + 1, "b": 2**53, "c": float("nan")}})
+    assert data_of(page)["crumbs"][0]["context"] == {
+        "a": "9007199254740993",
+        "b": 9007199254740992,
+        "c": "nan",
+    }
+
+
+def test_the_page_is_written_whole_and_for_its_owner_only(tmp_path, capsys):
+    dump = tmp_path / "dump.json"
+    dump.write_text('[{"event": "x"}]')
+    out = tmp_path / "out.html"
+    assert cli.main(["report", str(dump), "-o", str(out)]) == 0
+    assert capsys.readouterr().out == f"Wrote {out}\n"
+    assert out.stat().st_mode & 0o077 == 0
+    assert cli.main(["report", str(dump), "-o", "-"]) == 0
+    assert capsys.readouterr().out.strip() == out.read_text(encoding="utf-8").strip()
+    assert cli.main(["report", str(dump), "-o", str(tmp_path / "missing" / "x.html")]) == 1
+    assert "Cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", [], [1], {"a": [{}]}])
+def test_records_of_any_shape_make_a_page(odd):
+    fields = ("ts", "thread", "context", "frame", "exception", "dropped", "process", "x")
+    crumbs = [{"event": "x", field: odd} for field in fields]
+    assert data_of(page_of(*crumbs, process=odd, dropped=odd))["crumbs"] == crumbs
