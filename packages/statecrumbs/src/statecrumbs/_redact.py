@@ -1,0 +1,65 @@
+"""Keep secrets out of what is recorded: tell them by their names, and take them out of text."""
+
+from __future__ import annotations
+
+from statecrumbs._secret_names import HINTS, SecretNames, split_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+REDACTED = "[redacted]"
+
+_SHORTEST_TOKEN = (
+    12  # characters; what has a shape of its own, or stands behind `Bearer`, is longer
+)
+
+
+class Redactor:
+    """Tell which names are sensitive and take secrets out of text.
+
+    `extra` names are sensitive too, wherever their words stand in a name: `extra=["tenant id"]`
+    covers `tenant_id`, `X-Tenant-Id` and `oldTenantId`. `keep` names are not, but only as a whole:
+    `keep=["session_id"]` covers `sessionId`, not `user_session_id`; it wins over `extra`. Raises
+    `TypeError` where either is not an iterable of strings, `ValueError` where a name has no letter.
+
+    `is_sensitive(key)` answers for one name; it takes some 30 ns where the name is known already.
+    """
+
+    __slots__ = ("_hints", "is_sensitive")
+
+    # The memory's own lookup, without a Python frame around it.
+    is_sensitive: Callable[[str], bool]
+
+    def __init__(self, extra: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
+        extra_names = _split_all(extra, "extra")
+        self.is_sensitive = SecretNames(extra_names, _split_all(keep, "keep")).__getitem__
+        self._hints = (*HINTS, *(max(words, key=len) for words in extra_names))
+
+    def scrub(self, text: str) -> str:
+        """Return the text with each secret in it replaced by `[redacted]`.
+
+        Found are values beside a sensitive name (`key=value`, `key: value`, JSON, Python, URL
+        queries, headers, command lines, XML; nested and escaped), passwords in URLs, and tokens
+        that are known by their shape. The time is linear in the length, whatever the text is.
+        """
+        if len(text) < _SHORTEST_TOKEN and "=" not in text and ":" not in text:
+            return text
+        from statecrumbs._scrub import scrub  # it needs `re`
+
+        return scrub(text, self.is_sensitive, self._hints)
+
+
+def _split_all(names: Iterable[Any], option: str) -> list[list[str]]:
+    if isinstance(names, (str, bytes)):
+        raise TypeError(f"{option}= is an iterable of names. Did you mean [{names!r}]?")
+    split: list[list[str]] = []
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{option}= is an iterable of strings, but it has {name!r} in it.")
+        words = split_words(name)
+        if not words:
+            raise ValueError(f"{option}= has {name!r} in it, which has no letter and no digit.")
+        split.append(words)
+    return split

@@ -1,0 +1,271 @@
+"""Build the text of one value within its bounds, and blank what is secret in it."""
+
+from __future__ import annotations
+
+from _thread import get_ident
+
+from statecrumbs._builtin_types import SHOWERS, first
+from statecrumbs._classes import class_of
+from statecrumbs._objects import show_object
+from statecrumbs._redact import REDACTED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from statecrumbs._redact import Redactor
+
+DEPTH = 5  # containers inside one another
+
+_MARK = 24  # characters kept free for "... (4999990 more)"
+_SLACK = 512  # characters scrubbed beyond what is shown, so that a secret across the edge is found
+_EDGE = 256  # of them, those that are never shown, since a secret may have begun there
+_SHORT = 64  # characters; in a repr no more than ten times as many
+_WORD = 1 << 63
+_SECRET = repr(REDACTED)
+
+UNSERIALIZABLE = "<unserializable>"
+
+# A __repr__ may record a crumb, whose values may have a __repr__ that records a crumb.
+_MAX_NESTED = 3
+_nested: dict[int, int] = {}  # by thread
+
+
+class Renderer:
+    """Renders one value.
+
+    `room` is how many characters a part may take. It is kept roughly, and `fit` makes it exact, but
+    it is what makes the time bounded: each item that is looked at uses some of it up.
+    """
+
+    __slots__ = ("_inside", "_is_sensitive", "_limit", "_scrub")
+
+    def __init__(self, redactor: Redactor | None, limit: int) -> None:
+        self._scrub: Callable[[str], str] = str if redactor is None else redactor.scrub
+        self._is_sensitive: Callable[[str], bool] = (
+            _nothing_is if redactor is None else redactor.is_sensitive
+        )
+        self._limit = limit
+        self._inside: list[int] = []  # the ids of the containers being shown, outermost first
+
+    def show(self, value: Any, room: int, depth: int) -> str:
+        """Return the text of `value`, which stands inside `depth` containers."""
+        kind = class_of(value)
+        if kind is str:
+            if len(value) <= _SHORT and room > 10 * _SHORT + 2:
+                return repr(self._scrub(value))
+        elif kind is int and -_WORD <= value < _WORD:
+            return repr(value)
+        # Another metaclass may define how its classes are hashed and compared.
+        shower = SHOWERS.get(kind) if type(kind) is type else None
+        if shower is None:
+            return show_object(self, value, kind, room, depth)
+        return shower(self, value, room, depth)
+
+    def call_repr(self, value: object, room: int, depth: int) -> str:
+        """Return what the `__repr__` of `value` says, whatever it does."""
+        thread = get_ident()
+        nested = _nested.get(thread, 0)
+        if nested == _MAX_NESTED:
+            return "..."
+        _nested[thread] = nested + 1
+        try:
+            text = repr(value)
+        except BaseException:  # a KeyboardInterrupt too: recording may not end the program
+            return UNSERIALIZABLE
+        finally:
+            if nested:
+                _nested[thread] = nested
+            else:
+                _nested.pop(thread, None)
+        return self.text(text, self.share(room, depth))
+
+    def share(self, room: int, depth: int) -> int:
+        """Return how much of `room` one text may take, so that it leaves something to the next."""
+        return min(room, max(self._limit // 4, room // 2)) if depth else room
+
+    def text(self, text: str, room: int) -> str:
+        """Return a text that somebody's code made, scrubbed and shortened, without quotes."""
+        part, unseen = self._scrubbed(text, room)
+        if not unseen and len(part) <= room:
+            return part
+        kept = part[: max(room - _MARK, 0)]
+        return f"{kept}... ({len(part) - len(kept) + unseen} more)"
+
+    def string(self, value: str, room: int) -> str:
+        """Return a string in quotes."""
+        return _quoted(*self._scrubbed(value, room), room)
+
+    def byte_string(self, value: Any, owner: Any, room: int) -> str:
+        """Return an instance of `owner`, `bytes` or `bytearray`, in quotes; scrubbed as Latin-1."""
+        window = max(room, 0) + _SLACK
+        text = bytes(owner.__getitem__(value, slice(0, window))).decode("latin-1")
+        part = self._scrub(text)
+        unseen = owner.__len__(value) - len(text)
+        if unseen > 0:
+            part, unseen = part[:-_EDGE], unseen + _EDGE
+        return _quoted(part.encode("latin-1"), unseen, room)
+
+    def pair(self, items: Sequence[Any], opening: str, closing: str, room: int, depth: int) -> str:
+        """Return the text of a name and its value, which is a secret."""
+        return f"{opening}{self.show(items[0], room, depth + 1)}, {_SECRET}{closing}"
+
+    def is_secret_pair(self, items: Sequence[Any]) -> bool:
+        """Return whether `items` are a sensitive name and its value, as in a list of headers."""
+        return (
+            len(items) == 2  # noqa: PLR2004
+            and type(items[0]) in (str, bytes)
+            and self.names_secret(items[0])
+        )
+
+    def sequence(
+        self,
+        value: object,
+        items: Sequence[Any],
+        count: int,
+        opening: str,
+        closing: str,
+        room: int,
+        depth: int,
+    ) -> str:
+        """Return the text of a container of `count` items, of which `items` are the first."""
+        if not self._enter(value, count, depth):
+            return f"{opening}{'...' if count else ''}{closing}"
+        room -= len(opening) + len(closing) + _MARK
+        parts: list[str] = []
+        hidden = False  # whether the item is the value of an option: ["--password", "hunter2"]
+        for item in items:
+            if room <= 0:
+                break
+            kind = class_of(item)
+            option = kind is str and item[:2] == "--"
+            if hidden and not option:
+                part = _SECRET
+            elif kind is list and self.is_secret_pair(item):
+                part = self.pair(item, "[", "]", room, depth + 1)
+            else:
+                part = self.show(item, room, depth + 1)
+            hidden = option and "=" not in item and self._is_sensitive(item)
+            parts.append(part)
+            room -= len(part) + 2
+        self._inside.pop()
+        return _joined(parts, count, opening, closing)
+
+    def mapping(
+        self,
+        value: object,
+        items: Sequence[tuple[Any, Any]],
+        count: int,
+        opening: str,
+        closing: str,
+        room: int,
+        depth: int,
+    ) -> str:
+        """Return the text of a mapping of `count` items, of which `items` are the first."""
+        if not self._enter(value, count, depth):
+            return f"{opening}{'...' if count else ''}{closing}"
+        room -= len(opening) + len(closing) + _MARK
+        parts: list[str] = []
+        for key, item in items:
+            if room <= 0:
+                break
+            label = self.show(key, room, depth + 1)
+            if self.names_secret(key) or (type(key) is str and self._is_labelled(key, items)):
+                part = f"{label}: {_SECRET}"
+            else:
+                part = f"{label}: {self.show(item, room - len(label), depth + 1)}"
+            parts.append(part)
+            room -= len(part) + 2
+        self._inside.pop()
+        return _joined(parts, count, opening, closing)
+
+    def fields(
+        self, value: object, name: str, fields: Sequence[tuple[str, Any]], room: int, depth: int
+    ) -> str:
+        """Return the text of an object as a call of its class: `Point(x=1, y=2)`.
+
+        What has no name is a positional argument.
+        """
+        count = len(fields)
+        if not self._enter(value, count, depth):
+            return "..." if id(value) in self._inside else f"{name}({'...' if count else ''})"
+        room -= len(name) + _MARK
+        parts: list[str] = []
+        for field, item in first(fields, count):
+            if room <= 0:
+                break
+            if type(field) is not str:  # a key of a namespace can be of a subclass
+                field = str.__str__(field)  # noqa: PLW2901
+            part = _SECRET if self._is_sensitive(field) else self.show(item, room, depth + 1)
+            parts.append(f"{field}={part}" if field else part)
+            room -= len(parts[-1]) + 2
+        self._inside.pop()
+        return _joined(parts, count, f"{name}(", ")")
+
+    def names_secret(self, key: Any) -> bool:
+        """Return whether `key`, of any type, is a string or bytes with a sensitive name."""
+        kind = class_of(key)
+        if kind is str:
+            return self._is_sensitive(key)
+        if kind is bytes:  # ASGI's headers
+            return self._is_sensitive(key[:256].decode("latin-1"))
+        return issubclass(kind, str) and self._is_sensitive(str.__str__(key))
+
+    def _enter(self, value: object, count: int, depth: int) -> bool:
+        """Return whether the items of `value` are to be shown; then it has to be left again."""
+        if count == 0 or depth >= DEPTH or id(value) in self._inside:
+            return False
+        self._inside.append(id(value))
+        return True
+
+    def _is_labelled(self, key: str, items: Iterable[tuple[Any, Any]]) -> bool:
+        # {"name": "DB_PASSWORD", "value": "hunter2"}: forms, HAR files, AWS tags, Kubernetes.
+        return key in _VALUES and any(
+            type(label) is str and label in _LABELS and self.names_secret(name)
+            for label, name in items
+        )
+
+    def _scrubbed(self, text: str, room: int) -> tuple[str, int]:
+        """Return an exact, scrubbed beginning of `text`, and how many characters are not in it."""
+        length = str.__len__(text)
+        window = max(room, 0) + _SLACK
+        part = self._scrub(str.__getitem__(text, slice(0, window)))
+        return (part, 0) if length <= window else (part[:-_EDGE], length - window + _EDGE)
+
+
+_VALUES = ("value", "Value")
+_LABELS = ("name", "key", "Name", "Key")
+
+
+def fit(text: str, limit: int) -> str:
+    """Return `text` cut to `limit` characters, with lone surrogates escaped, as `repr` does."""
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(text) <= limit:
+        return text
+    return text[: limit - 3] + "..." if limit > 3 else text[: max(limit, 0)]  # noqa: PLR2004
+
+
+def _nothing_is(_name: str) -> bool:
+    return False
+
+
+def _quoted(part: str | bytes, unseen: int, room: int) -> str:
+    """Return the `repr` of as much of `part` as there is room for, and how much more there is."""
+    text = repr(part)
+    if not unseen and len(text) <= room:
+        return text
+    total = len(part) + unseen
+    keep = max(room - _MARK, 2)
+    while len(part) and len(text) > keep:  # a character can be ten in a repr
+        part = part[: len(part) * keep // len(text)]
+        text = repr(part)
+    return f"{text}... ({total - len(part)} more)"
+
+
+def _joined(parts: list[str], count: int, opening: str, closing: str) -> str:
+    if count > len(parts):
+        parts.append(f"... ({count - len(parts)} more)")
+        closing = closing.removeprefix(",")
+    return f"{opening}{', '.join(parts)}{closing}"
