@@ -1,0 +1,63 @@
+"""The client of the API: starts it as a process of its own, and asks it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import corectx
+from examples.bom_sync.messages import BadUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from examples.bom_sync.store import Part
+
+PATIENCE = 30  # seconds that the API may take to start
+
+
+class BomApi:
+    """Asks the API that listens on `port`."""
+
+    port: int
+
+    def get_bom(self, bom_id: str) -> list[Part]:
+        """Return the parts of the BOM `bom_id`; one that the API does not know is a `BadUpdate`."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            # The ID of what is going on here goes along, and so it is in the log of the API, too.
+            headers: dict[str, str] = corectx.inject({}, http=True)
+            connection.request("GET", f"/boms/{quote(bom_id, safe='')}", headers=headers)
+            response = connection.getresponse()
+            if response.status == HTTPStatus.NOT_FOUND:
+                raise BadUpdate(f"the API knows no {bom_id}")
+            parts: list[Part] = json.load(response)["parts"]
+            return parts
+
+
+@contextmanager
+def running_api(bom: Path, log_file: Path, port: int) -> Iterator[int]:
+    """Start the API with the document `bom`, yield the port it listens on, and stop it."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "examples.bom_sync.api", bom, log_file, str(port)],
+        stdin=subprocess.PIPE,  # closed at the end of the block, and also if this process is killed
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for us; the API ends when we do
+    ) as process:
+        patience = threading.Timer(PATIENCE, process.kill)
+        patience.start()
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+        finally:
+            patience.cancel()
+        if not line:
+            sys.exit(f"The API ended with exit code {process.wait()} before it was ready.")
+        yield int(line)

@@ -1,0 +1,39 @@
+"""One log format for both processes, with the flow ID in front: one `grep` finds everything."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from penstock.logging import FlowFilter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Formatter(logging.Formatter):
+    """Writes times to the microsecond, so that the lines of two files can be sorted."""
+
+    def formatTime(self, record: logging.LogRecord, _: str | None = None) -> str:  # noqa: N802 - overrides
+        """Return the time of `record` in UTC."""
+        return f"{datetime.fromtimestamp(record.created, timezone.utc):%H:%M:%S.%f}"
+
+
+def log_to(path: Path, process: str) -> None:
+    """Write the log records of this process to a new file `path`, under the name `process`."""
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.addFilter(FlowFilter(default=""))  # flow_id and step, for every record
+    handler.setFormatter(
+        Formatter(f"%(flow_id)32s  %(asctime)s  {process:4}  %(step)-20s  %(message)s")
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def show_warnings() -> None:
+    """Let whoever watches the job see what went wrong."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("  sync  %(message)s"))
+    logging.getLogger().addHandler(handler)
