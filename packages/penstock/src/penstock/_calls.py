@@ -1,0 +1,178 @@
+"""What happens at a call: the wrappers that open the frames of steps and entrypoints.
+
+A plain function in one flow is what nearly every call is, so it has a wrapper that does everything
+inline. All else goes through `corectx.lowlevel.around`, once for each flow.
+"""
+
+from __future__ import annotations
+
+from corectx.lowlevel import (
+    CURRENT,
+    around,
+    get_current,
+    listeners,
+    note_failure,
+    notify_entered,
+    notify_left,
+    set_current,
+)
+from penstock._frames import BareFrame, open_run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from corectx import Frame
+    from penstock._registry import Step
+
+    Function: TypeAlias = Callable[..., Any]
+    # Tells an inline wrapper the one step that it records, or None where it must ask the other.
+    SetSingle: TypeAlias = Callable[[Step | None], None]
+
+_reset_current = CURRENT.reset
+
+
+class Calls:
+    """The flows that the calls of one function are recorded in; it grows as flows claim it.
+
+    `wrapper` is what the user's name is bound to, of the same kind as the function.
+    """
+
+    __slots__ = ("_inner", "_kind", "_outermost", "_set_single", "wrapper")
+
+    def __init__(self, function: Function, kind: str, *, is_entrypoint: bool) -> None:
+        self._inner = function  # with the frames of all flows but the outermost one around it
+        self._kind = kind
+        self._outermost: Step | None = None
+        self._set_single: SetSingle | None = None
+
+        # It costs half of what `import penstock` would; who decorates anything has it anyway.
+        from functools import wraps
+
+        @wraps(function)
+        def inner(*args: Any, **kwargs: Any) -> Any:
+            return self._inner(*args, **kwargs)
+
+        self.wrapper: Function = around(inner, self._open_outermost, kind=kind)
+        if kind == "function":
+            wrap = _around_entrypoint if is_entrypoint else _around_step
+            self.wrapper, self._set_single = wrap(function, self.wrapper)
+
+    def record_as(self, step: Step) -> None:
+        """Record the calls as `step` too, in a frame around those of the flows so far."""
+        inside = self._outermost
+        if inside is not None:
+            self._inner = around(self._inner, lambda: _open(inside), kind=self._kind)
+        self._outermost = step
+        if self._set_single is not None:
+            self._set_single(step if inside is None else None)
+
+    def _open_outermost(self) -> Frame | None:
+        return None if self._outermost is None else _open(self._outermost)
+
+
+def _open(step: Step) -> Frame | None:
+    """Return a frame for a call of `step` here and now, or None where its flow does not run."""
+    frame = get_current()
+    if step.kind == "entrypoint":
+        return open_run(step, frame)
+    around_it = frame
+    while around_it is not None and around_it.flow != step.flow:
+        around_it = around_it.parent
+    return None if frame is None or around_it is None else frame.child(step)
+
+
+# The two below do inline what `enter` and `leave` do, for calls that one flow records; the others
+# they pass on to `general`.
+
+
+def _around_step(  # noqa: C901 - inline, see above
+    function: Function, general: Function
+) -> tuple[Function, SetSingle]:
+    from functools import wraps
+
+    step: Any = None
+    own: object = general  # the name of the flow; until there is one, what no flow is called
+
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        outer = get_current()
+        if outer is None:
+            return function(*args, **kwargs)
+        # An equal name that is another object, from another process, may as well go the long way.
+        if outer.flow is not own:
+            return general(*args, **kwargs)
+        frame = BareFrame()
+        frame.site = step
+        frame.parent = frame.outer = outer
+        frame.flow = outer.flow
+        frame.correlation_id = outer.correlation_id
+        frame.values = outer.values
+        frame.store = outer.store
+        frame.label = None
+        token = set_current(frame)
+        try:
+            if listeners.entered:
+                notify_entered(frame)
+            result = function(*args, **kwargs)
+        except BaseException as exc:
+            note_failure(frame, exc)
+            if listeners.left:
+                notify_left(frame, exc)
+            raise
+        else:
+            if listeners.left:
+                notify_left(frame, None)
+            return result
+        finally:
+            # Otherwise a frame around this one was left in the meantime, by a generator.
+            if frame.outer is outer:
+                _reset_current(token)
+            else:
+                set_current(frame.outer)
+
+    def set_single(single: Step | None) -> None:
+        nonlocal step, own
+        own = general if single is None else single.flow
+        step = single
+
+    return wrapper, set_single
+
+
+def _around_entrypoint(function: Function, general: Function) -> tuple[Function, SetSingle]:
+    from functools import wraps
+
+    step: Step | None = None
+
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if step is None:
+            return general(*args, **kwargs)
+        outer = get_current()
+        frame = open_run(step, outer)
+        token = set_current(frame)
+        try:
+            if listeners.entered:
+                notify_entered(frame)
+            result = function(*args, **kwargs)
+        except BaseException as exc:
+            note_failure(frame, exc)
+            if listeners.left:
+                notify_left(frame, exc)
+            raise
+        else:
+            if listeners.left:
+                notify_left(frame, None)
+            return result
+        finally:
+            if frame.outer is outer:
+                _reset_current(token)
+            else:
+                set_current(frame.outer)
+
+    def set_single(single: Step | None) -> None:
+        nonlocal step
+        step = single
+
+    return wrapper, set_single

@@ -1,0 +1,63 @@
+"""The backend "logging": a record for the start and the end of every step."""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from corectx import Frame
+
+__all__ = ["LoggingBackend"]
+
+_logger = logging.getLogger("penstock")
+
+
+class LoggingBackend:
+    """Log each start and end of an entrypoint or a step on the logger ``penstock``.
+
+    A failure is logged as WARNING, without the traceback, since whoever handles the exception logs
+    that; all else as `level`. Each record has the attributes `flow_id`, `flow`, `step`, `kind`,
+    `outcome` ("started", "done", "cancelled" or "failed") and, at an end, `duration` in seconds.
+    """
+
+    def __init__(self, level: int = logging.INFO) -> None:
+        self._level = level
+        self._began: dict[Frame, float] = {}  # perf_counter() of the frames that did not end yet
+
+    def entered(self, frame: Frame, /) -> None:
+        """Log that a step begins."""
+        if frame.kind in ("entrypoint", "step"):
+            self._began[frame] = perf_counter()
+            if _logger.isEnabledFor(self._level):
+                self._log(self._level, frame, "started", None, "")
+
+    def left(self, frame: Frame, exc: BaseException | None, /) -> None:
+        """Log that a step ended, when and how."""
+        began = self._began.pop(frame, None)
+        if began is None:  # not ours, or begun before this backend was configured
+            return
+        duration = perf_counter() - began
+        if exc is None:
+            level, outcome, why = self._level, "done", ""
+        elif isinstance(exc, Exception):
+            level, outcome, why = logging.WARNING, "failed", f": {type(exc).__name__}"
+        else:  # CancelledError, KeyboardInterrupt, SystemExit
+            level, outcome, why = self._level, "cancelled", f": {type(exc).__name__}"
+        if _logger.isEnabledFor(level):
+            self._log(level, frame, outcome, duration, f" in {duration:.6f} s{why}")
+
+    def _log(
+        self, level: int, frame: Frame, outcome: str, duration: float | None, more: str
+    ) -> None:
+        facts: dict[str, object] = {
+            "flow_id": frame.correlation_id,
+            "flow": frame.flow,
+            "step": frame.name,
+            "kind": frame.kind,
+            "outcome": outcome,
+        }
+        if duration is not None:
+            facts["duration"] = duration
+        _logger.log(level, "%s.%s %s%s", frame.flow, frame.name, outcome, more, extra=facts)

@@ -1,0 +1,14 @@
+"""The backend "otel": spans for steps; it comes with ``pip install "penstock[otel]"``."""
+
+from __future__ import annotations
+
+try:
+    from penstock_otel import OTelBackend  # type: ignore[import-not-found]
+except ModuleNotFoundError as error:
+    if error.name != "penstock_otel":
+        raise
+    raise ImportError(
+        'The backend "otel" is not installed. Run: pip install "penstock[otel]"'
+    ) from error
+
+__all__ = ["OTelBackend"]

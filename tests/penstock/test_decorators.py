@@ -1,0 +1,499 @@
+"""Decorating declares, keeps the function what it is, and refuses what makes no sense."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import pickle
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import pytest
+
+from penstock import entrypoint, flow, step
+
+pytestmark = pytest.mark.usefixtures("registry")
+
+
+def plain(number: int, /, *, factor: int = 2) -> int:
+    """Multiply."""
+    return number * factor
+
+
+async def coroutine(number: int) -> int:
+    """Give it back, later."""
+    return number
+
+
+def generator(number: int):
+    """Count."""
+    yield from range(number)
+
+
+async def async_generator(number: int):
+    """Count, later."""
+    for each in range(number):
+        yield each
+
+
+FUNCTIONS = [plain, coroutine, generator, async_generator]
+
+
+@flow("pickled")
+@step
+def pickled(number):
+    return number + 1
+
+
+def test_the_seeds_example_declares_a_flow(registry):
+    @flow("bom_sync")
+    @entrypoint
+    def handle_kafka_message(msg):
+        return fetch_from_api(msg)
+
+    @flow("bom_sync")
+    @step(after="handle_kafka_message")
+    def fetch_from_api(bom_id):
+        return sync_to_database(bom_id)
+
+    @flow("bom_sync")
+    @step(after="fetch_from_api")
+    def sync_to_database(data):
+        return data
+
+    steps = registry.flows["bom_sync"].steps
+    assert {name: (each.kind, each.after) for name, each in steps.items()} == {
+        "handle_kafka_message": ("entrypoint", ()),
+        "fetch_from_api": ("step", ("handle_kafka_message",)),
+        "sync_to_database": ("step", ("fetch_from_api",)),
+    }
+    assert handle_kafka_message(7) == 7
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("declare", [step, entrypoint])
+def test_a_decorated_function_keeps_what_it_is(function, declare):
+    decorated = flow("kept")(declare(function))
+    for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
+        assert getattr(decorated, attribute) == getattr(function, attribute)
+    assert inspect.signature(decorated) == inspect.signature(function)
+    for kind in (
+        inspect.isfunction,
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+    ):
+        assert kind(decorated) == kind(function)
+    assert inspect.unwrap(decorated) is function
+
+
+@pytest.mark.parametrize(
+    "name_and_kind",
+    [
+        (plain, "function"),
+        (coroutine, "coroutine"),
+        (generator, "generator"),
+        (async_generator, "async_generator"),
+    ],
+)
+def test_a_step_knows_what_calling_it_gives(registry, name_and_kind):
+    function, kind = name_and_kind
+    flow("kinds").step(function)
+    assert registry.flows["kinds"].steps[function.__name__].call_kind == kind
+
+
+def test_a_decorated_function_is_pickled_by_name():
+    assert pickle.loads(pickle.dumps(pickled)) is pickled  # noqa: S301 - our own bytes
+
+
+def test_decorating_runs_nothing():
+    def never():
+        raise AssertionError
+
+    flow("quiet")(step(never))
+
+
+def test_the_same_name_is_the_same_flow():
+    assert flow("once") is flow("once")
+    assert flow("once") is not flow("twice")
+
+
+def test_step_and_entrypoint_work_with_and_without_parentheses(registry):
+    @flow("f")
+    @entrypoint()
+    def a(): ...
+
+    @flow("f")
+    @step()
+    def b(): ...
+
+    @flow("f")
+    @step(after=None, name="c")
+    def other_name(): ...
+
+    assert set(registry.flows["f"].steps) == {"a", "b", "c"}
+
+
+def test_the_flow_object_has_the_decorators_too(registry):
+    bom = flow("bom")
+
+    @bom.entrypoint
+    def a(): ...
+
+    @bom.entrypoint(name="b")
+    def other_name(): ...
+
+    @bom.step
+    def c(): ...
+
+    @bom.step(after=a)
+    def d(): ...
+
+    steps = bom.steps
+    assert [(each.name, each.kind) for each in steps.values()] == [
+        ("a", "entrypoint"),
+        ("b", "entrypoint"),
+        ("c", "step"),
+        ("d", "step"),
+    ]
+    assert steps["d"].after == ("a",)
+    assert registry.flows["bom"] is bom
+
+
+def test_after_takes_names_functions_and_several_of_them(registry):
+    orders, mails = flow("orders"), flow("mails")
+
+    @orders.entrypoint
+    def order(): ...
+
+    @orders.step(after=order, name="pay")
+    def charge(): ...
+
+    @mails.entrypoint(after=charge)
+    def thank(): ...
+
+    @mails.step(after=[thank, "orders:order", charge, charge])
+    def sent(): ...
+
+    assert orders.steps["pay"].after == ("order",)
+    assert mails.steps["thank"].after == ("orders:pay",)
+    assert mails.steps["sent"].after == ("thank", "orders:order", "orders:pay")
+
+
+def test_after_takes_any_collection(registry):
+    shapes = flow("shapes")
+    shapes.step(after=("x", "y"), name="a")(plain)
+    shapes.step(after=iter(["x"]), name="b")(plain)
+    shapes.step(after={"x": 1}, name="c")(plain)
+    assert [each.after for each in shapes.steps.values()] == [("x", "y"), ("x",), ("x",)]
+
+
+@pytest.mark.parametrize("decorators", [("flow", "step"), ("step", "flow")])
+def test_flow_and_step_may_stand_in_either_order(registry, decorators):
+    def charge(): ...
+
+    outer, inner = ({"flow": flow("pay"), "step": step(after="order")}[each] for each in decorators)
+    outer(inner(charge))
+    assert registry.flows["pay"].steps["charge"].after == ("order",)
+    assert registry.loose == []
+    assert registry.unclaimed == []
+
+
+def test_a_function_may_be_in_several_flows(registry):
+    @flow("a")
+    @flow("b")
+    @step(after="x")
+    def shared(): ...
+
+    assert registry.flows["a"].steps["shared"].after == ("x",)
+    assert registry.flows["b"].steps["shared"].after == ("x",)
+
+
+def test_a_function_may_have_another_place_in_each_flow(registry):
+    a, b = flow("a"), flow("b")
+
+    @a.step(after="x")
+    @b.entrypoint
+    def shared(): ...
+
+    assert (a.steps["shared"].kind, a.steps["shared"].after) == ("step", ("x",))
+    assert (b.steps["shared"].kind, b.steps["shared"].after) == ("entrypoint", ())
+
+
+def test_the_same_flow_twice_is_once(registry):
+    @flow("a")
+    @flow("a")
+    @step
+    def once(): ...
+
+    assert list(registry.flows["a"].steps) == ["once"]
+    assert registry.conflicts == []
+
+
+def test_other_decorators_may_stand_between_and_around(registry):
+    def loud(function):
+        @functools.wraps(function)
+        def louder(*args):
+            return function(*args).upper()
+
+        return louder
+
+    @loud
+    @flow("shout")
+    @loud
+    @step
+    @loud
+    def shout(text):
+        return text
+
+    assert shout("hey") == "HEY"
+    assert (
+        registry.flows["shout"].steps["shout"].line == shout.__wrapped__.__code__.co_firstlineno
+        or 1
+    )
+
+
+def test_a_cached_step_keeps_the_methods_of_its_cache():
+    @flow("cached")
+    @step
+    @functools.cache
+    def square(number):
+        return number * number
+
+    assert [square(3), square(3)] == [9, 9]
+    assert square.cache_info().hits == 1
+    square.cache_clear()
+    assert square.cache_info().hits == 0
+
+
+def test_a_cache_may_stand_above_a_step(registry):
+    @flow("cached")
+    @functools.lru_cache
+    @step
+    def square(number):
+        return number * number
+
+    assert square(3) == 9
+    assert "square" in registry.flows["cached"].steps
+
+
+def test_a_singledispatch_function_stays_one():
+    @flow("shapes")
+    @step
+    @functools.singledispatch
+    def area(shape):
+        return "unknown"
+
+    @area.register
+    def _(shape: int):
+        return shape * shape
+
+    assert [area("?"), area(3)] == ["unknown", 9]
+
+
+def test_a_context_manager_can_be_a_step():
+    @flow("files")
+    @step
+    @contextlib.contextmanager
+    def opened():
+        yield "file"
+
+    with opened() as file:
+        assert file == "file"
+
+
+def test_a_partial_has_the_name_of_its_function(registry):
+    flow("partials").step(functools.partial(plain, factor=3))
+    assert list(registry.flows["partials"].steps) == ["plain"]
+
+
+class Called:
+    def __call__(self):
+        return "called"
+
+
+def test_an_object_with_call_has_the_name_of_its_class(registry):
+    called = flow("objects").step(Called())
+    assert called() == "called"
+    assert list(registry.flows["objects"].steps) == ["Called"]
+
+
+def test_any_text_is_a_name(registry):
+    odd = flow('a flow: with <odd> "name"\n')
+    odd.step(lambda: None)
+    odd.step(name="é:ü")(plain)
+    assert list(odd.steps) == ["<lambda>", "é:ü"]
+
+
+def test_a_class_registers_the_methods_that_are_marked(registry):
+    @flow("orders")
+    class Orders:
+        """Orders of the shop."""
+
+        @entrypoint
+        def place(self, order):
+            return self.charge(order)
+
+        @step(after="place")
+        def charge(self, order):
+            return self.rate() * self.total([order]) * self.tax
+
+        @staticmethod
+        @step(after="charge")
+        def total(orders):
+            return sum(orders)
+
+        @step(after=total)
+        @classmethod
+        def rate(cls):
+            return 2 if cls is Orders else 0
+
+        @property
+        @step
+        def tax(self):
+            return 10
+
+        @functools.cached_property
+        @step
+        def address(self):
+            return "here"
+
+        def not_marked(self): ...
+
+    assert Orders().place(5) == 100
+    assert Orders().address == "here"
+    steps = registry.flows["orders"].steps
+    assert set(steps) == {"place", "charge", "total", "rate", "tax", "address"}
+    assert steps["rate"].after == ("total",)
+    assert steps["place"].qualname.endswith("Orders.place")
+    assert registry.flows["orders"].doc == "Orders of the shop."
+    assert registry.unclaimed == []
+
+
+def test_a_class_leaves_inherited_methods_to_their_own_flow(registry):
+    @flow("base")
+    class Base:
+        @step
+        def inherited(self): ...
+
+    @flow("sub")
+    class Sub(Base):
+        @step
+        def own(self): ...
+
+    assert set(registry.flows["base"].steps) == {"inherited"}
+    assert set(registry.flows["sub"].steps) == {"own"}
+
+
+def test_a_dataclass_with_slots_can_be_a_flow(registry):
+    @flow("points")
+    @dataclass(slots=True)
+    class Point:
+        x: int
+
+        @step
+        def double(self):
+            return self.x * 2
+
+    assert Point(3).double() == 6
+    assert "double" in registry.flows["points"].steps
+
+
+def test_an_abstract_method_stays_abstract():
+    class Base(ABC):
+        @step
+        @abstractmethod
+        def run(self): ...
+
+    with pytest.raises(TypeError, match="abstract"):
+        Base()
+
+
+def test_a_static_method_can_be_put_in_a_flow_by_itself(registry):
+    class Tools:
+        @flow("tools")
+        @step
+        @staticmethod
+        def cut():
+            return "cut"
+
+        @flow("tools")
+        @classmethod
+        @step
+        def glue(cls):
+            return cls.__name__
+
+    assert [Tools.cut(), Tools().cut(), Tools.glue()] == ["cut", "cut", "Tools"]
+    assert set(registry.flows["tools"].steps) == {"cut", "glue"}
+
+
+def test_flow_describes_itself(registry):
+    flow("described", doc="What it is for.").step(plain)
+    assert flow("described").doc == "What it is for."
+    assert flow("other").doc is None
+
+
+class NotMarked:
+    def method(self): ...
+
+
+MISUSES = {
+    "a step without a name of its own": (
+        lambda: step("fetch"),
+        "@step decorates functions, but got 'fetch'. Did you mean after='fetch'?",
+    ),
+    "a step that is a class": (
+        lambda: step(NotMarked),
+        "got the class 'NotMarked'. Mark its methods, and put @flow over the class.",
+    ),
+    "a step over a property": (
+        lambda: step(property(plain)),
+        "@step stands above @property. Write it below",
+    ),
+    "an entrypoint over a cached property": (
+        lambda: entrypoint(after="x")(functools.cached_property(plain)),
+        "@entrypoint stands above @cached_property. Write it below",
+    ),
+    "a flow over a property of no step": (
+        lambda: flow("f")(property(plain)),
+        r"@flow\('f'\) stands above @property",
+    ),
+    "a flow over a class with no step": (
+        lambda: flow("f")(NotMarked),
+        "'NotMarked', but no method in its body is an @entrypoint or a @step",
+    ),
+    "a flow over what is no function": (
+        lambda: flow("f")(7),
+        r"@flow\('f'\) is for functions and methods, but got 7 \(int\)",
+    ),
+    "a flow over what can carry no mark": (lambda: flow("f")(len), "but got len"),
+    "a flow without a name": (lambda: flow(""), "name of a flow is text that is not empty"),
+    "a flow over a function at once": (lambda: flow(plain), "name of a flow is text"),
+    "a step with a name that is no text": (lambda: step(name=7), "name= of @step is text"),
+    "a step and entrypoint": (
+        lambda: step(entrypoint(lambda: 1)),
+        "'<lambda>' has two of @entrypoint and @step, and no flow between them",
+    ),
+    "a step of the same flow twice": (
+        lambda: flow("f").step(flow("f").entrypoint(lambda: 1)),
+        "'<lambda>' is in the flow 'f' already",
+    ),
+    "a predecessor that is not declared": (
+        lambda: step(after=plain),
+        "after= of @step got 'plain', which is neither an @entrypoint nor a @step",
+    ),
+    "a predecessor of a wrong type": (
+        lambda: step(after=7),
+        "takes the name of a step, a decorated function, or several of these, but got 7",
+    ),
+    "a wrong predecessor among others": (lambda: step(after=["a", None]), "but got None"),
+    "a predecessor without a name": (lambda: entrypoint(after=""), "@entrypoint takes the name"),
+}
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_misuse_is_one_clear_error(misuse):
+    do_it, message = MISUSES[misuse]
+    with pytest.raises(TypeError, match=message):
+        do_it()

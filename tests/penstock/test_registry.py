@@ -1,0 +1,210 @@
+"""The registry knows what is declared, where, and what became of it."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import sys
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock import entrypoint, flow, step
+from penstock._registry import Registry, Step
+from penstock.testing import isolated_registry
+
+pytestmark = pytest.mark.usefixtures("registry")
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Write the source of a module and import it, anew each time; return it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions within one second
+    loaded = {}
+
+    def load(source, name="shop"):
+        (tmp_path / f"{name}.py").write_text(
+            "from penstock import entrypoint, flow, step\n" + textwrap.dedent(source)
+        )
+        importlib.invalidate_caches()
+        known = loaded.get(name)
+        loaded[name] = importlib.reload(known) if known else importlib.import_module(name)
+        return loaded[name]
+
+    yield load
+    for name in loaded:
+        sys.modules.pop(name, None)
+
+
+def test_a_step_knows_where_it_is_written(registry, module):
+    module('''
+        @flow("orders")
+        @entrypoint
+        def place(order):
+            """Take an order.
+
+            Then go on.
+            """
+
+        class Desk:
+            @flow("orders")
+            @step(after=place)
+            def charge(self): ...
+    ''')
+    place, charge = registry.flows["orders"].steps.values()
+    assert pathlib.Path(place.file).name == "shop.py"
+    assert (place.line, place.module, place.qualname) == (3, "shop", "place")
+    assert place.doc.startswith("Take an order.\n")
+    assert (charge.line, charge.qualname, charge.doc) == (12, "Desk.charge", None)
+    assert charge.where == f"{charge.file}:12"
+
+
+def test_a_step_that_is_not_written_in_python_has_no_file(registry):
+    flow("c").step(print)
+    [builtin] = registry.flows["c"].steps.values()
+    assert (builtin.name, builtin.file, builtin.line) == ("print", None, None)
+    assert builtin.where == "builtins.print"
+
+
+def test_a_reloaded_module_replaces_its_own_steps(registry, module):
+    first = """
+        @flow("orders")
+        @entrypoint
+        def place(): ...
+
+        @flow("orders")
+        @step(after="place")
+        def charge(): ...
+
+        @step
+        def forgotten(): ...
+
+        @flow("orders")
+        def neither(): ...
+
+        @flow("mails")
+        class Mails:
+            '''Letters.'''
+            @entrypoint
+            def send(self): ...
+    """
+    module(first)
+    module('@flow("orders").step\ndef elsewhere(): ...', name="other")
+    assert set(registry.flows) == {"orders", "mails"}
+    module("""
+        @flow("orders")
+        @entrypoint
+        def accept(): ...
+    """)
+    assert set(registry.flows) == {"orders"}
+    assert set(registry.flows["orders"].steps) == {"accept", "elsewhere"}
+    assert registry.unclaimed == registry.loose == registry.conflicts == []
+    assert flow("mails").doc is None
+    module(first)
+    assert set(registry.flows["orders"].steps) == {"place", "charge", "elsewhere"}
+    assert flow("mails").doc == "Letters."
+
+
+def test_a_module_that_is_imported_again_replaces_its_own_steps(registry, module):
+    source = """
+        @flow("orders").entrypoint
+        def place(): ...
+    """
+    module(source)
+    del sys.modules["shop"]
+    importlib.import_module("shop")
+    assert list(registry.flows["orders"].steps) == ["place"]
+    assert registry.conflicts == []
+
+
+def test_a_function_that_is_made_often_is_one_step(registry):
+    def make():
+        @flow("made")
+        @step
+        def work(): ...
+
+        @step
+        def waiting(): ...
+
+    for _ in range(3):
+        make()
+    assert list(registry.flows["made"].steps) == ["work"]
+    assert [each.name for each in registry.unclaimed] == ["waiting"]
+    assert registry.conflicts == []
+
+
+def test_two_functions_of_one_name_are_kept_as_a_conflict(registry):
+    def first(): ...
+
+    def second(): ...
+
+    flow("f").step(name="save")(second)
+    flow("f").step(name="save")(first)
+    [(chosen, other)] = registry.conflicts
+    assert chosen is registry.flows["f"].steps["save"]
+    assert [chosen.qualname.rpartition(".")[2], other.qualname.rpartition(".")[2]] == [
+        "first",
+        "second",
+    ]
+
+
+def test_a_file_that_is_run_and_imported_is_no_conflict(registry):
+    here = Step(kind="step", name="a", flow="f", module="__main__", qualname="a", file="/x/shop.py")
+    there = Step(kind="step", name="a", flow="f", module="shop", qualname="a", file="/x/shop.py")
+    registry.add(here)
+    registry.add(there)
+    assert registry.conflicts == []
+    assert registry.flows["f"].steps["a"] is there
+
+
+def test_steps_in_no_flow_and_functions_of_no_kind_are_known(registry):
+    @step(after="x")
+    def nowhere(): ...
+
+    @flow("f")
+    def neither(): ...
+
+    [unclaimed] = registry.unclaimed
+    [loose] = registry.loose
+    assert (unclaimed.name, unclaimed.flow, unclaimed.kind) == ("nowhere", "", "step")
+    assert (loose.name, loose.flow, loose.kind) == ("neither", "f", "")
+    assert registry.flows == {}
+    flow("f")(nowhere)
+    assert registry.unclaimed == []
+    assert repr(flow("f")) == "<Flow 'f': nowhere>"
+
+
+def test_a_flow_without_steps_is_not_listed(registry):
+    assert repr(flow("empty")) == "<Flow 'empty': no steps>"
+    assert "empty" not in registry.flows
+
+
+def test_what_was_decorated_in_an_isolated_registry_works_afterwards(registry):
+    with isolated_registry() as inner:
+
+        @flow("f")
+        @entrypoint
+        def begin():
+            return 7
+
+    assert "f" in inner.flows
+    assert "f" not in registry.flows
+    assert begin() == 7
+
+
+@given(st.permutations([("f", "a", 1), ("f", "a", 2), ("f", "b", 1), ("g", "a", 1), ("g", "c", 3)]))
+def test_the_order_of_imports_makes_no_difference(declarations):
+    registry = Registry()
+    for name, function, number in declarations:
+        registry.add(
+            Step(kind="step", name=function, flow=name, module=f"m{number}", qualname=function)
+        )
+    chosen = {
+        name: {each.name: each.module for each in flow.steps.values()}
+        for name, flow in registry.flows.items()
+    }
+    assert chosen == {"f": {"a": "m1", "b": "m1"}, "g": {"a": "m1", "c": "m3"}}
+    assert [(one.module, other.module) for one, other in registry.conflicts] == [("m1", "m2")]
