@@ -1,0 +1,204 @@
+"""What is wrong with the flows that are declared: all of it, in one run."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock._graph import resolve
+from penstock._suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from penstock._registry import Flow, Registry, Step
+
+    # A step's flow and name, and what leads where.
+    Place = tuple[str, str]
+    Edges = dict[Place, list[Place]]
+
+_LONGEST = 12  # steps of a cycle that a message names
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend.
+
+    `kind` is "unknown-after", "cycle", "unreachable", "no-flow", "no-kind", "no-entrypoint" or
+    "conflict". `flow` and `step` are "" where there is none; `file` is as Python knows it.
+    """
+
+    kind: str
+    message: str
+    flow: str
+    step: str
+    file: str | None
+    line: int | None
+
+    def __str__(self) -> str:
+        return f"{_place(self.file, self.line)}: {self.message}"
+
+
+def check(registry: Registry) -> list[Problem]:
+    """Return what is wrong in `registry`, by file and line."""
+    flows = registry.flows
+    found = [
+        *_conflicts(registry),
+        *_homeless(registry),
+        *_without_entrypoint(flows),
+    ]
+    successors: Edges = {
+        (name, step): [] for name, flow in sorted(flows.items()) for step in sorted(flow.steps)
+    }
+    doubtful: set[Place] = set()  # steps that come after something unknown
+    for place in list(successors):
+        for reference in flows[place[0]].steps[place[1]].after:
+            source = resolve(flows, place[0], reference)
+            if source in successors:
+                successors[source].append(place)
+            else:
+                doubtful.add(place)
+                found.append(_unknown(flows, place, reference))
+    found += _cycles(flows, successors)
+    found += _unreachable(flows, successors, doubtful)
+    return sorted(
+        found, key=lambda each: (each.file or "", each.line or 0, each.kind, each.message)
+    )
+
+
+def _problem(kind: str, message: str, step: Step) -> Problem:
+    return Problem(kind, message, step.flow, step.name, step.file, step.line)
+
+
+def _conflicts(registry: Registry) -> Iterable[Problem]:
+    for chosen, other in registry.conflicts:
+        yield _problem(
+            "conflict",
+            f"Two functions are the step {other.name!r} of the flow {other.flow!r}: "
+            f"{other.qualname} here, and {chosen.qualname} ({_place(chosen.file, chosen.line)}), "
+            "which the map shows. Give one of them another name=.",
+            other,
+        )
+
+
+def _homeless(registry: Registry) -> Iterable[Problem]:
+    for step in registry.unclaimed:
+        yield _problem(
+            "no-flow",
+            f"The {step.kind} {step.name!r} is in no flow. Put @flow(...) above it or over its "
+            "class.",
+            step,
+        )
+    for step in registry.loose:
+        yield _problem(
+            "no-kind",
+            f"{step.name!r} is in the flow {step.flow!r}, but is neither an @entrypoint nor a "
+            "@step.",
+            step,
+        )
+
+
+def _without_entrypoint(flows: Mapping[str, Flow]) -> Iterable[Problem]:
+    for name, flow in flows.items():
+        steps = sorted(flow.steps.values(), key=lambda step: (step.file or "", step.line or 0))
+        if not any(step.kind == "entrypoint" for step in steps):
+            first = steps[0]
+            message = f"The flow {name!r} has no entrypoint, so no run of it ever begins."
+            yield Problem("no-entrypoint", message, name, "", first.file, first.line)
+
+
+def _unknown(flows: Mapping[str, Flow], place: Place, reference: str) -> Problem:
+    flow, name = place
+    step = flows[flow].steps[name]
+    elsewhere = sorted(other for other in flows if reference in flows[other].steps)
+    if elsewhere:
+        hint = f" The flow {elsewhere[0]!r} has one: write {f'{elsewhere[0]}:{reference}'!r}."
+    else:
+        known = {each for each in flows[flow].steps if each != name}
+        if ":" in reference:
+            known |= {f"{other}:{each}" for other in flows for each in flows[other].steps}
+        hint = did_you_mean(reference, known)
+    return _problem(
+        "unknown-after", f"Unknown step {reference!r} in after= of {name!r}.{hint}", step
+    )
+
+
+def _cycles(flows: Mapping[str, Flow], successors: Edges) -> Iterable[Problem]:
+    """Report one cycle for each edge that leads back into the path of a depth-first search."""
+    done: set[Place] = set()
+    for root in successors:
+        if root in done:
+            continue
+        path = {root: iter(successors[root])}  # in order; a loop, since a chain may be long
+        while path:
+            last = next(reversed(path))
+            for following in path[last]:
+                if following in path:
+                    places = list(path)
+                    yield _cycle(flows, places[places.index(following) :])
+                elif following not in done:
+                    path[following] = iter(successors[following])
+                    break
+            else:
+                del path[last]
+                done.add(last)
+
+
+def _cycle(flows: Mapping[str, Flow], places: list[Place]) -> Problem:
+    first = places.index(min(places))
+    places = [*places[first:], *places[:first], places[first]]
+    is_one_flow = len({flow for flow, _ in places}) == 1
+    names = [name if is_one_flow else f"{flow}:{name}" for flow, name in places]
+    if len(names) > _LONGEST:
+        left_out = len(names) - _LONGEST
+        names[_LONGEST // 2 : -_LONGEST // 2] = [f"({left_out} more)"]
+    flow, name = places[0]
+    return _problem(
+        "cycle", f"These come after each other: {' -> '.join(names)}.", flows[flow].steps[name]
+    )
+
+
+def _unreachable(
+    flows: Mapping[str, Flow], successors: Edges, doubtful: set[Place]
+) -> Iterable[Problem]:
+    """Report what no entrypoint leads to, in the flows that have one.
+
+    What comes after an unknown step is taken for reachable: one mistake is one problem.
+    """
+    begun = {
+        flow
+        for flow in flows
+        if any(step.kind == "entrypoint" for step in flows[flow].steps.values())
+    }
+    reached = {
+        place
+        for place in successors
+        if place in doubtful
+        or place[0] not in begun
+        or flows[place[0]].steps[place[1]].kind == "entrypoint"
+    }
+    waiting = deque(reached)
+    while waiting:
+        for following in successors[waiting.popleft()]:
+            if following not in reached:
+                reached.add(following)
+                waiting.append(following)
+    for flow, name in successors:
+        if (flow, name) not in reached:
+            step = flows[flow].steps[name]
+            before = ", ".join(map(repr, step.after))
+            why = (
+                f"nothing leads to {before}" if before else "it has no after= and is no entrypoint"
+            )
+            message = f"No entrypoint of the flow {flow!r} leads to {name!r}: {why}."
+            yield _problem("unreachable", message, step)
+
+
+def _place(file: str | None, line: int | None) -> str:
+    """Return "file:line", from the current folder where the file is below it."""
+    if file is None:
+        return "(no file)"
+    here = os.path.join(os.getcwd(), "")
+    return f"{file.removeprefix(here)}:{line}"

@@ -1,0 +1,183 @@
+"""`check` finds everything that is wrong, once, and says where."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from penstock import entrypoint, flow, step
+from penstock._check import check
+from penstock._registry import Registry, Step
+
+pytestmark = pytest.mark.usefixtures("registry")
+
+
+def declared(**flows):
+    """Return a registry: per flow, step names with what they come after; "!" marks entrypoints."""
+    registry = Registry()
+    line = 0
+    for name, steps in flows.items():
+        for step_name, after in steps.items():
+            line += 1
+            registry.add(
+                Step(
+                    kind="entrypoint" if step_name.endswith("!") else "step",
+                    name=step_name.rstrip("!"),
+                    flow=name,
+                    after=tuple(after),
+                    module="shop",
+                    qualname=step_name,
+                    file="shop.py",
+                    line=line,
+                )
+            )
+    return registry
+
+
+def found(**flows):
+    return [str(problem) for problem in check(declared(**flows))]
+
+
+def test_a_sound_registry_has_no_problems():
+    assert (
+        found(
+            orders={"place!": [], "charge": ["place"], "send": ["charge", "place"]},
+            mails={"begin!": ["orders:send"], "write": ["begin"], "late": ["orders:charge"]},
+        )
+        == []
+    )
+
+
+def test_an_unknown_predecessor_is_named_with_the_nearest_one():
+    [problem] = found(f={"fetch_from_api!": [], "sync": ["fetch_form_api"]})
+    assert problem == (
+        "shop.py:2: Unknown step 'fetch_form_api' in after= of 'sync'. "
+        "Did you mean 'fetch_from_api'?"
+    )
+
+
+def test_an_unknown_predecessor_that_another_flow_has_is_told_from_where():
+    assert found(f={"a!": [], "b": ["ship"]}, g={"ship!": []}) == [
+        "shop.py:2: Unknown step 'ship' in after= of 'b'. The flow 'g' has one: write 'g:ship'."
+    ]
+
+
+def test_an_unknown_step_of_another_flow_is_named():
+    assert found(orders={"place!": []}, mails={"begin!": ["orders:plaec"]}) == [
+        "shop.py:2: Unknown step 'orders:plaec' in after= of 'begin'. Did you mean 'orders:place'?"
+    ]
+
+
+def test_a_cycle_is_shown_with_its_path():
+    assert found(f={"a!": [], "b": ["a", "d"], "c": ["b"], "d": ["c"]}) == [
+        "shop.py:2: These come after each other: b -> c -> d -> b."
+    ]
+
+
+def test_a_step_after_itself_is_a_cycle():
+    assert found(f={"a!": [], "b": ["a", "b"]}) == [
+        "shop.py:2: These come after each other: b -> b."
+    ]
+
+
+def test_cycles_that_share_a_step_are_all_shown():
+    assert found(f={"a!": ["b", "c"], "b": ["a"], "c": ["a"]}) == [
+        "shop.py:1: These come after each other: a -> b -> a.",
+        "shop.py:1: These come after each other: a -> c -> a.",
+    ]
+
+
+def test_a_cycle_through_two_flows_names_them():
+    assert found(f={"a!": ["g:b"]}, g={"b!": ["f:a"]}) == [
+        "shop.py:1: These come after each other: f:a -> g:b -> f:a."
+    ]
+
+
+def test_a_long_cycle_is_shortened():
+    steps = {f"s{number:05}": [f"s{(number - 1) % 5000:05}"] for number in range(5000)}
+    [problem] = [each for each in check(declared(f={"a!": [], **steps})) if each.kind == "cycle"]
+    assert "s00005 -> (4989 more) -> s04995" in problem.message
+    assert len(problem.message) < 200
+
+
+def test_steps_that_no_entrypoint_leads_to_are_found():
+    before = "No entrypoint of the flow 'f' leads to "
+    assert found(f={"a!": [], "lost": [], "after_lost": ["lost"], "b": ["a", "lost"]}) == [
+        f"shop.py:2: {before}'lost': it has no after= and is no entrypoint.",
+        f"shop.py:3: {before}'after_lost': nothing leads to 'lost'.",
+    ]
+
+
+def test_one_mistake_is_one_problem():
+    assert len(found(f={"a!": [], "b": ["x"], "c": ["b"]})) == 1
+    assert found(f={"a": [], "b": ["a"]}) == [
+        "shop.py:1: The flow 'f' has no entrypoint, so no run of it ever begins."
+    ]
+
+
+def test_what_is_decorated_by_half_is_found(registry):
+    @step
+    def alone(): ...
+
+    @entrypoint
+    def lonely(): ...
+
+    @flow("f")
+    def neither(): ...
+
+    problems = {each.kind + " " + each.step: each.message for each in check(registry)}
+    assert problems == {
+        "no-flow alone": "The step 'alone' is in no flow. Put @flow(...) above it or over its "
+        "class.",
+        "no-flow lonely": "The entrypoint 'lonely' is in no flow. Put @flow(...) above it or over "
+        "its class.",
+        "no-kind neither": "'neither' is in the flow 'f', but is neither an @entrypoint nor a "
+        "@step.",
+    }
+
+
+def test_conflicting_names_are_found_with_both_places(registry, monkeypatch):
+    monkeypatch.chdir(pathlib.Path(__file__).parent)
+    f = flow("f")
+
+    @f.entrypoint(name="save")
+    def save_here(): ...
+
+    @f.entrypoint(name="save")
+    def save_there(): ...
+
+    [problem] = check(registry)
+    assert problem.kind == "conflict"
+    assert "Two functions are the step 'save' of the flow 'f'" in problem.message
+    assert "save_there here" in problem.message
+    assert f"save_here (test_check.py:{problem.line - 3})" in problem.message
+
+
+def test_everything_is_found_in_one_run():
+    registry = declared(
+        f={"a!": [], "b": ["aa"], "c": ["c", "a"], "d": []}, g={"e": []}, h={"x!": []}
+    )
+    registry.add(Step(kind="step", name="x", flow="h", module="y", qualname="y", file="y.py"))
+    registry.add_unclaimed(Step(kind="step", name="u", file="u.py", line=1))
+    registry.add_loose(Step(kind="", name="l", flow="f", file="l.py", line=1))
+    assert sorted(each.kind for each in check(registry)) == [
+        "conflict",
+        "cycle",
+        "no-entrypoint",
+        "no-flow",
+        "no-kind",
+        "unknown-after",
+        "unreachable",
+    ]
+
+
+def test_the_problems_are_in_the_order_of_their_places():
+    names = {f"s{number}": ["?"] for number in range(20)}
+    lines = [each.line for each in check(declared(f={"a!": [], **names}))]
+    assert lines == sorted(lines)
+
+
+def test_a_chain_of_ten_thousand_steps_is_checked():
+    steps = {f"s{number}": [f"s{number - 1}"] for number in range(1, 10_000)}
+    assert found(f={"s0!": [], **steps}) == []
