@@ -1,0 +1,17 @@
+"""Celery tasks that go on with the operation that sent them.
+
+It comes with ``pip install "penstock[celery]"``.
+"""
+
+from __future__ import annotations
+
+try:
+    from penstock_celery import flow_task  # type: ignore[import-not-found]
+except ModuleNotFoundError as error:
+    if error.name != "penstock_celery":
+        raise
+    raise ImportError(
+        'penstock.contrib.celery is not installed. Run: pip install "penstock[celery]"'
+    ) from error
+
+__all__ = ["flow_task"]
