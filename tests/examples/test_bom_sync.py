@@ -18,10 +18,9 @@ from typing import Any
 
 import pytest
 
-from tests.system import readme
-
 ROOT = Path(__file__).resolve().parents[2]
 JOB = [sys.executable, "-m", "examples.bom_sync"]
+WIDTH = 80  # columns of a terminal that nobody made larger
 
 # For 12 components: everything that the program prints. What differs from run to run is normalised.
 STORY = """\
@@ -123,11 +122,6 @@ def normalised(output: str, folder: Path) -> str:
     output = re.sub(r"\b[0-9a-f]{32}\b", "ID", output)
     output = re.sub(r"\b\d\d:\d\d:\d\d\.\d{6}\b", "TIME", output)
     return re.sub(r"on port \d+", "on port PORT", output)
-
-
-def without_amounts(output: str) -> str:
-    """Replace also what differs from one environment to another: how much there is, and of what."""
-    return re.sub(r"(?<=GET |got )[\w.-]+", "NAME", re.sub(r"\b\d+\b", "N", output))
 
 
 @dataclass
@@ -242,7 +236,7 @@ def test_a_second_run_into_the_same_folder_updates_what_is_there(done, tmp_path)
     assert normalised(ended.stdout, folder) == STORY
 
 
-def test_without_options_it_takes_the_real_bom_and_prints_what_the_readme_shows(tmp_path):
+def test_without_options_it_takes_the_real_bom_into_a_new_folder_and_fits_a_terminal(tmp_path):
     # Warnings are no errors here: cyclonedx-bom has some of its own.
     ended = run(PYTHONWARNINGS="", TMPDIR=str(tmp_path))
 
@@ -255,21 +249,8 @@ def test_without_options_it_takes_the_real_bom_and_prints_what_the_readme_shows(
         stored = {name for (name,) in database.execute("SELECT name FROM part")}
     assert stored == {each["name"] for each in bom["components"]}
     assert {"corectx", "penstock", "statecrumbs", "cyclonedx-bom"} < stored
-
-    shown = output_in_readme()
-    assert max(map(len, shown.splitlines())) <= 80
-    of_readme = Path(re.search(r"into  (\S+)", shown)[1])
-    assert without_amounts(normalised(ended.stdout, folder)) == without_amounts(
-        normalised(shown, of_readme)
-    )
-
-
-def output_in_readme() -> str:
-    """Return what the README shows below `$ python -m examples.bom_sync`."""
-    blocks = [block.text for _, block in readme.blocks_of((ROOT / "README.md").read_text("utf-8"))]
-    command = "$ python -m examples.bom_sync\n"
-    (block,) = [text for text in blocks if text.startswith(command)]
-    return block.removeprefix(command) + "\n"
+    printed = ended.stdout.replace(str(tmp_path), "/TMP")
+    assert [line for line in printed.splitlines() if len(line) > WIDTH] == []
 
 
 def test_a_tool_that_fails_is_a_clear_message_and_not_a_crash(tmp_path):
