@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import atexit
 import sys
+from time import time_ns
 
 from corectx import subscribe
-
-from statecrumbs._black_box import BlackBox, UnreadableError, encode, encode_record, recover
-from statecrumbs._black_box import scope_fragment
+from statecrumbs._black_box import (
+    BlackBox,
+    UnreadableError,
+    encode,
+    encode_record,
+    recover,
+    scope_fragment,
+)
 from statecrumbs._freeze import place_of
 from statecrumbs._options import options
 from statecrumbs._recorder import thread_name
@@ -19,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from corectx import Frame
-
     from statecrumbs._records import Crumb, Place
 
 # How many frames' scopes are kept encoded; the crumbs of a step come one after the other.
@@ -40,17 +45,19 @@ class Mirror:
         self._unsubscribe = subscribe(self)
         atexit.register(self.close)
 
-    def crumb(
-        self, frame: Frame | None, time_ns: int, event: str, data: Mapping[str, str]
-    ) -> None:
+    def crumb(self, frame: Frame | None, at_ns: int, event: str, data: Mapping[str, str]) -> None:
         """Write one crumb, which survives the process from then on."""
         thread = thread_name() if options.include_thread else None
         scope = "" if frame is None else self._scope(frame)
-        self._box.write(encode(event, thread, scope, data), time_ns)
+        self._box.write(encode(event, thread, scope, data), at_ns)
 
-    def note_crash(self, last: Crumb, time_ns: int) -> None:
+    def mark(self, event: str, data: Mapping[str, str]) -> None:
+        """Write a mark among the crumbs that is in the black box only."""
+        self._box.write(encode(event, None, "", data), time_ns())
+
+    def note_crash(self, last: Crumb, at_ns: int) -> None:
         """Write the last record of a dump, and keep the file when the process ends."""
-        self._box.write(encode_record(last), time_ns)
+        self._box.write(encode_record(last), at_ns)
         self._box.note_crash()
 
     def close(self) -> None:

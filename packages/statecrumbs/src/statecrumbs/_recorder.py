@@ -161,9 +161,14 @@ def _label(frame: Frame) -> Label:
     return label
 
 
+def records() -> list[Record]:
+    """Return the records in the ring, oldest first."""
+    return list(_ring.copy())
+
+
 def snapshot() -> list[Crumb]:
     """Return the crumbs in the ring, oldest first; the dicts are the caller's own."""
-    return to_crumbs(_ring.copy())
+    return to_crumbs(records())
 
 
 def trail() -> list[Crumb]:
@@ -186,7 +191,7 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
     That is the ring and the trails of the operation and of those around it, without duplicates.
     Missing are the crumbs of the operation that were pushed out, or for no frame those of no frame.
     """
-    ring = list(_ring.copy())
+    ring = records()
     in_ring = set(map(id, ring))
     inherited: list[Crumb] = []
     trails = list(trails_around(frame))

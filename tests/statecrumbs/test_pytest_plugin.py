@@ -1,0 +1,136 @@
+"""The pytest plugin, in test runs of its own: as a user's `pytest` would run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SUITE = """
+    import os
+    import signal
+    import threading
+    from statecrumbs import crumb
+
+    recorded = threading.Event()
+    go_on = threading.Event()
+
+    def neighbour():
+        while go_on.wait(5):
+            crumb("of a neighbour")
+            recorded.set()
+
+    def test_that_passes_and_leaves_a_thread_behind():
+        crumb("of the passing test")
+        threading.Thread(target=neighbour, daemon=True).start()
+        go_on.set()
+        assert recorded.wait(5)
+
+    def test_that_fails():
+        recorded.clear()
+        recorded.wait(5)
+        crumb("of the failing test", rows=3, password="hunter2")
+        worker = threading.Thread(target=crumb, args=("of its thread",))
+        worker.start()
+        worker.join()
+        go_on.clear()
+        assert False
+"""
+
+KILLED = """
+
+    def test_whose_worker_is_killed():
+        crumb("before the end", rows=7)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+ERROR = """
+    import pytest
+    from statecrumbs import crumb
+
+    @pytest.fixture
+    def broken():
+        crumb("in set-up")
+        raise OSError("no database")
+
+    def test_with_it(broken):
+        pass
+"""
+
+
+def run(directory: Path, source: str, *arguments: str) -> str:
+    import textwrap
+
+    (directory / "test_suite.py").write_text(textwrap.dedent(source))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments],
+        cwd=directory,
+        env={key: os.environ[key] for key in os.environ if not key.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def sections(output: str) -> list[str]:
+    """What stands below each heading "Captured crumbs"."""
+    return re.findall(
+        r"^-+ Captured crumbs -+\n(.*?)^(?=[-=_]{5})", output, re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_failing_test_shows_its_own_crumbs_and_no_one_elses(tmp_path, workers):
+    output = run(tmp_path, SUITE, *workers)
+    (section,) = sections(output)
+    assert "1 failed, 1 passed" in output
+    assert "of the failing test" in section
+    assert "rows=3" in section
+    assert "hunter2" not in section
+    assert "of its thread" in section
+    assert "neighbour" not in section
+    assert "passing" not in section
+
+
+def test_the_crumbs_of_a_fixture_that_fails_are_shown(tmp_path):
+    (section,) = sections(run(tmp_path, ERROR))
+    assert "in set-up" in section
+
+
+def test_a_test_whose_worker_was_killed_has_its_crumbs_too(tmp_path):
+    output = run(tmp_path, SUITE + KILLED, "-n", "1", "-k", "passes or killed")
+    (section,) = sections(output)
+    assert "before the end" in section
+    assert "rows=7" in section
+    assert "passing" not in section
+
+
+def test_without_crumbs_and_with_the_plugin_off_the_output_is_the_same(tmp_path):
+    source = "def test_one():\n    assert True\n\ndef test_two():\n    assert False\n"
+
+    def untimed(output: str) -> str:
+        return re.sub(r"in \d+\.\d+s", "in 0s", output)
+
+    with_it = untimed(run(tmp_path, source))
+    without = untimed(run(tmp_path, source, "-p", "no:statecrumbs"))
+    assert with_it == without
+    assert sections(run(tmp_path, SUITE, "-p", "no:statecrumbs")) == []
+
+
+def test_a_failure_of_the_plugin_fails_no_test(tmp_path):
+    (tmp_path / "conftest.py").write_text(
+        "import statecrumbs.pytest_plugin as plugin\n"
+        "def broken(crumbs):\n"
+        "    raise RuntimeError('broken plugin')\n"
+        "plugin.format_text = broken\n"
+    )
+    output = run(tmp_path, SUITE, "-o", "log_cli=true")
+    assert "1 failed, 1 passed" in output
+    assert "INTERNALERROR" not in output
+    assert "could not be shown" in output
