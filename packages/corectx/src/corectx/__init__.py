@@ -3,13 +3,15 @@
 A *frame* names one piece of work in progress (a request, a task, a step, a scope of values) and
 knows its parent, its correlation ID and its values. One context variable holds the current one.
 
-    _frame       Frame, Site, and the context variable; attach/detach, enter/leave
+    _frame       Site and Frame; start() makes the first frame of an operation
+    _current     the context variable; attach/detach, enter/leave
     _scope       scope(**values), a frame made of values
     _functions   a frame around a function, coroutine, generator or async generator; bind()
     _carrier     inject/extract: the frame as headers
     _failures    which frame an exception left first
     _observers   subscribe(): hear of frames and crumbs
     _ids         correlation IDs and frame IDs
+    _reports     one log record for each kind of failure of ours
     executors    ContextExecutor: the submitter's frame in a pool's threads and processes
     lowlevel     the parts that sibling packages need on their hot paths
 """
@@ -17,10 +19,7 @@ knows its parent, its correlation ID and its values. One context variable holds 
 from __future__ import annotations
 
 from corectx._carrier import CORRELATION_HEADER, HEADER, extract, inject
-from corectx._failures import failed_frame
-from corectx._frame import (
-    Frame,
-    Site,
+from corectx._current import (
     Token,
     attach,
     correlation_id,
@@ -28,9 +27,10 @@ from corectx._frame import (
     detach,
     enter,
     leave,
-    start,
     values,
 )
+from corectx._failures import failed_frame
+from corectx._frame import Frame, Site, start
 from corectx._functions import bind
 from corectx._ids import is_valid_id, new_correlation_id
 from corectx._observers import subscribe

@@ -3,7 +3,7 @@
 A carrier is a mapping of strings (HTTP headers, a Celery message's headers) or a list of
 ``(str, bytes)`` pairs (Kafka). One key, `HEADER`, holds a JSON object in ASCII::
 
-    corectx: {"id":"4bf9...","parent":"00f0...","flow":"bom_sync","step":"fetch_from_api"}
+    corectx: {"id": "4bf9...", "parent": "00f0...", "flow": "bom_sync", "step": "fetch_from_api"}
 
 ``id`` is the correlation ID, ``parent`` the 16 hex digits of the sending frame, ``flow`` and
 ``step`` its names, ``values`` the scoped values whose keys the sender allowed. Where the carrier is
@@ -15,8 +15,10 @@ replaced or left out and reported without its content.
 
 from __future__ import annotations
 
-from corectx._frame import CURRENT, remote
+from corectx._current import get_current
+from corectx._frame import remote
 from corectx._ids import is_valid_id, new_correlation_id
+from corectx._reports import report_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,39 +36,54 @@ _MAX_HEADER = 8192  # bytes; the usual limit of an HTTP server for one header
 _MAX_NAME = 256  # characters of a flow's or a step's name
 _MAX_VALUES = 32
 _MAX_VALUE = 1024  # characters of one string value
+_MAX_BITS = 64  # of one integer
 _HEX = frozenset("0123456789abcdef")
+_FRAME_ID_LENGTH = 16
 
-_reported: set[str] = set()
 
-
-def inject(
-    carrier: Carrier, *, http: bool = False, allow: Collection[str] = ()
-) -> Carrier:
+def inject(carrier: Carrier, *, http: bool = False, allow: Collection[str] = ()) -> Carrier:
     """Write the current frame into `carrier`, replacing what an earlier one left; return `carrier`.
 
-    Scoped values travel only when their key is in `allow`, and only JSON scalars: they may be
-    personal data. With `http` the correlation ID is also written as `CORRELATION_HEADER`. Without a
-    current frame nothing is written.
+    Scoped values travel only when their key is in `allow`, since they may be personal data, and
+    only short printable strings, numbers, booleans and None. With `http` the correlation ID is also
+    written as `CORRELATION_HEADER`. Without a current frame nothing is written.
     """
-    frame = CURRENT.get()
-    if frame is None:
-        return carrier
-    _put(carrier, HEADER, _encode(frame, allow))
-    if http and frame.correlation_id is not None:
-        _put(carrier, CORRELATION_HEADER, frame.correlation_id)
+    refuse_string(allow)
+    frame = get_current()
+    if frame is not None:
+        write(frame, carrier, http=http, allow=allow)
     return carrier
 
 
+def write(
+    frame: Frame,
+    carrier: MutableMapping[str, Any] | list[tuple[str, bytes]],
+    *,
+    http: bool = False,
+    allow: Collection[str] = (),
+) -> None:
+    """Write `frame` into `carrier`, as `inject` does."""
+    _put(carrier, HEADER, _encode(frame, allow))
+    # Checked here too, since a line break in it would be another header.
+    if http and is_valid_id(frame.correlation_id):
+        _put(carrier, CORRELATION_HEADER, str(frame.correlation_id))
+
+
 def extract(
-    carrier: Mapping[str, Any] | Iterable[tuple[str, bytes]], *, allow: Collection[str] = ()
+    carrier: Mapping[str, Any] | Iterable[tuple[str | bytes, Any]] | None,
+    *,
+    allow: Collection[str] = (),
 ) -> Frame | None:
     """Return the frame that `carrier` holds, of kind "remote", or None where it holds none.
 
     Use it as a parent: ``extract(headers).child(site)``. Header names match in any case. An ID that
     is not valid is replaced by a new one; other parts that do not pass are left out; the first of
-    each kind is logged on the logger ``corectx``, without its content. Of the values that arrive only
-    those whose keys are in `allow` are kept.
+    each kind is logged on the logger ``corectx``, without its content. Of the values that arrive
+    only those whose keys are in `allow` are kept.
     """
+    refuse_string(allow)
+    if carrier is None:  # what Kafka clients give for a message without headers
+        return None
     text = _get(carrier, HEADER)
     if text is not None:
         frame = _decode(text, allow)
@@ -79,115 +96,128 @@ def extract(
 
 
 def _encode(frame: Frame, allow: Collection[str]) -> str:
-    import json  # noqa: PLC0415 - not on the import path of a program that sends nothing
+    import json
 
-    fields: dict[str, object] = {"parent": frame.id}
-    if frame.correlation_id is not None:
+    fields: dict[str, object] = {}
+    if is_valid_id(frame.correlation_id):
         fields["id"] = frame.correlation_id
+    fields["parent"] = frame.id
     if frame.flow is not None:
         fields["flow"] = frame.flow[:_MAX_NAME]
     named: Frame | None = frame
-    while named is not None and named.site.kind == "scope":
+    while named is not None and named.name is None:
         named = named.parent
     if named is not None and named.name is not None:
         fields["step"] = named.name[:_MAX_NAME]
-    allowed = {key: frame.values[key] for key in allow if key in frame.values}
-    kept = {key: value for key, value in allowed.items() if _is_scalar(value)}
-    if kept:
-        fields["values"] = dict(list(kept.items())[:_MAX_VALUES])
-    text = json.dumps(fields, separators=(",", ":"), default=str)
+    kept = _kept(frame.values, allow) if allow else None
+    text = json.dumps({**fields, "values": kept} if kept else fields, separators=(",", ":"))
     if len(text) > _MAX_HEADER:
-        del fields["values"]
         text = json.dumps(fields, separators=(",", ":"))
-        _report("values", "The allowed values of a frame are larger than a header; left out.")
+        report_once("size", "The allowed values of a frame are larger than a header; left out.")
     return text
 
 
 def _decode(text: str, allow: Collection[str]) -> Frame | None:
-    import json  # noqa: PLC0415
+    import json
 
-    fields: Any = None
+    fields: dict[str, Any] | None = None
     if len(text) <= _MAX_HEADER:
         try:
             fields = json.loads(text)
         except (ValueError, RecursionError):
             fields = None
     if not isinstance(fields, dict):
-        _report(HEADER, f"Ignored a {HEADER!r} header that is not what inject() writes.")
+        report_once("header", f"Ignored a {HEADER!r} header that is not what inject() writes.")
         return None
     parent = fields.get("parent")
-    if not (isinstance(parent, str) and len(parent) == 16 and _HEX.issuperset(parent)):  # noqa: PLR2004
-        parent = None
-    values = fields.get("values") if allow else None
+    values: dict[str, object] | None = fields.get("values") if allow else None
     return remote(
         correlation_id=_checked_id(fields["id"]) if "id" in fields else None,
-        id=parent,
+        id=parent if _is_frame_id(parent) else None,
         name=_checked_name(fields.get("step")),
         flow=_checked_name(fields.get("flow")),
-        values=_checked_values(values, allow) if isinstance(values, dict) else None,
+        values=_kept(values, allow) if isinstance(values, dict) else None,
     )
 
 
 def _checked_id(text: object) -> str:
     if is_valid_id(text):
         return str(text)
-    _report("id", "Replaced a correlation ID from outside: allowed are 1 to 128 of A-Za-z0-9._-")
+    report_once("id", "Replaced a correlation ID from outside that is not [A-Za-z0-9._-]{1,128}.")
     return new_correlation_id()
+
+
+def _is_frame_id(text: object) -> bool:
+    return (
+        isinstance(text, str)
+        and len(text) == _FRAME_ID_LENGTH
+        and _HEX.issuperset(text)
+        and text.strip("0") != ""
+    )
 
 
 def _checked_name(name: object) -> str | None:
     if name is None or (isinstance(name, str) and len(name) <= _MAX_NAME and name.isprintable()):
-        return name
-    _report("name", "Left out the name of a flow or step from outside: not printable, or too long.")
+        return name or None
+    report_once("name", "Left out a flow's or step's name from outside: too long or unprintable.")
     return None
 
 
-def _checked_values(values: dict[str, object], allow: Collection[str]) -> dict[str, object]:
-    return {
-        key: value
-        for key, value in list(values.items())[:_MAX_VALUES]
-        if key in allow and _is_scalar(value)
-    }
+def _kept(values: Mapping[str, object], allow: Collection[str]) -> dict[str, object]:
+    """Return of `values` what may travel; the same rule holds for both sides."""
+    allowed = {key: value for key, value in values.items() if key in allow}
+    kept = {key: value for key, value in allowed.items() if _may_travel(value)}
+    if len(kept) < len(allowed) or len(kept) > _MAX_VALUES:
+        report_once(
+            "values",
+            f"Left out allowed values of a frame: at most {_MAX_VALUES} travel, and only numbers, "
+            f"booleans, None and printable strings of at most {_MAX_VALUE} characters.",
+        )
+    return dict(list(kept.items())[:_MAX_VALUES])
 
 
-def _is_scalar(value: object) -> bool:
-    """Tell whether `value` is a JSON scalar of bounded size."""
+def _may_travel(value: object) -> bool:
+    """Tell whether `value` is a JSON scalar of bounded size; it runs no code of the value's."""
     if isinstance(value, str):
-        return len(value) <= _MAX_VALUE
+        return str.__len__(value) <= _MAX_VALUE and str.isprintable(value)
     if isinstance(value, float):
-        return value - value == 0  # finite
-    return value is None or (isinstance(value, int) and value.bit_length() <= 64)  # noqa: PLR2004
+        return float.__sub__(value, value) == 0  # finite
+    return value is None or (isinstance(value, int) and int.bit_length(value) <= _MAX_BITS)
 
 
 def _put(carrier: MutableMapping[str, Any] | list[tuple[str, bytes]], key: str, text: str) -> None:
     if isinstance(carrier, list):
-        carrier[:] = [pair for pair in carrier if pair[0].lower() != key.lower()]
+        carrier[:] = [pair for pair in carrier if not _is_named(pair[0], key)]
         carrier.append((key, text.encode("ascii")))
     else:
+        for name in [name for name in carrier if name != key and _is_named(name, key)]:
+            del carrier[name]
         carrier[key] = text
 
 
-def _get(carrier: Mapping[str, Any] | Iterable[tuple[str, bytes]], key: str) -> str | None:
+def _get(carrier: Mapping[str, Any] | Iterable[tuple[str | bytes, Any]], key: str) -> str | None:
     """Return the text under `key` in any case; the last one where there are several."""
     get = getattr(carrier, "get", None)
     found = get(key) if get is not None else None
     if found is None:
         items = getattr(carrier, "items", None)
-        pairs = items() if items is not None else carrier
+        pairs: Any = items() if items is not None else carrier
         for name, value in pairs:
-            if isinstance(name, bytes):
-                name = name.decode("latin-1")  # noqa: PLW2901 - ASGI's pairs
-            if isinstance(name, str) and name.lower() == key.lower():
+            if _is_named(name, key):
                 found = value
     if isinstance(found, (bytes, bytearray)):
         return found[: _MAX_HEADER + 1].decode("latin-1")
     return found if isinstance(found, str) else None
 
 
-def _report(kind: str, message: str) -> None:
-    """Log the first of each kind; a flood of bad headers is not a flood of records."""
-    import logging  # noqa: PLC0415
+def _is_named(name: object, key: str) -> bool:
+    """Tell whether a header's `name` is `key` in any case; ASGI's names are bytes."""
+    if isinstance(name, bytes):
+        name = name.decode("latin-1")
+    return isinstance(name, str) and len(name) == len(key) and name.lower() == key.lower()
 
-    first = kind not in _reported
-    _reported.add(kind)
-    logging.getLogger("corectx").log(logging.WARNING if first else logging.DEBUG, message)
+
+def refuse_string(allow: object) -> None:
+    """Raise where a single key stands for a collection of keys: it would allow its letters."""
+    if isinstance(allow, (str, bytes)):
+        raise TypeError(f"allow= takes a collection of keys, not {allow!r}. Write [{allow!r}].")

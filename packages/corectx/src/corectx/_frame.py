@@ -1,24 +1,15 @@
-"""The current frame: one context variable, and the pairs that change it.
-
-`attach`/`detach` make a frame current for a while; `enter`/`leave` are the same for the beginning
-and the end of a piece of work, which observers hear of. Every ``with`` and every decorator of the
-project stands on one of these pairs.
-"""
+"""Frames: one piece of work in progress each, and how they are made."""
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from types import MappingProxyType
 
-from corectx._failures import note_failure
 from corectx._ids import is_valid_id, new_correlation_id, new_frame_id
-from corectx._observers import listeners, notify_entered, notify_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import FrameType
-    from typing import Protocol, TypeAlias
+    from collections.abc import Iterator, Mapping
+    from typing import Any, Protocol
 
     class SiteLike(Protocol):
         """What a frame asks of the site that opened it."""
@@ -31,11 +22,13 @@ if TYPE_CHECKING:
         def flow(self) -> str | None: ...
 
 
-NO_VALUES: Mapping[str, object] = MappingProxyType({})
+NO_VALUES: MappingProxyType[str, object] = MappingProxyType({})
 
-# One variable for everything: a context variable is never collected, and each one more makes every
-# copy of a context dearer.
-CURRENT: ContextVar[Frame | None] = ContextVar("corectx.frame", default=None)
+# The `outer` of a frame that was not current yet: whoever makes it current first sets it.
+UNOPENED: Any = object()
+
+# IDs that are being given to frames, by the address of the frame.
+_ids_in_making: dict[int, str] = {}
 
 
 class Site:
@@ -59,18 +52,21 @@ class Site:
 class Frame:
     """One piece of work in progress; never changed once made. Use `start` or `Frame.child`.
 
-    `site` names it, `parent` is the frame around it, `flow` the nearest flow around it (or None),
-    `values` the merged scoped values. `correlation_id` and `store` are shared by all frames of one
-    operation, down from the frame that `start` made: `store` is a dict for what belongs to the
-    whole operation, such as its trail of crumbs. `label` belongs to the flight recorder.
+    `site` names it, `parent` is the frame that it is part of, `flow` the nearest flow around it (or
+    None), `values` the merged scoped values. `correlation_id` and `store` are shared by all frames
+    of one operation, down from the frame that `start` made: `store` is a dict for what belongs to
+    the whole operation, such as its trail of crumbs. `label` belongs to the flight recorder.
+
+    `outer` belongs to this module. It is the frame that becomes current when this one is left: at
+    first the one that was current before it, mostly the parent.
     """
 
     __slots__ = (
         "_id",
-        "abandoned",  # left while it was not current: whoever restores it goes on to its parent
         "correlation_id",
         "flow",
         "label",
+        "outer",
         "parent",
         "site",
         "store",
@@ -83,8 +79,9 @@ class Frame:
         parent: Frame | None,
         flow: str | None,
         correlation_id: str | None,
-        values: Mapping[str, object],
+        values: MappingProxyType[str, object],
         store: dict[str, object],
+        outer: Frame | None = UNOPENED,
     ) -> None:
         self.site = site
         self.parent = parent
@@ -92,8 +89,8 @@ class Frame:
         self.correlation_id = correlation_id
         self.values = values
         self.store = store
-        self.label: object = None
-        self.abandoned = False
+        self.outer = outer
+        self.label: Any = None
 
     def child(self, site: SiteLike, values: Mapping[str, object] | None = None) -> Frame:
         """Return a new frame inside this one: same correlation, `values` added to its values."""
@@ -122,8 +119,17 @@ class Frame:
         try:
             return self._id
         except AttributeError:
-            self._id: str = new_frame_id()
-            return self._id
+            return self._make_id()
+
+    def _make_id(self) -> str:
+        # Threads may ask at the same time and must get the same answer. There is no lock, since a
+        # signal handler may ask too: `setdefault` lets the first one win, and who comes after that
+        # one is done sees what it left.
+        made = _ids_in_making.setdefault(id(self), new_frame_id())
+        if not hasattr(self, "_id"):
+            self._id: str = made
+        _ids_in_making.pop(id(self), None)
+        return self._id
 
     def facts(self) -> dict[str, str]:
         """Return what may leave the process: name, kind, flow, ID, correlation ID; no values."""
@@ -141,17 +147,15 @@ class Frame:
         facts = " ".join(f"{key}={fact!r}" for key, fact in self.facts().items())
         return f"<Frame {facts}>"
 
+    def __copy__(self) -> Frame:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Frame:
+        return self
+
     def __reduce__(self) -> tuple[type[dict[str, str]], tuple[dict[str, str]]]:
         # A plain dict: a frame that travels on an exception must load without this package.
         return dict, (self.facts(),)
-
-
-if TYPE_CHECKING:
-    # What `attach` and `enter` return and only `detach` and `leave` look into: the frame and the
-    # one that was current before it.
-    Token: TypeAlias = tuple[Frame | None, Frame | None]
-else:
-    Token = tuple
 
 
 def start(
@@ -164,8 +168,8 @@ def start(
     """Return the first frame of an operation: a request, a task, a flow that nobody called.
 
     It has a store of its own and the given correlation ID, or a new one. `parent` gives it an outer
-    frame, whose values it inherits. An ID that is not ``[A-Za-z0-9._-]{1,128}`` raises `ValueError`;
-    check one that came from outside with `is_valid_id` first.
+    frame, whose values it inherits. An ID that is not ``[A-Za-z0-9._-]{1,128}`` raises
+    `ValueError`; check one that came from outside with `is_valid_id` first.
     """
     if correlation_id is None:
         correlation_id = new_correlation_id()
@@ -191,7 +195,6 @@ def remote(
     id: str | None = None,  # noqa: A002 - the name of the fact
     name: str | None = None,
     flow: str | None = None,
-    kind: str = "remote",  # noqa: ARG001 - what the work was over there; here it is remote
     values: Mapping[str, object] | None = None,
 ) -> Frame:
     """Return a frame that stands for one in another process."""
@@ -204,105 +207,24 @@ def remote(
         {},
     )
     if id is not None:
-        frame._id = id  # noqa: SLF001 - our own frame
+        frame._id = id  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return frame
 
 
-def current() -> Frame | None:
-    """Return the current frame, or None outside of any."""
-    return CURRENT.get()
+def chain(frame: Frame | None) -> Iterator[Frame]:
+    """Give `frame` and those around it, from the inside out."""
+    while frame is not None:
+        yield frame
+        frame = frame.parent if frame.outer is UNOPENED else frame.outer
 
 
-def values() -> Mapping[str, object]:
-    """Return the scoped values that are ambient now; an immutable mapping, maybe empty."""
-    frame = CURRENT.get()
-    return NO_VALUES if frame is None else frame.values
+def open_inside(frame: Frame, outer: Frame | None) -> bool:
+    """Have `frame`, which is current nowhere, be opened inside `outer`; tell whether it now is.
 
-
-def correlation_id() -> str | None:
-    """Return the correlation ID that is active now, or None."""
-    frame = CURRENT.get()
-    return None if frame is None else frame.correlation_id
-
-
-def attach(frame: Frame | None) -> Token:
-    """Make `frame` current and return the token that `detach` wants."""
-    previous = CURRENT.get()
-    CURRENT.set(frame)
-    return frame, previous
-
-
-def detach(token: Token) -> None:
-    """Undo an `attach`; never raises, and changes nothing where its frame is no longer around.
-
-    Where the frame is current, or frames that were opened inside it are, the one before it becomes
-    current again. Elsewhere (another context, another thread, already detached) nothing happens.
+    It is not where it is around `outer` itself: the chain may have no ring.
     """
-    frame, previous = token
-    if CURRENT.get() is frame and (previous is None or not previous.abandoned):
-        CURRENT.set(previous)
-    elif is_around(frame):
-        CURRENT.set(_alive(previous))
-
-
-def enter(frame: Frame) -> Token:
-    """Begin the work of `frame`: attach it and tell the observers. Return the token for `leave`."""
-    previous = CURRENT.get()
-    CURRENT.set(frame)
-    if listeners.entered:
-        notify_entered(frame)
-    return frame, previous
-
-
-def leave(token: Token, exc: BaseException | None = None) -> None:
-    """End the work that `enter` began, by `exc` if it failed: tell the observers and detach.
-
-    An exception is noted as having left this frame, for `failed_frame`. Never raises.
-    """
-    frame, _ = token
-    if frame is not None:
-        if exc is not None:
-            note_failure(frame, exc)
-        if listeners.left:
-            notify_left(frame, exc)
-    detach(token)
-
-
-def is_around(frame: Frame | None) -> bool:
-    """Tell whether `frame` is the current frame or one of those around it, here."""
-    inner = CURRENT.get()
-    while inner is not frame:
-        if inner is None:
+    if frame.outer is not outer:
+        if any(each is frame for each in chain(outer)):
             return False
-        inner = inner.parent
+        frame.outer = outer
     return True
-
-
-def abandon(frame: Frame, caller: FrameType) -> None:
-    """Leave `frame`, which is around the current one, in the code that runs in `caller`.
-
-    In plain code whatever was opened inside `frame` and is still current leaks from a suspended
-    generator: it goes too. In the body of a generator it is the other way round: `frame` leaked to
-    the consumer, and what is current now is the consumer's and stays.
-    """
-    if _is_generator_body(caller):
-        frame.abandoned = True
-    else:
-        CURRENT.set(_alive(frame.parent))
-
-
-def _alive(frame: Frame | None) -> Frame | None:
-    while frame is not None and frame.abandoned:
-        frame = frame.parent
-    return frame
-
-
-_GENERATOR_FLAGS = 0x20 | 0x200  # inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
-
-
-def _is_generator_body(caller: FrameType) -> bool:
-    """Tell whether `caller` runs the body of a generator, other than a context manager's."""
-    if not caller.f_code.co_flags & _GENERATOR_FLAGS:
-        return False
-    outer = caller.f_back
-    return outer is None or outer.f_globals.get("__name__") != "contextlib"

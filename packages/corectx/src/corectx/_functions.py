@@ -8,11 +8,11 @@ each resumption, in whatever thread or task that happens.
 from __future__ import annotations
 
 import sys
-from functools import partial, wraps
 from types import CodeType
 
+from corectx._current import attach, detach, enter, get_current, leave, set_current
 from corectx._failures import note_failure
-from corectx._frame import CURRENT, attach, detach, enter, leave
+from corectx._frame import Frame, open_inside
 from corectx._observers import notify_entered, notify_left
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
     from typing import Any, TypeVar
 
-    from corectx._frame import Frame, Token
+    from corectx._current import Token
 
     Function = TypeVar("Function", bound=Callable[..., Any])
     OpenFrame = Callable[[], Frame | None]
@@ -37,6 +37,8 @@ def kind_of(function: Callable[..., object]) -> str:
     Looks through partials, bound methods and objects with a ``__call__``, and believes the mark of
     `inspect.markcoroutinefunction`.
     """
+    from functools import partial  # as below
+
     inspect = sys.modules.get("inspect")  # whoever marked a function has imported it
     if inspect is not None and inspect.iscoroutinefunction(function):
         return "coroutine"
@@ -54,13 +56,17 @@ def kind_of(function: Callable[..., object]) -> str:
     return "function"
 
 
-def around(function: Function, open_frame: OpenFrame) -> Function:
+def around(function: Function, open_frame: OpenFrame, *, kind: str | None = None) -> Function:
     """Return `function` with the work of a new frame around each call of it.
 
-    `open_frame` is called at each call (of a generator: when its body starts) and returns the frame,
-    not yet entered, or None for a plain call. Name, signature and kind stay as they were.
+    `open_frame` is called at each call (of a generator: when its body starts) and returns the
+    frame, not yet entered, or None for a plain call. Name, signature and kind stay as they were,
+    also those of a static or class method. `kind` is for a function that hides its own, see
+    `kind_of`. What cannot be called raises `TypeError`.
     """
-    return _WRAPPERS[kind_of(function)](function, open_frame, True)  # type: ignore[return-value]
+    if isinstance(function, (staticmethod, classmethod)):
+        return _around_method(function, open_frame, kind)  # type: ignore[no-any-return]
+    return _wrapped(function, open_frame, kind, is_work=True)
 
 
 def bind(function: Function, /) -> Function:
@@ -69,8 +75,27 @@ def bind(function: Function, /) -> Function:
     For what carries no context by itself: a `threading.Thread` or `Timer`, an executor, a callback
     of another thread. Also binds coroutine functions, generators and async generators.
     """
-    frame = CURRENT.get()
-    return _WRAPPERS[kind_of(function)](function, lambda: frame, False)  # type: ignore[return-value]
+    frame = get_current()
+    return _wrapped(function, lambda: frame, None, is_work=False)
+
+
+def _around_method(method: Any, open_frame: OpenFrame, kind: str | None) -> Any:
+    return type(method)(around(method.__func__, open_frame, kind=kind))
+
+
+def _wrapped(
+    function: Function, open_frame: OpenFrame, kind: str | None, *, is_work: bool
+) -> Function:
+    from functools import update_wrapper  # half of what an `import corectx` would cost
+
+    if not callable(function):
+        raise TypeError(
+            f"A frame goes around something that can be called, not {function!r}. "
+            "Decorate the function that it is made of."
+        )
+    wrapper = _WRAPPERS[kind or kind_of(function)](function, open_frame, is_work)
+    wrapped: Any = update_wrapper(wrapper, function)
+    return wrapped  # type: ignore[no-any-return]
 
 
 # In each of these, `is_work` tells whether the frame begins and ends with the call, so that
@@ -82,7 +107,6 @@ def _around_function(
 ) -> Callable[..., Any]:
     begin, end = (enter, leave) if is_work else (attach, _end_attached)
 
-    @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         frame = open_frame()
         if frame is None and is_work:
@@ -104,7 +128,6 @@ def _around_coroutine(
 ) -> Callable[..., Any]:
     begin, end = (enter, leave) if is_work else (attach, _end_attached)
 
-    @wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         frame = open_frame()
         if frame is None and is_work:
@@ -124,33 +147,26 @@ def _around_coroutine(
 def _around_generator(
     function: Callable[..., Any], open_frame: OpenFrame, is_work: bool
 ) -> Callable[..., Any]:
-    @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         frame = open_frame()
-        body = function(*args, **kwargs)
+        body: Generator[Any, Any, Any] = function(*args, **kwargs)
         if frame is None and is_work:
             return (yield from body)
-        resume, sent = body.send, None
-        inner = frame  # what is current in the body: the frame, or what the body opened inside it
-        begun = False
+        inside = _Inside(frame, is_work)
+        resume: Callable[[Any], Any] = body.send
+        sent: Any = None
         failure: BaseException | None = None
         try:
+            inside.tell_entered()
             while True:
-                outer = CURRENT.get()
-                CURRENT.set(inner)
                 try:
-                    if not begun:
-                        begun = True
-                        _tell_entered(frame, is_work)
-                    item = resume(sent)
+                    with inside:
+                        item = resume(sent)
                 except StopIteration as stop:
                     return stop.value
                 except BaseException as exc:
                     failure = exc
                     raise
-                finally:
-                    inner = CURRENT.get()
-                    CURRENT.set(outer)
                 try:
                     sent = yield item
                     resume = body.send
@@ -158,8 +174,8 @@ def _around_generator(
                     # Thrown in by the consumer; at close() it is GeneratorExit. The body decides.
                     resume, sent = body.throw, exc
         finally:
-            _tell_left(frame, failure, is_work)
-            del failure  # it holds this very frame in its traceback
+            inside.tell_left(failure)
+            failure = sent = None  # an exception holds this very function call in its traceback
 
     return wrapper
 
@@ -167,63 +183,110 @@ def _around_generator(
 def _around_async_generator(
     function: Callable[..., Any], open_frame: OpenFrame, is_work: bool
 ) -> Callable[..., Any]:
-    @wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         frame = open_frame()
-        body = function(*args, **kwargs)
-        resume, sent = body.asend, None
-        inner = frame
-        is_plain = frame is None and is_work
-        begun = is_plain
+        body: AsyncGenerator[Any, Any] = function(*args, **kwargs)
+        inside = _Nowhere() if frame is None and is_work else _Inside(frame, is_work)
+        resume: Callable[[Any], Any] = _first_step
+        sent: Any = body
         failure: BaseException | None = None
         try:
+            inside.tell_entered()
             while True:
-                outer = CURRENT.get()
-                if not is_plain:
-                    CURRENT.set(inner)
                 try:
-                    if not begun:
-                        begun = True
-                        _tell_entered(frame, is_work)
-                    item = await resume(sent)
+                    with inside:
+                        item = await resume(sent)
                 except StopAsyncIteration:
                     return
                 except BaseException as exc:
                     failure = exc
                     raise
-                finally:
-                    if not is_plain:
-                        inner = CURRENT.get()
-                        CURRENT.set(outer)
                 try:
                     sent = yield item
                     resume = body.asend
                 except BaseException as exc:
                     resume, sent = body.athrow, exc
         finally:
-            _tell_left(frame, failure, is_work)
-            del failure
+            inside.tell_left(failure)
+            failure = sent = None
 
     return wrapper
 
 
+def _first_step(body: AsyncGenerator[Any, Any]) -> Any:
+    """Return the awaitable of a body's first step, so that the event loop never hears of the body.
+
+    A loop closes what nobody iterates any more: the wrapper. If it closed the body at the same
+    time, the two would meet in the body, which cannot run twice at once.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=_left_to_the_wrapper)
+    try:
+        return body.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _left_to_the_wrapper(body: object) -> None:
+    pass
+
+
+class _Inside:
+    """Have `frame`, and what a generator's body opened inside it, current while the body runs."""
+
+    __slots__ = ("_frame", "_inner", "_is_linked", "_is_work", "_outer")
+
+    def __init__(self, frame: Frame | None, is_work: bool) -> None:
+        self._frame = frame
+        self._inner = frame
+        self._is_work = is_work
+
+    def __enter__(self) -> None:
+        frame = self._frame
+        self._outer = outer = get_current()
+        # The frame of a bound generator is not ours: it may be current elsewhere at the same time.
+        self._is_linked = self._is_work and frame is not None and open_inside(frame, outer)
+        set_current(self._inner)
+
+    def __exit__(self, *_: object) -> None:
+        self._inner = get_current()
+        frame = self._frame
+        # What was current outside may have been left by the body: a generator that it closed.
+        set_current(frame.outer if self._is_linked and frame is not None else self._outer)
+
+    def tell_entered(self) -> None:
+        """Tell the observers that the work begins."""
+        if self._is_work and self._frame is not None:
+            with self:
+                notify_entered(self._frame)
+
+    def tell_left(self, exc: BaseException | None) -> None:
+        """Tell the observers that the work ended, by `exc` if any."""
+        frame = self._frame
+        if self._is_work and frame is not None:
+            if exc is not None:
+                note_failure(frame, exc)
+            self._inner = frame  # what the body left behind is of no use to anybody
+            with self:
+                notify_left(frame, exc)
+
+
+class _Nowhere(_Inside):
+    """Leave everything as it is: for a call that `open_frame` gave no frame."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(None, is_work=True)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 def _end_attached(token: Token, exc: BaseException | None = None) -> None:  # noqa: ARG001
-    detach(token)
-
-
-def _tell_entered(frame: Frame | None, is_work: bool) -> None:
-    if is_work and frame is not None:
-        notify_entered(frame)
-
-
-def _tell_left(frame: Frame | None, exc: BaseException | None, is_work: bool) -> None:
-    """Tell the observers, with the frame current for the length of that."""
-    if not is_work or frame is None:
-        return
-    if exc is not None:
-        note_failure(frame, exc)
-    token = attach(frame)
-    notify_left(frame, None if isinstance(exc, GeneratorExit) else exc)
     detach(token)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 
-# One system call fills the pool with this many IDs: an entrypoint then pays for a popleft, which is
+# One system call fills the pool with this many IDs: an entrypoint then pays for a pop, which is
 # atomic, so that no lock is needed in a signal handler or on a free-threaded build.
 _BATCH = 128
-_pool: deque[str] = deque()
+_pool: list[str] = []
 
 _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _MAX_LENGTH = 128
@@ -18,7 +17,7 @@ _ZERO = "0" * 16
 def new_correlation_id() -> str:
     """Return 32 random lowercase hex digits, a valid W3C trace ID (never all zero)."""
     try:
-        return _pool.popleft()
+        return _pool.pop()
     except IndexError:
         return _refill()
 

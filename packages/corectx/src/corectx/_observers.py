@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from corectx._reports import forget, report_once
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
             """Hear that the work of `frame` begins; the frame is current."""
 
         def left(self, frame: Frame, exc: BaseException | None, /) -> None:
-            """Hear that the work of `frame` ended, by `exc` if any; the frame is still current."""
+            """Hear that the work of `frame` ended, by `exc` if it failed.
+
+            The frame is still current, unless it is left elsewhere than it was entered. A bare
+            scope that is left in another context than it was entered in is not heard of.
+            """
 
         def crumb(
             self, frame: Frame | None, time_ns: int, event: str, data: Mapping[str, str], /
@@ -37,41 +43,53 @@ class Listeners:
 
 listeners = Listeners()
 _EVENTS = ("entered", "left", "crumb")
-_observers: tuple[object, ...] = ()
-_reported: set[int] = set()
+_observers: dict[int, object] = {}  # by address
+_owners: dict[int, object] = {}  # the observers by the address of each of their bound methods
 
 
 def subscribe(observer: object) -> Callable[[], None]:
     """Let `observer` hear of frames and crumbs; return the function that ends it.
 
     An observer has any of the methods ``entered(frame)``, ``left(frame, exc)`` and
-    ``crumb(frame, time_ns, event, data)``; one with none of them raises `TypeError`. Subscribing the
-    same observer twice has it called once. What an observer raises is logged once per observer on
-    the logger ``corectx`` and goes no further.
+    ``crumb(frame, time_ns, event, data)``; one with none of them raises `TypeError`. Subscribing
+    the same observer twice has it called once. What an observer raises is logged once per observer
+    on the logger ``corectx`` and goes no further, except for `KeyboardInterrupt`.
     """
-    global _observers  # noqa: PLW0603 - the one registry of the process
     if not any(callable(getattr(observer, event, None)) for event in _EVENTS):
         raise TypeError(
             f"An observer needs at least one of the methods {', '.join(_EVENTS)}; "
             f"{observer!r} has none."
         )
-    if not any(known is observer for known in _observers):
-        _observers = (*_observers, observer)
-        _relisten()
+    _observers[id(observer)] = observer
+    _relisten()
 
     def unsubscribe() -> None:
-        global _observers  # noqa: PLW0603
-        _observers = tuple(known for known in _observers if known is not observer)
-        _reported.discard(id(observer))
-        _relisten()
+        if _observers.get(id(observer)) is observer:
+            del _observers[id(observer)]
+            forget(("observer", id(observer)))
+            _relisten()
 
     return unsubscribe
 
 
 def _relisten() -> None:
-    for event in _EVENTS:
-        methods = (getattr(observer, event, None) for observer in _observers)
-        setattr(listeners, event, tuple(method for method in methods if callable(method)))
+    global _owners
+    # No lock: `subscribe` may run in a signal handler or right after a fork. If another thread
+    # changed the registry since we read it, whoever writes last has to read it again.
+    while True:
+        observers = list(_observers.values())
+        owners: dict[int, object] = {}
+        for event in _EVENTS:
+            methods: list[Callable[..., None]] = []
+            for observer in observers:
+                method: Callable[..., None] | None = getattr(observer, event, None)
+                if callable(method):
+                    methods.append(method)
+                    owners[id(method)] = observer
+            setattr(listeners, event, tuple(methods))
+        _owners = owners
+        if list(map(id, observers)) == list(_observers):
+            return
 
 
 def notify_entered(frame: Frame) -> None:
@@ -86,8 +104,11 @@ def notify_entered(frame: Frame) -> None:
 def notify_left(frame: Frame, exc: BaseException | None) -> None:
     """Tell every observer that the work of `frame` ended, by `exc` if any.
 
-    The last to enter leaves first: observers nest like the frames do.
+    The last to enter leaves first: observers nest like the frames do. That a generator was closed
+    is no failure.
     """
+    if isinstance(exc, GeneratorExit):
+        exc = None
     for left in reversed(listeners.left):
         try:
             left(frame, exc)
@@ -105,18 +126,14 @@ def notify_crumb(frame: Frame | None, time_ns: int, event: str, data: Mapping[st
 
 
 def _contain(method: Callable[..., None], error: BaseException) -> None:
-    """Log the first failure of an observer; let a user's Ctrl-C through."""
+    """Report the first failure of an observer; let a user's Ctrl-C through."""
     if isinstance(error, KeyboardInterrupt):
         raise error
-    observer = getattr(method, "__self__", method)
-    if id(observer) in _reported:
-        return
-    _reported.add(id(observer))
-    import logging  # noqa: PLC0415 - not on the import path of a program that needs no log
-
-    logging.getLogger("corectx").error(
-        "The observer %r failed in %s(); further failures of it are not logged.",
-        observer,
-        method.__name__,
-        exc_info=error,
+    observer = _owners.get(id(method), method)
+    kind = type(observer)  # by its type: its repr may be what failed
+    report_once(
+        ("observer", id(observer)),
+        f"An observer of type {kind.__module__}.{kind.__qualname__} raised "
+        f"{type(error).__name__}; further failures of it are not logged.",
+        error,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from corectx._carrier import extract, inject
-from corectx._frame import attach, current, detach
+from corectx._carrier import extract, refuse_string, write
+from corectx._current import attach, current, detach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,20 +30,27 @@ class ContextExecutor(Executor):
     """
 
     def __init__(self, executor: Executor, *, allow: Iterable[str] = ()) -> None:
+        refuse_string(allow)
         self._executor = executor
         self._allow = frozenset(allow)
 
-    def submit(
-        self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any
-    ) -> Future[Result]:
+    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         """Schedule ``fn(*args, **kwargs)`` in the caller's frame."""
         return self._executor.submit(_Carried(fn, current(), self._allow), *args, **kwargs)
 
     def map(
-        self, fn: Callable[..., Result], /, *iterables: Iterable[Any], **options: Any
+        self,
+        fn: Callable[..., Result],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        **options: Any,
     ) -> Iterator[Result]:
-        """Map `fn` in the caller's frame; `options` are those of the wrapped executor's `map`."""
-        return self._executor.map(_Carried(fn, current(), self._allow), *iterables, **options)
+        """Map `fn` in the caller's frame; the options are those of the wrapped executor's `map`."""
+        carried = _Carried(fn, current(), self._allow)
+        return self._executor.map(
+            carried, *iterables, timeout=timeout, chunksize=chunksize, **options
+        )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Shut the wrapped executor down."""
@@ -68,11 +75,9 @@ class _Carried:
             detach(token)
 
     def __reduce__(self) -> tuple[Callable[..., _Carried], tuple[Any, ...]]:
-        token = attach(self._frame)
-        try:
-            headers = inject({}, allow=self._allow)
-        finally:
-            detach(token)
+        headers: dict[str, str] = {}
+        if self._frame is not None:
+            write(self._frame, headers, allow=self._allow)
         return _arrive, (self._function, headers, self._allow)
 
 

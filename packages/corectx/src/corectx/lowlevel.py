@@ -1,13 +1,16 @@
 """The parts that sibling packages need on their hot paths: prefer the names of `corectx` itself.
 
-`CURRENT` is the one context variable; `listeners` holds the observers' methods, so that
+`CURRENT` is the one context variable, and `get_current` and `set_current` are its methods: call
+these rather than ``CURRENT.get()``, which CPython compiles to something slower in a module that
+imports `CURRENT`. `listeners` holds the observers' methods, so that
 ``if listeners.entered: notify_entered(frame)`` costs one truth test where there is none.
 """
 
 from __future__ import annotations
 
+from corectx._current import CURRENT, get_current, set_current
 from corectx._failures import note_failure
-from corectx._frame import CURRENT, NO_VALUES, remote
+from corectx._frame import NO_VALUES, remote
 from corectx._functions import around, kind_of
 from corectx._observers import listeners, notify_crumb, notify_entered, notify_left
 
@@ -15,6 +18,7 @@ __all__ = [
     "CURRENT",
     "NO_VALUES",
     "around",
+    "get_current",
     "kind_of",
     "listeners",
     "note_failure",
@@ -22,4 +26,5 @@ __all__ = [
     "notify_entered",
     "notify_left",
     "remote",
+    "set_current",
 ]
