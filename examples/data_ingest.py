@@ -74,6 +74,7 @@ def ingest(database: sqlite3.Connection, pipeline_id: str, text: str) -> bool:
 
 def main(folder: Path) -> None:
     """Ingest every price list, and leave a file of crumbs for each in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE article (sku TEXT PRIMARY KEY, cents INTEGER NOT NULL)")
     for pipeline_id, text in PRICE_LISTS.items():

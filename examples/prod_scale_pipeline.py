@@ -45,6 +45,7 @@ def run_batch(number: int) -> float:
 
 def main(folder: Path) -> None:
     """Run every batch, and dump into `folder` what those that failed had done."""
+    folder.mkdir(parents=True, exist_ok=True)
     dump = folder / "failed_batch.json"
     enable(max_crumbs=200, max_trail=20, on_crash="file", output_file=dump, include_thread=False)
 

@@ -121,12 +121,12 @@ def test_web_request_answers_and_the_one_that_fails_shows_its_own_trail_only():
 
 
 def test_data_ingest_exports_the_crumbs_of_a_good_and_of_a_failed_run(tmp_path):
-    done = run("data_ingest.py", tmp_path)
+    done = run("data_ingest.py", tmp_path / "new")
 
-    assert f"ingest-42  loaded  10 crumbs in {tmp_path}/ingest-42.json\n" in done.stdout
-    assert f"ingest-43  FAILED   7 crumbs in {tmp_path}/ingest-43.json\n" in done.stdout
+    assert f"ingest-42  loaded  10 crumbs in {tmp_path}/new/ingest-42.json\n" in done.stdout
+    assert f"ingest-43  FAILED   7 crumbs in {tmp_path}/new/ingest-43.json\n" in done.stdout
     assert done.stdout.endswith("4 articles are stored\n")
-    good = json.loads((tmp_path / "ingest-42.json").read_text("utf-8"))
+    good = json.loads((tmp_path / "new" / "ingest-42.json").read_text("utf-8"))
     assert {**good[3], "ts": ""} == {
         "event": "transform_completed",
         "ts": "",
@@ -135,16 +135,16 @@ def test_data_ingest_exports_the_crumbs_of_a_good_and_of_a_failed_run(tmp_path):
         "records": "4",
     }
     assert events(good)[-2:] == ["load_completed", "pipeline_completed"]
-    bad = json.loads((tmp_path / "ingest-43.json").read_text("utf-8"))
+    bad = json.loads((tmp_path / "new" / "ingest-43.json").read_text("utf-8"))
     assert bad[-2:] == first_json(done.stdout)
     assert events(bad)[-2:] == ["storing", "pipeline_failed"]
     assert {crumb["context"]["pipeline_id"] for crumb in bad} == {"ingest-43"}
 
 
 def test_prod_scale_pipeline_still_knows_the_batch_that_failed_long_ago(tmp_path):
-    done = run("prod_scale_pipeline.py", tmp_path)
+    done = run("prod_scale_pipeline.py", tmp_path / "new")
 
-    *crumbs, crash = json.loads((tmp_path / "failed_batch.json").read_text("utf-8"))
+    *crumbs, crash = json.loads((tmp_path / "new" / "failed_batch.json").read_text("utf-8"))
     trail = [crumb for crumb in crumbs if crumb["context"] == {"batch": 7}]
     assert len(crumbs) == 200 + 20
     assert crumbs[:20] == trail, "in the order of time the batch comes long before the rest"
