@@ -1,0 +1,144 @@
+"""The sender's last crumbs, in a header of the message: rendered, redacted, few and small.
+
+The header is a JSON list, oldest first, of crumbs as `statecrumbs.snapshot` shows them. The frame
+of each also says where it was recorded, as ``"origin": "PID@HOST"``.
+
+What arrives is untrusted: each part is checked, and what does not pass is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from typing import Any
+
+from corectx import current
+from statecrumbs._freeze import SYSTEM_FIELDS, clip
+from statecrumbs._options import options as crumb_options
+from statecrumbs._records import to_crumbs
+from statecrumbs._redact import REDACTED
+from statecrumbs._trail import trails_around
+
+from penstock_celery._options import MAX_CRUMBS
+
+CRUMBS_HEADER = "statecrumbs"
+
+# All headers of a RabbitMQ message share one frame of 128 KiB.
+_MAX_HEADER = 16 * 1024  # characters; it is ASCII
+_MAX_FIELDS = 64  # of one crumb
+_MAX_TEXT = 1024  # characters of one value
+_MAX_NAME = 256  # characters of an event or of a key
+_MAX_BITS = 64  # of one integer
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00\Z", re.ASCII)
+_FRAME_FIELDS = ("kind", "name", "flow", "correlation_id", "origin")
+
+
+def outgoing(number: int) -> str | None:
+    """Return the header with the last `number` crumbs of the current operation, None for none.
+
+    Those that it has itself from an earlier sender count too. Where they are more than the header
+    may hold, the oldest are left out.
+    """
+    if number == 0:
+        return None
+    here = f"{os.getpid()}@{platform.node()}"
+    crumbs: list[dict[str, Any]] = []
+    for trail in trails_around(current()):
+        own = to_crumbs(list(trail.records.copy())[-number:])
+        for crumb in own:
+            _set_origin(crumb, here)
+        crumbs[:0] = [*trail.inherited, *own]
+    texts: list[str] = []
+    room = _MAX_HEADER - len("[]")
+    for crumb in reversed(crumbs[-number:]):
+        text = json.dumps(crumb, separators=(",", ":"))
+        room -= len(text) + len(",")
+        if room < 0:
+            break
+        texts.append(text)
+    return f"[{','.join(reversed(texts))}]" if texts else None
+
+
+def received(header: object) -> list[dict[str, Any]]:
+    """Return the crumbs in a header that arrived; of one that is none, an empty list."""
+    if not isinstance(header, str) or len(header) > _MAX_HEADER:
+        return []
+    try:
+        crumbs = json.loads(header)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(crumbs, list):
+        return []
+    checked = (_checked_crumb(each) for each in crumbs[-MAX_CRUMBS:])
+    return [crumb for crumb in checked if crumb is not None]
+
+
+def _set_origin(crumb: dict[str, Any], origin: str) -> None:
+    """Put `origin` into the frame of `crumb`, which stands before the user's data."""
+    if "frame" in crumb:
+        crumb["frame"]["origin"] = origin
+        return
+    data = {key: crumb.pop(key) for key in list(crumb) if key not in SYSTEM_FIELDS}
+    crumb["frame"] = {"origin": origin}
+    crumb.update(data)
+
+
+def _checked_crumb(crumb: Any) -> dict[str, Any] | None:
+    if not isinstance(crumb, dict) or len(crumb) > _MAX_FIELDS:
+        return None
+    event = crumb.get("event")
+    if not isinstance(event, str) or not event:
+        return None
+    checked: dict[str, Any] = {"event": _text(event, _MAX_NAME)}
+    ts = crumb.get("ts")
+    if isinstance(ts, str) and _TIMESTAMP.match(ts):
+        checked["ts"] = ts
+    if isinstance(crumb.get("thread"), str):
+        checked["thread"] = _text(crumb["thread"], _MAX_NAME)
+    context = _checked_context(crumb.get("context"))
+    if context:
+        checked["context"] = context
+    checked["frame"] = _checked_frame(crumb.get("frame"))
+    for key, value in crumb.items():
+        if key not in SYSTEM_FIELDS and isinstance(value, str):
+            checked[clip(key, _MAX_NAME)] = _value(key, value)
+    return checked
+
+
+def _checked_context(context: Any) -> dict[str, Any]:
+    if not isinstance(context, dict) or len(context) > _MAX_FIELDS:
+        return {}
+    return {
+        clip(key, _MAX_NAME): _value(key, value)
+        for key, value in context.items()
+        if value is None
+        or isinstance(value, (str, float))
+        or (isinstance(value, int) and value.bit_length() <= _MAX_BITS)
+    }
+
+
+def _checked_frame(frame: Any) -> dict[str, str]:
+    given: dict[str, Any] = frame if isinstance(frame, dict) else {}
+    checked = {
+        key: _text(given[key], _MAX_NAME)
+        for key in _FRAME_FIELDS
+        if isinstance(given.get(key), str)
+    }
+    # Where it came from is the one thing that must be seen, whatever the sender left out.
+    return {"origin": "unknown", **checked} if "origin" not in checked else checked
+
+
+def _value(key: str, value: Any) -> Any:
+    """Return `value` bounded, and blanked where its name is a secret's in this process."""
+    redactor = crumb_options.redactor
+    if redactor is not None and redactor.is_sensitive(key):
+        return REDACTED
+    return _text(value, _MAX_TEXT) if isinstance(value, str) else value
+
+
+def _text(text: str, limit: int) -> str:
+    redactor = crumb_options.redactor
+    short = clip(text, limit)
+    return short if redactor is None else redactor.scrub(short)

@@ -1,0 +1,33 @@
+"""A task that failed: one dump of its trail."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from celery.signals import task_failure
+from corectx import failed_frame
+from statecrumbs import report
+
+from penstock_celery._runs import NO_FAILURES, run_of
+
+
+def connect() -> None:
+    """Listen to Celery's signal."""
+    task_failure.connect(_report, weak=False, dispatch_uid="penstock_celery.task_failure")
+
+
+def _report(sender: Any, task_id: str, exception: BaseException, **_: object) -> None:
+    """Dump the trail of the task, unless the task says that it expects this exception."""
+    if isinstance(exception, (*NO_FAILURES, *(sender.throws or ()))):
+        return
+    run = run_of(task_id)
+    if run is not None and run.is_reported:
+        return  # Celery tells of a hard time limit twice
+    # Celery hands out a copy where the exception does not pickle; the real one knows its frame.
+    raised = sys.exc_info()[1]
+    if raised is not None and failed_frame(raised) is not None:
+        exception = raised
+    report(exception, frame=None if run is None else run.frame)
+    if run is not None:
+        run.is_reported = True

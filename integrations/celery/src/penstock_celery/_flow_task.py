@@ -1,0 +1,112 @@
+"""`flow_task`: a Celery shared task whose function is an entrypoint or a step."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from celery import Task, shared_task
+from celery.local import Proxy
+from penstock._decorators import decorate, mark_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Concatenate, Literal, ParamSpec, TypeVar, overload
+
+    from celery import Celery
+    from penstock._registry import After
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+# What is known of a task before it is made; "__penstock__" is what @flow looks for.
+_KNOWN = ("__name__", "__qualname__", "__module__", "__doc__", "__penstock__")
+
+
+class TaskProxy(Proxy):
+    """The task, made when it is used for the first time: never while modules are imported.
+
+    `shared_task` returns such a proxy too. This one also knows the function's name and its place in
+    the map, and that it is a task: `isinstance` asks for its class.
+    """
+
+    def __init__(self, task: Callable[[], Any], function: Any, base: type[Any]) -> None:
+        super().__init__(task)
+        # Plain assignment would be to the task, and make it.
+        object.__setattr__(self, "_base", base)
+        for name in _KNOWN:
+            object.__setattr__(self, name, getattr(function, name))
+
+    @property
+    def __class__(self) -> type[Any]:  # type: ignore[override]
+        return object.__getattribute__(self, "_base")
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def flow_task(function: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
+    def flow_task(
+        *, after: After = None, app: Celery | None = None, bind: Literal[True], **options: Any
+    ) -> Callable[[Callable[Concatenate[Any, P], R]], Task[P, R]]: ...
+    @overload
+    def flow_task(
+        *, after: After = None, app: Celery | None = None, **options: Any
+    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+
+def flow_task(
+    function: Any = None, /, *, after: After = None, app: Celery | None = None, **options: Any
+) -> Any:
+    """Make `function` a Celery task that has a place in a flow; with or without parentheses.
+
+    It is a shared task, or one of `app`, and takes all `options` of one. Put `penstock.flow` above
+    or below it. Without `after` the flow begins here, as with `penstock.entrypoint`; also where
+    `after` names only steps of other flows, as "other_flow:step". Otherwise it is a step; see
+    `penstock.step` for what `after` may be. A function that is an entrypoint or a step already
+    remains what it is.
+
+    What is a task already raises `TypeError`, as does anything else that is no function.
+    """
+
+    def make(function: Any) -> Any:
+        declared = _declared(function, after)
+        # Celery checks the arguments of a task when it is sent, by what it finds here.
+        declared.__signature__ = signature(function)
+        made = (shared_task if app is None else app.task)(**options)(declared)
+        is_made = not issubclass(type(made), Proxy)
+        return TaskProxy(
+            (lambda: made) if is_made else made._get_current_object,  # noqa: SLF001
+            declared,
+            options.get("base") or Task,
+        )
+
+    return make if function is None else make(function)
+
+
+def _declared(function: Any, after: After) -> Any:
+    """Return `function` as the entrypoint or the step that it is."""
+    if issubclass(type(function), (Proxy, Task)):
+        raise TypeError(
+            "@flow_task makes a task, but got one. Write @flow_task(...) with the task's options, "
+            "and app= for an app's own task; or put @app.task above @penstock.step."
+        )
+    if isinstance(function, str):
+        raise TypeError(f"@flow_task decorates functions. Did you mean name={function!r}?")
+    mark = mark_of(function)
+    if mark is not None and mark.wrapper is function:
+        if after is not None:
+            raise TypeError(
+                f"{function.__qualname__!r} has its after= from @entrypoint or @step, so @flow_task "
+                "cannot have one."
+            )
+        return function
+    kind = "entrypoint" if after is None or _is_elsewhere(after) else "step"
+    return decorate(function, kind, after=after, name=None, call_kind="task")
+
+
+def _is_elsewhere(after: Any) -> bool:
+    """Tell whether `after` names only steps of other flows."""
+    names = [after] if isinstance(after, str) or callable(after) else list(after)
+    return all(isinstance(each, str) and ":" in each for each in names)

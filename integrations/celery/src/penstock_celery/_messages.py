@@ -1,0 +1,89 @@
+"""The frame that sends a task, in the headers of its message, and back.
+
+One top-level header holds the frame, as `corectx.inject` writes it. It is written when Celery is
+about to publish, whoever asked for that: `delay`, a chain, a retry, `send_task`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from celery.signals import before_task_publish
+from corectx import HEADER, Frame, Site, current, extract, inject, start
+from penstock._decorators import mark_of
+from statecrumbs._trail import trail_of
+
+from penstock_celery._crumbs import CRUMBS_HEADER, outgoing, received
+from penstock_celery._options import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def connect() -> None:
+    """Listen to Celery's signal."""
+    before_task_publish.connect(
+        _write_headers, weak=False, dispatch_uid="penstock_celery.before_task_publish"
+    )
+
+
+def _write_headers(headers: dict[str, Any], **_: object) -> None:
+    """Write the current frame into the headers of the message; these are the message's own.
+
+    A retry comes with the headers of the message before, which may stand in a dict of their own:
+    that one may be the caller's.
+    """
+    if current() is None:
+        return
+    inject(headers, allow=options.values)
+    crumbs = outgoing(options.crumbs)
+    if crumbs is None:
+        headers.pop(CRUMBS_HEADER, None)
+    else:
+        headers[CRUMBS_HEADER] = crumbs
+    nested = headers.get("headers")
+    if isinstance(nested, dict) and not nested.keys().isdisjoint((HEADER, CRUMBS_HEADER)):
+        ours = {HEADER: headers[HEADER], CRUMBS_HEADER: crumbs}
+        headers["headers"] = {
+            key: ours.get(key, value) for key, value in nested.items() if key not in ours or ours[key]
+        }
+
+
+def frame_of(task: Any, request: Any, task_id: str) -> Frame:
+    """Return a frame for one execution of `task`: inside of what sent it, or the first of its own.
+
+    `request` has the message's headers: a dict, or Celery's `Context`. An eager task is a part of
+    whoever called it; any other never adopts what happens to be current. Where the task begins a
+    flow, its frame is in that flow too: a chain sends the next task after the body has returned.
+    """
+    mark = mark_of(task.run)
+    site = _site(task.name, None if mark is None else mark.begins)
+    values = {"task_id": task_id}
+    sender = None
+    if request.get("is_eager"):
+        sender = current()
+    if sender is None:
+        sender = extract({HEADER: _header(request, HEADER)}, allow=options.values)
+    if sender is not None and sender.correlation_id is not None:
+        frame = sender.child(site, values)
+    else:
+        frame = start(site, parent=sender, values=values)
+    crumbs = _header(request, CRUMBS_HEADER)
+    if crumbs is not None:
+        trail_of(frame).inherited[:] = received(crumbs)
+    return frame
+
+
+def _header(request: Any, key: str) -> Any:
+    """Return one header: it stands at the top, or with an older protocol in a dict of its own."""
+    found = request.get(key)
+    if found is None:
+        nested: Mapping[str, Any] | None = request.get("headers")
+        found = nested.get(key) if isinstance(nested, dict) else None
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _site(name: str, flow: str | None) -> Site:
+    return Site("task", name, flow)
