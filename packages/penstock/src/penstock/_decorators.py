@@ -44,6 +44,11 @@ class Mark:
         """The function that `entrypoint` or `step` returned."""
         return self._calls.wrapper
 
+    @property
+    def begins(self) -> str | None:
+        """The flow that a call of the function begins: of an entrypoint's, the first."""
+        return self.flows[0] if self.flows and self._unclaimed.kind == "entrypoint" else None
+
     def claim(self, flow: Flow) -> None:
         """Put the function into `flow`; once is enough."""
         if flow.name in self.flows:

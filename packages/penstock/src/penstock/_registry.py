@@ -60,16 +60,16 @@ class Step:
         module: str = "",
         qualname: str = "",
     ) -> None:
-        self.kind = kind
-        self.name = name
-        self.flow = flow
+        self.kind: str = kind
+        self.name: str = name
+        self.flow: str = flow
         self._after = after
-        self.call_kind = call_kind
-        self.doc = doc
-        self.file = file
-        self.line = line
-        self.module = module
-        self.qualname = qualname
+        self.call_kind: str = call_kind
+        self.doc: str | None = doc
+        self.file: str | None = file
+        self.line: int | None = line
+        self.module: str = module
+        self.qualname: str = qualname
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -122,8 +122,8 @@ class Flow:
     __slots__ = ("name", "registry")
 
     def __init__(self, name: str, registry: Registry) -> None:
-        self.name = name
-        self.registry = registry
+        self.name: str = name
+        self.registry: Registry = registry
 
     @property
     def steps(self) -> Mapping[str, Step]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 try:
     from penstock_otel import OTelBackend  # type: ignore[import-not-found]
-except ModuleNotFoundError as error:
-    if error.name != "penstock_otel":
+except ModuleNotFoundError as _error:
+    if _error.name != "penstock_otel":
         raise
     raise ImportError(
         'The backend "otel" is not installed. Run: pip install "penstock[otel]"'
-    ) from error
+    ) from _error
 
 __all__ = ["OTelBackend"]

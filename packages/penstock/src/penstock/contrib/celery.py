@@ -6,12 +6,12 @@ It comes with ``pip install "penstock[celery]"``.
 from __future__ import annotations
 
 try:
-    from penstock_celery import flow_task  # type: ignore[import-not-found]
-except ModuleNotFoundError as error:
-    if error.name != "penstock_celery":
+    from penstock_celery import flow_task
+except ModuleNotFoundError as _error:
+    if _error.name != "penstock_celery":
         raise
     raise ImportError(
         'penstock.contrib.celery is not installed. Run: pip install "penstock[celery]"'
-    ) from error
+    ) from _error
 
 __all__ = ["flow_task"]

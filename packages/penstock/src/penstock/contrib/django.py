@@ -7,11 +7,11 @@ from __future__ import annotations
 
 try:
     from penstock_django import FlowMiddleware
-except ModuleNotFoundError as error:
-    if error.name != "penstock_django":
+except ModuleNotFoundError as _error:
+    if _error.name != "penstock_django":
         raise
     raise ImportError(
         'penstock.contrib.django is not installed. Run: pip install "penstock[django]"'
-    ) from error
+    ) from _error
 
 __all__ = ["FlowMiddleware"]
