@@ -1,0 +1,72 @@
+"""Import a user's program, so that the flows in it are declared."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from penstock._suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+class AppError(Exception):
+    """The program could not be imported; the message is for the person who named it."""
+
+
+def load_app(name: str) -> None:
+    """Import ``module`` or ``module:attribute``, from the current folder first.
+
+    An attribute that is a function is called without arguments, as application factories are.
+    Raises `AppError`; where the module itself failed, with the traceback of its own code only.
+    """
+    module_name, _, attribute = name.partition(":")
+    folder = os.getcwd()
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    if not module_name or module_name.startswith("."):
+        raise AppError(f"--app is a module such as shop.flows, or module:function, not {name!r}.")
+    module = _import(module_name)
+    if not attribute:
+        return
+    if not hasattr(module, attribute):
+        hint = did_you_mean(attribute, vars(module))
+        raise AppError(f"The module {module_name!r} has no {attribute!r}.{hint}")
+    made = getattr(module, attribute)
+    if callable(made) and not isinstance(made, type):
+        try:
+            made()
+        except Exception as error:
+            raise AppError(_own_traceback(name, error)) from None
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a script that was meant to be run
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{name}.".startswith(f"{missing}."):
+            raise AppError(
+                f"There is no module {missing!r} in {os.getcwd()} or among the installed packages."
+            ) from None
+        raise AppError(_own_traceback(name, error)) from None
+
+
+def _own_traceback(name: str, error: BaseException) -> str:
+    """Return the traceback of `error` from the first line of the user's code on."""
+    entries = traceback.extract_tb(error.__traceback__)
+    ours = (__file__, os.path.dirname(sys.modules["importlib"].__file__ or ""))
+    own = [
+        entry
+        for entry in entries
+        if not entry.filename.startswith(ours) and not entry.filename.startswith("<frozen")
+    ]
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(own)] if own else []
+    told = "".join([*lines, *traceback.format_exception_only(error)])
+    return f"Importing {name!r} failed:\n\n{told.rstrip()}"

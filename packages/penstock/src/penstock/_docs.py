@@ -1,0 +1,186 @@
+"""Markdown pages about the flows, and diagrams inside a user's own pages, kept up to date.
+
+Nothing in a page depends on the machine or the moment, so that a second run changes nothing, and
+a page that differs from what would be written now is stale.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock._files import write_atomically
+from penstock._graph import build
+from penstock.formats import mermaid, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from penstock._graph import Graph, Node
+    from penstock._registry import Registry
+
+# What stands between these two is replaced; `*` is the whole system.
+_BEGIN = re.compile(r"^<!-- penstock:flow=(?P<flow>.+?) -->[ \t]*$", re.MULTILINE)
+_END = "<!-- penstock:end -->"
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A file that was out of date, and how what is right differs from it (a unified diff)."""
+
+    path: str
+    diff: str
+
+
+def document(registry: Registry, folder: str | PathLike[str], *, write: bool) -> list[Stale]:
+    """Bring the pages in `folder` up to date: ``index.md`` and one page for each flow.
+
+    Returns those that were not; without `write` nothing is written. A page of a flow that is gone
+    stays: it may be a user's own.
+    """
+    folder = os.fspath(folder)
+    names = _file_names(registry.flows)
+    pages = {"index.md": _index(registry, names)}
+    for flow, file in names.items():
+        pages[file] = _page(build(registry, flow), registry.flows[flow].doc)
+    if write:
+        os.makedirs(folder, exist_ok=True)
+    return _replace({os.path.join(folder, file): text for file, text in pages.items()}, write)
+
+
+def inject(registry: Registry, files: Iterable[str], *, write: bool) -> list[Stale]:
+    """Put the diagrams of flows into `files`, between the markers for them.
+
+    ``<!-- penstock:flow=NAME -->`` and ``<!-- penstock:end -->`` each stand alone on a line; the
+    name ``*`` is the whole system. Raises `ValueError` for a marker without an end and for a file
+    without a marker, `UnknownFlowError` for a flow that is not declared, and `OSError`.
+    """
+    wanted: dict[str, str] = {}
+    for path in files:
+        text = _read(path)
+        if text is None:
+            raise FileNotFoundError(2, "No such file", path)
+        wanted[path] = _injected(registry, path, text)
+    return _replace(wanted, write)
+
+
+def _injected(registry: Registry, path: str, text: str) -> str:
+    parts: list[str] = []
+    position = 0
+    while (begin := _BEGIN.search(text, position)) is not None:
+        end = text.find(_END, begin.end())
+        if end < 0 or _BEGIN.search(text, begin.end(), end):
+            line = text.count("\n", 0, begin.start()) + 1
+            raise ValueError(f"{path}:{line}: this marker has no {_END} below it.")
+        flow = begin["flow"]
+        drawing = _drawing(build(registry, None if flow == "*" else flow))
+        parts.append(f"{text[position : begin.end()]}\n\n{drawing}\n\n")
+        position = end
+    if not parts:
+        raise ValueError(f"{path} has no marker such as <!-- penstock:flow=NAME -->.")
+    return "".join([*parts, text[position:]])
+
+
+def _replace(wanted: dict[str, str], write: bool) -> list[Stale]:
+    stale: list[Stale] = []
+    for path, text in wanted.items():
+        found = _read(path)
+        if found == text:
+            continue
+        before = [] if found is None else found.splitlines(keepends=True)
+        diff = difflib.unified_diff(
+            before, text.splitlines(keepends=True), "/dev/null" if found is None else path, path
+        )
+        stale.append(Stale(path, "".join(diff)))
+        if write:
+            write_atomically(path, text.encode())
+    return stale
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _file_names(flows: Iterable[str]) -> dict[str, str]:
+    """Return a file name for each flow: its own name where that is plain, else a safe one."""
+    names: dict[str, str] = {}
+    taken = {"index.md"}
+    for flow in sorted(flows):
+        stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", flow).strip(".-") or "flow"
+        file, number = f"{stem}.md", 1
+        while file.lower() in taken:  # some file systems do not tell capitals apart
+            number += 1
+            file = f"{stem}-{number}.md"
+        taken.add(file.lower())
+        names[flow] = file
+    return names
+
+
+def _index(registry: Registry, names: dict[str, str]) -> str:
+    lines = ["# Flows", ""]
+    if names:
+        lines += ["| flow | entrypoints | steps | what it does |", "|---|---|---|---|"]
+    for flow, file in names.items():
+        graph = build(registry, flow)
+        own = [node for node in graph.nodes if node.flow == flow and not node.unknown]
+        entrypoints = ", ".join(_code(node.name) for node in own if node.entrypoint)
+        summary = _cell((registry.flows[flow].doc or "").strip().partition("\n")[0])
+        lines.append(f"| [{_cell(flow)}]({file}) | {entrypoints} | {len(own)} | {summary} |")
+    return "\n".join([*lines, "", _drawing(build(registry, None)), ""])
+
+
+def _page(graph: Graph, doc: str | None) -> str:
+    lines = [f"# {_cell(graph.title)}", ""]
+    if doc and doc.strip():
+        lines += [_prose(doc), ""]
+    lines += [_drawing(graph), "", "| step | where | after | what it does |", "|---|---|---|---|"]
+    before: dict[str, list[str]] = {}
+    by_id = {node.id: node for node in graph.nodes}
+    for edge in graph.edges:
+        before.setdefault(edge.target, []).append(_code(by_id[edge.source].name))
+    for node in graph.nodes:
+        after = ", ".join(before.get(node.id, [])) or "*starts here*" * node.entrypoint
+        lines.append(f"| {_code(node.name)} | {_where(node)} | {after} | {_cell(node.summary)} |")
+    return "\n".join([*lines, ""])
+
+
+def _drawing(graph: Graph) -> str:
+    """Return Mermaid in Markdown: one block, or several with an index for a large graph."""
+    text = mermaid.render(graph).rstrip("\n")
+    return text if text.startswith("#") or "```" in text else f"```mermaid\n{text}\n```"
+
+
+def _where(node: Node) -> str:
+    if node.unknown:
+        return "**not declared**"
+    return _code(f"{node.file}:{node.line}") if node.file else ""
+
+
+def _prose(text: str) -> str:
+    """Return a docstring as plain paragraphs: what would be markup is shown as it is written."""
+    import inspect
+
+    return "\n".join(_cell(line) for line in inspect.cleandoc(text).splitlines())
+
+
+def _cell(text: str) -> str:
+    """Return `text` so that Markdown shows it as it is, also in a table."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", visible(text)) if text else ""
+
+
+def _code(text: str) -> str:
+    """Return `text` as code, also in a table: a pipe would end the cell, a backtick the code."""
+    shown = visible(text)
+    fence = "`"
+    while fence in shown:
+        fence += "`"
+    pad = " " if shown[:1] == "`" or shown[-1:] == "`" else ""
+    return f"{fence}{pad}{shown}{pad}{fence}".replace("|", "\\|")

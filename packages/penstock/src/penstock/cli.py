@@ -1,0 +1,229 @@
+"""The ``penstock`` command: list, show, draw, check and document the flows of a program.
+
+Exit codes: 0 all is well; 1 `check` found problems, or `docs --check` stale pages; 2 wrong
+arguments, or something to draw with is missing; 3 the program named by --app cannot be imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from penstock import _registry
+from penstock._app import AppError, load_app
+from penstock._dag import DIRECTIONS, ENGINES, FORMATS, generate_dag
+from penstock._docs import Stale, document, inject
+from penstock._graph import UnknownFlowError, build
+from penstock.formats import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from penstock._registry import Flow, Step
+
+__all__ = ["main"]
+
+FOUND = 1
+WRONG = 2
+NOT_IMPORTED = 3
+
+
+def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> int:
+    """Run the command with `arguments`, by default the program's own; return the exit code."""
+    parser = _parser(prog)
+    chosen = parser.parse_args(arguments)
+    try:
+        for app in chosen.app:
+            load_app(app)
+        if not _registry.default_registry.flows and not chosen.app:
+            parser.error("nothing declares a flow yet: name your program with --app module")
+        code: int = chosen.run(chosen)
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return NOT_IMPORTED
+    except UnknownFlowError as error:
+        print(error.args[0], file=sys.stderr)
+        return WRONG
+    except (ValueError, ImportError, RuntimeError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(error, file=sys.stderr)
+        return WRONG
+    return code
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="List, show, draw, check and document the flows that a program declares.",
+        epilog="Exit codes: 0 all is well, 1 problems found, 2 wrong arguments, 3 --app failed.",
+    )
+    parser.add_argument(
+        "--app",
+        action="append",
+        default=[],
+        metavar="MODULE[:FUNCTION]",
+        help="import this first; more than once for several. A function is called",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser("list", help="list the flows")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_list)
+
+    command = commands.add_parser("show", help="show a flow in the terminal")
+    command.add_argument("flow", nargs="?", help="its name; without one, the whole system")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_show)
+
+    command = commands.add_parser("render", help="draw a flow")
+    command.add_argument("flow", nargs="?", help="its name; without one, the whole system")
+    command.add_argument("--format", choices=FORMATS, help="default: what the file's ending says")
+    command.add_argument("-o", "--output", metavar="FILE", help="default: the standard output")
+    command.add_argument("--direction", choices=DIRECTIONS, default="TD")
+    command.add_argument("--engine", choices=tuple(ENGINES), help="default: penstock's own")
+    command.add_argument(
+        "--max-chars", type=int, metavar="N", help="split Mermaid diagrams at this size"
+    )
+    command.set_defaults(run=_render)
+
+    command = commands.add_parser("check", help="find what is wrong with the flows")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=_check)
+
+    command = commands.add_parser("docs", help="write Markdown pages, or bring files up to date")
+    command.add_argument(
+        "-o", "--output", metavar="DIR", help="write a page per flow, and an index"
+    )
+    command.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="replace what stands between <!-- penstock:flow=NAME --> and <!-- penstock:end -->",
+    )
+    command.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
+    command.set_defaults(run=_docs)
+    return parser
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    flows = _registry.default_registry.flows
+    if chosen.json:
+        _print_json([_described(flow) for flow in flows.values()])
+        return 0
+    rows = [("flow", "entrypoints", "steps", "declared in")]
+    for name, flow in flows.items():
+        steps = flow.steps.values()
+        entrypoints = [step.name for step in steps if step.kind == "entrypoint"]
+        files = dict.fromkeys(_place(step).rpartition(":")[0] for step in steps)
+        rows.append((name, ", ".join(entrypoints) or "-", str(len(steps)), ", ".join(files)))
+    shown = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(row[at]) for row in shown) for at in range(3)]
+    for row in shown:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[3]]))
+    return 0
+
+
+def _show(chosen: argparse.Namespace) -> int:
+    # Not `print`: the drawing ends with its own newline, in every format.
+    sys.stdout.write(generate_dag(chosen.flow, format="json" if chosen.json else "text"))
+    if chosen.json or chosen.flow is None:
+        return 0
+    graph = build(_registry.default_registry, chosen.flow)
+    print()
+    width = max(len(visible(node.name)) for node in graph.nodes)
+    for node in graph.nodes:
+        where = f"{node.file}:{node.line}" if node.file else "not declared"
+        print(f"{visible(node.name).ljust(width)}  {visible(where)}")
+    return 0
+
+
+def _render(chosen: argparse.Namespace) -> int:
+    content = generate_dag(
+        chosen.flow,
+        format=chosen.format,
+        output=chosen.output,
+        direction=chosen.direction,
+        engine=chosen.engine,
+        max_chars=chosen.max_chars,
+    )
+    if chosen.output is not None:
+        print(f"wrote {chosen.output}", file=sys.stderr)
+    elif isinstance(content, str):
+        sys.stdout.write(content)
+    else:
+        sys.stdout.buffer.write(content)
+    return 0
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from penstock._check import check
+
+    problems = check(_registry.default_registry)
+    if chosen.json:
+        names = ("kind", "message", "flow", "step", "file", "line")
+        _print_json([{name: getattr(each, name) for name in names} for each in problems])
+    else:
+        for problem in problems:
+            print(visible(str(problem)))
+        flows = len(_registry.default_registry.flows)
+        print(f"{_counted(len(problems), 'problem')} in {_counted(flows, 'flow')}", file=sys.stderr)
+    return FOUND if problems else 0
+
+
+def _docs(chosen: argparse.Namespace) -> int:
+    if not chosen.files and chosen.output is None:
+        raise ValueError(
+            "docs needs a folder to write to, with -o DIR, or files to bring up to date."
+        )
+    stale: list[Stale] = []
+    if chosen.output is not None:
+        stale += document(_registry.default_registry, chosen.output, write=not chosen.check)
+    stale += inject(_registry.default_registry, chosen.files, write=not chosen.check)
+    for each in stale:
+        if chosen.check:
+            sys.stdout.write(each.diff)
+        else:
+            print(f"wrote {each.path}", file=sys.stderr)
+    if chosen.check and stale:
+        print(f"{_counted(len(stale), 'file')} out of date", file=sys.stderr)
+        return FOUND
+    return 0
+
+
+def _described(flow: Flow) -> dict[str, Any]:
+    return {
+        "name": flow.name,
+        "doc": flow.doc,
+        "steps": [
+            {
+                "name": step.name,
+                "entrypoint": step.kind == "entrypoint",
+                "after": list(step.after),
+                "file": step.file,
+                "line": step.line,
+            }
+            for step in flow.steps.values()
+        ],
+    }
+
+
+def _place(step: Step) -> str:
+    """Return ``file:line``, relative to here where the file is below here."""
+    if step.file is None:
+        return step.where
+    below = os.path.relpath(step.file)
+    return f"{step.file if below.startswith('..') else below}:{step.line}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2))

@@ -1,0 +1,172 @@
+"""The penstock command, as its users type it: a process of its own in the folder of a program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+SHOP = '''
+    from penstock import entrypoint, flow, step
+
+    @flow("orders")
+    @entrypoint
+    def receive(order):
+        """Takes an order."""
+
+    @flow("orders")
+    @step(after="receive")
+    def ship(order):
+        """Sends | the parcel."""
+
+    @flow("mail")
+    @entrypoint(after="orders:ship")
+    def notify(order):
+        """Tells the customer."""
+'''
+
+BROKEN = (
+    SHOP
+    + """
+    @flow("orders")
+    @step(after="recieve")
+    def lost(order):
+        pass
+"""
+)
+
+
+@pytest.fixture
+def penstock(tmp_path):
+    """Run the command; a program with the given source is its shop.py."""
+
+    def run(*arguments: str, source: str = SHOP, app: str | None = "shop"):
+        (tmp_path / "shop.py").write_text(textwrap.dedent(source))
+        named = () if app is None else ("--app", app)
+        return subprocess.run(
+            [sys.executable, "-m", "penstock", *named, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+
+    return run
+
+
+def test_list_shows_each_flow_with_where_it_is_declared(penstock):
+    done = penstock("list")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "flow    entrypoints  steps  declared in",
+        "orders  receive      2      shop.py",
+        "mail    notify       1      shop.py",
+    ]
+
+
+def test_list_as_json_has_what_a_program_needs(penstock):
+    orders, mail = json.loads(penstock("list", "--json").stdout)
+    assert orders["name"] == "orders"
+    assert [step["after"] for step in orders["steps"]] == [[], ["receive"]]
+    assert mail["steps"][0]["line"] == 14
+
+
+def test_show_draws_the_flow_and_says_where_each_step_is(penstock):
+    shown = penstock("show", "orders").stdout
+    assert "receive" in shown
+    assert "shop.py:4" in shown
+    assert json.loads(penstock("show", "orders", "--json").stdout)["nodes"]
+
+
+def test_render_prints_mermaid_by_default(penstock):
+    assert penstock("render", "orders").stdout == "graph TD\n    receive --> ship\n"
+
+
+def test_render_to_a_file_follows_its_ending(penstock, tmp_path):
+    done = penstock("render", "-o", "all.svg")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "all.svg").read_text().startswith("<svg")
+
+
+def test_check_is_silent_about_what_is_well(penstock):
+    done = penstock("check")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "0 problems in 2 flows\n"
+
+
+def test_check_names_each_problem_with_its_line_and_exits_1(penstock):
+    done = penstock("check", source=BROKEN)
+    assert done.returncode == 1
+    assert done.stdout == (
+        "shop.py:19: Unknown step 'recieve' in after= of 'lost'. Did you mean 'receive'?\n"
+    )
+    (problem,) = json.loads(penstock("check", "--json", source=BROKEN).stdout)
+    assert (problem["kind"], problem["step"], problem["line"]) == ("unknown-after", "lost", 19)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("render", "order"), "Unknown flow 'order'. Did you mean 'orders'?"),
+        (("render", "-o", "x.sgv"), "Unknown file ending '.sgv'."),
+        (("render", "--format", "pdf"), "engine='graphviz'"),
+        (("docs",), "-o DIR"),
+        (("docs", "nothing.md"), "nothing.md"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_exits_2(penstock, arguments, says):
+    done = penstock(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_a_program_the_command_asks_for_one(penstock):
+    done = penstock("list", app=None)
+    assert done.returncode == 2
+    assert "--app" in done.stderr
+
+
+class TestApp:
+    def test_that_does_not_exist_exits_3(self, penstock):
+        done = penstock("list", app="shopp")
+        assert done.returncode == 3
+        assert "There is no module 'shopp'" in done.stderr
+
+    def test_that_fails_shows_its_own_lines_only(self, penstock):
+        done = penstock("list", source="import json\n\ndef f():\n    return {}['x']\n\nf()\n")
+        assert done.returncode == 3
+        assert "KeyError: 'x'" in done.stderr
+        assert done.stderr.count("File ") == done.stderr.count("shop.py") == 2
+
+    def test_that_exits_when_it_is_imported_exits_3(self, penstock):
+        assert penstock("list", source="raise SystemExit(0)\n").returncode == 3
+
+    def test_whose_import_is_missing_says_so_as_python_does(self, penstock):
+        done = penstock("list", source="import shop.nothing\n")
+        assert done.returncode == 3
+        assert "ModuleNotFoundError" in done.stderr
+
+    def test_may_be_a_function_that_declares(self, penstock):
+        source = "def create():\n" + textwrap.indent(textwrap.dedent(SHOP), "    ")
+        assert penstock("check", source=source, app="shop:create").returncode == 0
+        assert "has no 'craete'. Did you mean 'create'?" in (
+            penstock("check", source=source, app="shop:craete").stderr
+        )
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    (tmp_path / "shop.py").write_text(textwrap.dedent(SHOP))
+    done = subprocess.run(
+        ["bash", "-c", 'set -o pipefail; "$0" -m penstock --app shop list | true', sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.stderr == ""

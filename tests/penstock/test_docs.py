@@ -1,0 +1,117 @@
+"""Pages about the flows, which stay what they are until the flows change."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock._docs import document, inject
+from penstock._graph import UnknownFlowError
+from tests.penstock.declared import ORDERS, SEED, registry_of
+
+
+@pytest.fixture
+def registry():
+    return registry_of({**SEED, **ORDERS})
+
+
+def texts(folder) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted(folder.iterdir())}
+
+
+def test_there_is_a_page_for_each_flow_and_an_index(registry, tmp_path):
+    stale = document(registry, tmp_path / "flows", write=True)
+    pages = texts(tmp_path / "flows")
+    assert list(pages) == ["billing.md", "bom_sync.md", "index.md", "orders.md"]
+    assert len(stale) == 4
+    assert (
+        "```mermaid\ngraph TD\n    handle_kafka_message --> fetch_from_api\n"
+        in (pages["bom_sync.md"])
+    )
+    assert "[bom\\_sync](bom_sync.md)" in pages["index.md"]
+    assert "| `chrage` | **not declared** |" in pages["billing.md"]
+
+
+def test_a_second_run_changes_nothing(registry, tmp_path):
+    document(registry, tmp_path, write=True)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert document(registry, tmp_path, write=True) == []
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_a_stale_page_is_found_with_its_difference_and_left_as_it_is(registry, tmp_path):
+    document(registry, tmp_path, write=True)
+    page = tmp_path / "orders.md"
+    page.write_text(page.read_text().replace("graph TD", "graph LR"))
+    (stale,) = document(registry, tmp_path, write=False)
+    assert stale.path == str(page)
+    assert "-graph LR\n+graph TD\n" in stale.diff
+    assert "graph LR" in page.read_text()
+
+
+def test_names_that_are_no_file_names_get_pages_too(tmp_path):
+    registry = registry_of({name: {"step": ()} for name in ("a/b", "a b", "A-B", "index", "..")})
+    document(registry, tmp_path, write=True)
+    assert list(texts(tmp_path)) == [
+        "A-B.md",
+        "a-b-2.md",
+        "a-b-3.md",
+        "flow.md",
+        "index-2.md",
+        "index.md",
+    ]
+
+
+def test_a_name_cannot_leave_its_place_in_a_page(tmp_path):
+    registry = registry_of({"a|b](x)<script>": {"s`|<b>": (), "t": ("s`|<b>",)}})
+    document(registry, tmp_path, write=True)
+    for text in texts(tmp_path).values():
+        outside = "".join(text.split("```")[::2])
+        assert "<script>" not in outside
+        for line in outside.splitlines():
+            if line.startswith("|"):
+                assert line.replace("\\|", "").count("|") == 5, line
+
+
+class TestInject:
+    PAGE = "# Mine\n\n<!-- penstock:flow=bom_sync -->\nold\n<!-- penstock:end -->\n\nText.\n"
+
+    def test_replaces_what_stands_between_the_markers(self, registry, tmp_path):
+        page = tmp_path / "README.md"
+        page.write_text(self.PAGE)
+        assert len(inject(registry, [str(page)], write=True)) == 1
+        text = page.read_text()
+        assert text.startswith("# Mine\n\n<!-- penstock:flow=bom_sync -->\n\n```mermaid\ngraph TD")
+        assert text.endswith("```\n\n<!-- penstock:end -->\n\nText.\n")
+        assert "old" not in text
+        assert inject(registry, [str(page)], write=True) == []
+
+    def test_takes_several_markers_and_the_whole_system(self, registry, tmp_path):
+        page = tmp_path / "README.md"
+        page.write_text(self.PAGE + self.PAGE.replace("bom_sync", "*"))
+        inject(registry, [str(page)], write=True)
+        assert page.read_text().count("```mermaid") == 2
+        assert "subgraph" in page.read_text()
+
+    def test_refuses_an_unknown_flow_and_writes_nothing(self, registry, tmp_path):
+        page = tmp_path / "README.md"
+        page.write_text(self.PAGE.replace("bom_sync", "bom_snyc"))
+        with pytest.raises(UnknownFlowError, match="Did you mean 'bom_sync'"):
+            inject(registry, [str(page)], write=True)
+        assert "old" in page.read_text()
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("# Mine\n", "no marker"),
+            ("x\n<!-- penstock:flow=a -->\n", ":2: this marker has no <!-- penstock:end -->"),
+            (
+                "<!-- penstock:flow=a -->\n<!-- penstock:flow=b -->\n<!-- penstock:end -->\n",
+                ":1: this marker has no",
+            ),
+        ],
+    )
+    def test_refuses_a_file_whose_markers_are_not_right(self, registry, tmp_path, text, says):
+        page = tmp_path / "README.md"
+        page.write_text(text)
+        with pytest.raises(ValueError, match=says):
+            inject(registry, [str(page)], write=True)
