@@ -10,11 +10,14 @@ import multiprocessing
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import corectx
 from corectx import Frame, Site, current, failed_frame
 from corectx.executors import ContextExecutor
 from penstock import current_flow_id, entrypoint, flow, step
+from penstock.testing import isolated_registry
 
 pytestmark = pytest.mark.usefixtures("ran")
 
@@ -38,8 +41,8 @@ def facts(frame):
 def calling(function):
     """Return another function, which calls `function`."""
 
-    def call():
-        return function()
+    def call(*args):
+        return function(*args)
 
     return call
 
@@ -629,3 +632,71 @@ def test_decorated_functions_work_in_a_process_pool(method):
 @step
 def doubled_id():
     return current().name, current_flow_id()
+
+
+FLOWS = ["a", "b"]
+calls_made = st.tuples(
+    st.sampled_from(["entrypoint", "step"]), st.sampled_from(FLOWS), st.booleans()
+)
+
+
+def make_work():
+    """Return a function for each kind, flow and way to call, which notes what it runs in."""
+
+    def work(seen, children, call):
+        around, frame = [], current()
+        while frame is not None:
+            around.append((frame.flow, frame.kind))
+            frame = frame.parent
+        seen.append(around)
+        call(children)
+
+    def count(seen, children, call):
+        work(seen, children, call)
+        yield
+
+    made = {}
+    with isolated_registry():
+        for name in FLOWS:
+            for kind in ("entrypoint", "step"):
+                made[kind, name, False] = getattr(flow(name), kind)(calling(work))
+                counting = getattr(flow(name), kind)(name="count")(count)
+                made[kind, name, True] = exhausting(counting)
+    return made
+
+
+def exhausting(generator_function):
+    """Return a function that runs a generator to its end."""
+    return lambda *args: list(generator_function(*args))
+
+
+WORK = make_work()
+
+# Any tree of calls, against a model: an entrypoint runs its flow; a step is recorded in its flow if
+# that runs around it, in whatever flow it is called.
+trees = st.recursive(
+    st.just(()), lambda inside: st.lists(st.tuples(calls_made, inside), max_size=4), max_leaves=12
+)
+
+
+@given(trees)
+def test_any_tree_of_calls_is_recorded_as_the_flows_that_run_say(tree):
+    seen, expected = [], []
+
+    def call(children):
+        before = current()
+        for (kind, name, makes_generator), inside in children:
+            WORK[kind, name, makes_generator](seen, inside, call)
+            assert current() is before
+
+    def model(children, around):
+        for (kind, name, _), inside in children:
+            is_recorded = kind == "entrypoint" or name in [flow for flow, _ in around]
+            here = [(name, kind), *around] if is_recorded else around
+            expected.append(here)
+            model(inside, here)
+
+    call(tree)
+    model(tree, [])
+    assert seen == expected
+    assert current() is None
