@@ -14,7 +14,6 @@ from corectx.lowlevel import (
     note_failure,
     notify_entered,
     notify_left,
-    set_current,
 )
 from penstock._frames import BareFrame, open_run
 
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     # Tells an inline wrapper the one step that it records, or None where it must ask the other.
     SetSingle: TypeAlias = Callable[[Step | None], None]
 
+# Bound once, as in corectx; its `set_current` hides the token that `reset` takes.
+_set_current = CURRENT.set
 _reset_current = CURRENT.reset
 
 
@@ -111,7 +112,7 @@ def _around_step(  # noqa: C901 - inline, see above
         frame.values = outer.values
         frame.store = outer.store
         frame.label = None
-        token = set_current(frame)
+        token = _set_current(frame)
         try:
             if listeners.entered:
                 notify_entered(frame)
@@ -130,7 +131,7 @@ def _around_step(  # noqa: C901 - inline, see above
             if frame.outer is outer:
                 _reset_current(token)
             else:
-                set_current(frame.outer)
+                _set_current(frame.outer)
 
     def set_single(single: Step | None) -> None:
         nonlocal step, own
@@ -151,7 +152,7 @@ def _around_entrypoint(function: Function, general: Function) -> tuple[Function,
             return general(*args, **kwargs)
         outer = get_current()
         frame = open_run(step, outer)
-        token = set_current(frame)
+        token = _set_current(frame)
         try:
             if listeners.entered:
                 notify_entered(frame)
@@ -169,7 +170,7 @@ def _around_entrypoint(function: Function, general: Function) -> tuple[Function,
             if frame.outer is outer:
                 _reset_current(token)
             else:
-                set_current(frame.outer)
+                _set_current(frame.outer)
 
     def set_single(single: Step | None) -> None:
         nonlocal step

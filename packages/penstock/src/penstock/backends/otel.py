@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 try:
-    from penstock_otel import OTelBackend  # type: ignore[import-not-found]
+    from penstock_otel import OTelBackend
 except ModuleNotFoundError as _error:
     if _error.name != "penstock_otel":
         raise
