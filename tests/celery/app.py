@@ -13,12 +13,15 @@ from celery import Celery, signals
 import penstock_celery
 import statecrumbs
 from corectx import current
+from tests.celery import whole_files
+
+whole_files.install()
 
 
 def make_app(config: dict[str, Any]) -> Celery:
     """Return the app that `config` describes, and make it the current one."""
     app = Celery("tests", include=["tests.celery.tasks"])
-    app.conf.update(config)
+    app.conf.update({key: value for key, value in config.items() if key != "penstock"})
     return app
 
 
@@ -61,7 +64,7 @@ def keep_dump(crumbs: list[dict[str, Any]]) -> None:
 
 if "TEST_CELERY" in os.environ:  # this is the worker
     settings = json.loads(os.environ["TEST_CELERY"])
-    penstock_celery.configure(**settings.pop("penstock", {}))
+    penstock_celery.configure(**settings.get("penstock", {}))
     app = make_app(settings)
     statecrumbs.enable(on_crash=keep_dump, max_crumbs=1000)
 

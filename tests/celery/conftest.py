@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from corectx import Site, attach, detach, start
+from corectx import Site, attach, detach, start, subscribe
 from tests.celery.app import filesystem, make_app
 from tests.celery.workers import Worker
 
@@ -52,7 +52,6 @@ def running(pool: str, broker: str = "filesystem", *options: str, **more):
     with tempfile.TemporaryDirectory() as folder:
         config = {**settings(broker, Path(folder)), **more}
         worker = Worker(pool, config, *options)
-        config.pop("penstock", None)
         app = make_app(config)
         app.set_current()
         try:
@@ -72,3 +71,18 @@ def operation():
     token = attach(frame)
     yield frame
     detach(token)
+
+
+@pytest.fixture
+def observed():
+    """The tasks whose frames were left during the test: name, and exception or None."""
+
+    class Observer:
+        def left(self, frame, exc):
+            if frame.kind == "task":
+                heard.append((frame.name, exc))
+
+    heard = []
+    unsubscribe = subscribe(Observer())
+    yield heard
+    unsubscribe()

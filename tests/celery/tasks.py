@@ -122,3 +122,9 @@ def hanging() -> None:
 def dying() -> None:
     crumb("about to die")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@flow_task
+def passing_on() -> str:
+    crumb("passed on")
+    return failing.delay().id

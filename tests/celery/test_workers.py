@@ -96,13 +96,12 @@ def test_each_retry_has_the_id_and_the_try_before_as_its_parent(worker, operatio
     result = getattr(tasks, name).delay(*rest)
     place = get(result)
     assert place["id"] == operation.correlation_id
-    tries = worker.said("prerun", task_id=result.id)
+    tries = worker.wait_for_all(3, "prerun", task_id=result.id)
     assert [each["id"] for each in tries] == [operation.correlation_id] * 3
     assert tries[0]["parent"] == operation.id
     assert all(later["parent"] == earlier["frame"] for earlier, later in pairwise(tries))
-    assert [each["frame"] for each in worker.said("retry", task_id=result.id)] == [
-        each["frame"] for each in tries[:2]
-    ]
+    retries = worker.wait_for_all(2, "retry", task_id=result.id)
+    assert [each["frame"] for each in retries] == [each["frame"] for each in tries[:2]]
 
 
 def test_the_tasks_of_a_chain_are_parents_in_turn_and_in_one_flow(worker, operation):
@@ -143,7 +142,7 @@ def test_an_errback_has_the_failed_task_as_its_parent(worker, operation):
     result = tasks.failing.apply_async(link_error=tasks.errback.s())
     with pytest.raises(LookupError):
         get(result)
-    (failed,) = worker.said("prerun", task_id=result.id)
+    failed = worker.wait_for("prerun", task_id=result.id)
     said = worker.wait_for("errback", id=operation.correlation_id)
     assert failed["frame"] in (said["frame"], said["parent"])
 
@@ -152,7 +151,10 @@ def test_a_replacement_has_the_task_that_it_replaces_as_its_parent(worker, opera
     result = tasks.replaced.delay()
     place = get(result)
     assert place["id"] == operation.correlation_id
-    assert parent_of(place) == worker.said("prerun", task="tests.celery.tasks.replaced")[-1]["frame"]
+    replaced = worker.wait_for(
+        "prerun", task="tests.celery.tasks.replaced", id=operation.correlation_id
+    )
+    assert parent_of(place) == replaced["frame"]
 
 
 def test_a_task_that_starts_a_task_is_its_parent(worker, operation):
@@ -168,7 +170,7 @@ def test_the_signals_of_success_and_failure_are_sent_in_the_frame(worker, operat
     with pytest.raises(LookupError):
         get(result := tasks.failing.delay())
     failure = worker.wait_for("failure", task_id=result.id)
-    assert failure["frame"] == worker.said("prerun", task_id=result.id)[0]["frame"]
+    assert failure["frame"] == worker.wait_for("prerun", task_id=result.id)["frame"]
 
 
 @pytest.mark.parametrize("name", ["failing", "failing_unpicklably"])

@@ -18,6 +18,7 @@ class Worker:
     """A worker process; what it says on stderr is read as it comes."""
 
     def __init__(self, pool: str, config: dict[str, Any], *options: str) -> None:
+        self.config = json.dumps(config)
         self._folder = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "celery", "-A", "tests.celery.app", "worker"]
@@ -26,7 +27,7 @@ class Worker:
             cwd=ROOT,
             env={
                 **os.environ,
-                "TEST_CELERY": json.dumps(config),
+                "TEST_CELERY": self.config,
                 "TEST_DUMPS": self._folder.name,
             },
             stdout=subprocess.DEVNULL,
@@ -52,15 +53,21 @@ class Worker:
     def said(self, event: str, **facts: Any) -> list[dict[str, Any]]:
         """Return what was said so far of `event` with these `facts`."""
         wanted = {"event": event, **facts}.items()
-        return [each for each in self._said if wanted <= {**each, "dump": None}.items()]
+        return [each for each in self._said if wanted <= each.items()]
+
+    def wait_for_all(
+        self, number: int, event: str, timeout: float = 30, **facts: Any
+    ) -> list[dict[str, Any]]:
+        """Return what was said of `event` with these `facts`, once it was said `number` times."""
+        with self._news:
+            self._news.wait_for(lambda: len(self.said(event, **facts)) >= number, timeout)
+            found = self.said(event, **facts)
+        assert len(found) >= number, f"{len(found)} {event} {facts} in:\n" + "\n".join(self.lines)
+        return found
 
     def wait_for(self, event: str, timeout: float = 30, **facts: Any) -> dict[str, Any]:
         """Return the first `event` with these `facts`, once there is one."""
-        with self._news:
-            self._news.wait_for(lambda: self.said(event, **facts), timeout)
-            found = self.said(event, **facts)
-        assert found, f"no {event} {facts} in:\n" + "\n".join(self.lines)
-        return found[0]
+        return self.wait_for_all(1, event, timeout, **facts)[0]
 
     def dumps(self, correlation_id: str) -> list[list[dict[str, Any]]]:
         """Return the dumps of an operation so far."""

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import re
+from math import isfinite
 from typing import Any
 
 from corectx import current
@@ -114,8 +115,9 @@ def _checked_context(context: Any) -> dict[str, Any]:
         clip(key, _MAX_NAME): _value(key, value)
         for key, value in context.items()
         if value is None
-        or isinstance(value, (str, float))
+        or isinstance(value, str)
         or (isinstance(value, int) and value.bit_length() <= _MAX_BITS)
+        or (isinstance(value, float) and isfinite(value))
     }
 
 

@@ -50,19 +50,16 @@ def _write_headers(headers: dict[str, Any], **_: object) -> None:
         }
 
 
-def frame_of(task: Any, request: Any, task_id: str) -> Frame:
+def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = None) -> Frame:
     """Return a frame for one execution of `task`: inside of what sent it, or the first of its own.
 
-    `request` has the message's headers: a dict, or Celery's `Context`. An eager task is a part of
-    whoever called it; any other never adopts what happens to be current. Where the task begins a
-    flow, its frame is in that flow too: a chain sends the next task after the body has returned.
+    What sent it is in the message's headers, which `request` has (a dict, or Celery's `Context`),
+    unless `sender` tells. Where the task begins a flow, its frame is in that flow too: a chain sends
+    the next task after the body has returned.
     """
     mark = mark_of(task.run)
     site = _site(task.name, None if mark is None else mark.begins)
     values = {"task_id": task_id}
-    sender = None
-    if request.get("is_eager"):
-        sender = current()
     if sender is None:
         sender = extract({HEADER: _header(request, HEADER)}, allow=options.values)
     if sender is not None and sender.correlation_id is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Ignore, Reject, Retry
 from celery.signals import task_postrun, task_prerun
-from corectx import attach, detach, enter, leave
+from corectx import attach, current, detach, enter, leave
 
 from penstock_celery._messages import frame_of
 
@@ -77,9 +77,20 @@ def current_run(run: Run) -> Generator[None, None, None]:
 
 
 def _begin(task_id: str, task: Any, **_: object) -> None:
-    run = Run(task_id, frame_of(task, task.request, task_id))
+    request = task.request
+    sender = _caller(task_id, request.retries) if request.is_eager else None
+    run = Run(task_id, frame_of(task, request, task_id, sender=sender))
     run.token = enter(run.frame)
     _runs.stack.append(run)
+
+
+def _caller(task_id: str, retries: int) -> Frame | None:
+    """Return the frame that an eager task is part of; no other adopts what happens to be current.
+
+    Of a retry that is the try before, which has ended by then.
+    """
+    before = run_of(task_id) if retries else None
+    return current() if before is None else before.frame
 
 
 def _end(task_id: str, retval: object = None, state: str | None = None, **_: object) -> None:

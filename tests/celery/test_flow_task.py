@@ -1,0 +1,332 @@
+"""`flow_task` is a shared task with a place in the map, and knows it before the task is made."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from celery import Celery, Task, _state, shared_task
+from celery.exceptions import Retry
+
+from corectx import current
+from penstock import entrypoint, flow, generate_dag, step
+from penstock.contrib.celery import flow_task
+from penstock.testing import captured_steps, isolated_registry
+from tests.celery.workers import ROOT
+
+
+@pytest.fixture
+def registry():
+    with isolated_registry() as registry:
+        yield registry
+
+
+@pytest.fixture
+def app(monkeypatch):
+    """An eager app that is the current one, and has the shared tasks of the test only."""
+    shared = set(_state._on_app_finalizers)
+    monkeypatch.setattr(_state, "_on_app_finalizers", shared)
+    made = Celery("tests", broker="memory://")
+    made.conf.task_always_eager = True
+    made.set_current()
+    yield made
+    made.close()
+
+
+def test_it_is_a_celery_task(app, registry):
+    @flow_task
+    def add(x, y):
+        """Adds."""
+        return x + y
+
+    assert isinstance(add, Task)
+    assert add.name == f"{__name__}.add"
+    assert app.tasks[add.name].run(1, 2) == add(1, 2) == add.delay(1, 2).get() == 3
+    assert add.s(1).apply(args=(2,)).get() == 3
+    assert (add.__name__, add.__doc__, add.__module__) == ("add", "Adds.", __name__)
+    assert str(inspect.signature(add)) == "(x, y)"
+    assert pickle.loads(pickle.dumps(add)) == app.tasks[add.name]  # noqa: S301
+
+
+def test_the_options_of_a_task_are_given_to_celery(app, registry):
+    class Base(Task):
+        pass
+
+    @flow_task(bind=True, name="named", max_retries=7, base=Base, serializer="pickle")
+    def bound(self, x):
+        return self.name, x
+
+    assert isinstance(bound, Base)
+    assert (bound.max_retries, bound.serializer) == (7, "pickle")
+    assert bound.delay(1).get() == ("named", 1)
+    assert not registry.unclaimed[0].name == "named"
+
+
+def test_the_arguments_are_checked_when_it_is_sent(app, registry):
+    @flow_task(bind=True)
+    def bound(self, x, *, y=1):
+        return x + y
+
+    @flow_task
+    def unbound(x):
+        return x
+
+    for wrong in (bound, unbound):
+        with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
+            wrong.apply_async(())
+    with pytest.raises(TypeError, match="z"):
+        bound.delay(1, z=1)
+
+
+def test_an_app_has_tasks_of_its_own(app, registry):
+    other = Celery("other", set_as_current=False, broker="memory://")
+
+    @flow("orders")
+    @flow_task(app=other, shared=False)
+    def own():
+        return 1
+
+    assert own.app is other
+    assert own.name in other.tasks
+    assert own.name not in app.tasks
+    assert list(registry.flows["orders"].steps) == ["own"]
+    other.close()
+
+
+@pytest.mark.parametrize("order", ["flow above", "flow below", "flow's own"])
+def test_its_place_in_the_map_is_known_in_either_order(app, registry, order):
+    orders = flow("orders")
+
+    def place(task, function):
+        return task(orders(function)) if order == "flow below" else orders(task(function))
+
+    def begin():
+        """Begins."""
+
+    def go_on():
+        pass
+
+    first = place(flow_task, begin)
+    place(flow_task(after="begin", bind=True), go_on)
+    place(flow_task(after=first), lambda: None).__name__  # noqa: B018 - known without the task
+    steps = registry.flows["orders"].steps
+    assert [(each.kind, each.call_kind) for each in steps.values()] == [
+        ("entrypoint", "task"),
+        ("step", "task"),
+        ("step", "task"),
+    ]
+    assert steps["begin"].doc == "Begins."
+    assert steps["begin"].file == __file__
+    assert steps["go_on"].after == steps["<lambda>"].after == ("begin",)
+    assert "begin --> go_on" in generate_dag("orders")
+    assert not registry.unclaimed
+    assert not registry.loose
+
+
+def test_a_task_after_a_step_of_another_flow_is_where_its_own_begins(app, registry):
+    @flow("shipping")
+    @flow_task(after="orders:pay")
+    def ship():
+        return current().flow
+
+    assert registry.flows["shipping"].steps["ship"].kind == "entrypoint"
+    assert ship.delay().get() == "shipping"
+
+
+def test_what_is_declared_already_stays_as_it_is(app, registry):
+    @flow("orders")
+    @flow_task
+    @step(after="begin", name="renamed")
+    def go_on():
+        pass
+
+    assert registry.flows["orders"].steps["renamed"].after == ("begin",)
+    with pytest.raises(TypeError, match="'.*begin' has its after= from @entrypoint or @step"):
+
+        @flow_task(after="x")
+        @entrypoint
+        def begin():
+            pass
+
+
+def test_an_apps_own_task_over_a_step_works_too(app, registry):
+    @app.task(bind=True)
+    @flow("orders")
+    @entrypoint
+    def begin(self):
+        return current().name, current().flow
+
+    @shared_task
+    @flow("orders")
+    @step(after="begin")
+    def go_on():
+        return current().name
+
+    assert begin.delay().get() == ("begin", "orders")
+    assert list(registry.flows["orders"].steps) == ["begin", "go_on"]
+
+
+@pytest.mark.parametrize("over", ["shared_task", "app.task", "flow_task", "task"])
+def test_what_is_a_task_already_is_refused(app, registry, over):
+    def function():
+        pass
+
+    task = {
+        "shared_task": shared_task,
+        "app.task": app.task,
+        "flow_task": flow_task,
+        "task": app.task(lazy=False),
+    }[over](function)
+    with pytest.raises(TypeError, match="makes a task, but got one"):
+        flow_task(task)
+
+
+def test_a_name_that_is_given_as_the_function_is_refused(registry):
+    with pytest.raises(TypeError, match=r"Did you mean name='orders.pay'\?"):
+        flow_task("orders.pay")
+
+
+PROGRAM = """
+    from celery import Celery
+    from celery.local import PromiseProxy, Proxy
+
+    evaluated = []
+
+    def noting(method):
+        def note(self, *args):
+            evaluated.append(method.__name__)
+            return method(self, *args)
+        return note
+
+    Proxy._get_current_object = noting(Proxy._get_current_object)
+    PromiseProxy.__evaluate__ = noting(PromiseProxy.__evaluate__)
+
+    app = Celery("program", autofinalize=False, broker="memory://")
+    app.set_current()
+
+    from penstock import flow, step
+    from penstock.contrib.celery import flow_task
+
+    orders = flow("orders")
+
+    @orders
+    @flow_task(bind=True)
+    def shared(self): return self.request.id
+
+    @flow_task(after=shared, app=app)
+    @orders
+    def own(): return 1
+
+    @orders
+    @step(after=[own, shared])
+    def plain(): return 2
+
+    assert not app.finalized
+    assert list(orders.steps) == ["shared", "own", "plain"]
+    assert own.__name__ == "own" and orders.steps["plain"].after == ("own", "shared")
+
+    assert evaluated == []
+    app.finalize()
+    assert {"program.shared", "program.own"} <= set(app.tasks)
+    assert shared.apply().get() and own.apply().get() == 1
+"""
+
+
+def test_importing_makes_no_task_also_where_the_app_is_not_finalized_by_itself():
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stderr == ""
+
+
+class TestEagerly:
+    def test_a_task_is_part_of_the_callers_operation(self, app, registry, operation):
+        @flow_task
+        def inner():
+            return current().correlation_id, [each.name for each in around(current())]
+
+        @flow_task
+        def outer():
+            before = current()
+            result = inner.delay().get(disable_sync_subtasks=False)
+            assert current() is before
+            return result
+
+        flow_id, names = outer.delay().get()
+        assert current() is operation
+        assert flow_id == operation.correlation_id
+        assert names == [inner.name, outer.name, "GET /orders"]
+
+    @pytest.mark.parametrize("propagates", [True, False])
+    def test_the_callers_frame_is_back_after_a_failure(self, app, registry, operation, propagates):
+        app.conf.task_eager_propagates = propagates
+
+        @flow_task
+        def failing():
+            raise LookupError("eager")
+
+        with pytest.raises(LookupError):
+            failing.delay().get()
+        assert current() is operation
+
+    def test_a_retry_runs_inside_of_the_try_before(self, app, registry):
+        ids = []
+
+        @flow_task(bind=True)
+        def retrying(self):
+            ids.append(current().correlation_id)
+            if self.request.retries < 2:
+                raise self.retry()
+
+        retrying.delay()
+        assert len(ids) == 3
+        assert len(set(ids)) == 1
+        assert current() is None
+
+    def test_without_a_caller_it_is_an_operation_of_its_own(self, app, registry):
+        @flow_task
+        def where():
+            return current().correlation_id
+
+        assert where.delay().get() != where.delay().get()
+        assert current() is None
+
+    def test_observers_hear_of_the_task_and_how_it_ended(self, app, registry, observed):
+        @flow_task(bind=True, max_retries=1)
+        def retrying(self, fails):
+            if fails:
+                raise LookupError("no")
+            raise Retry
+
+        retrying.delay(fails=True)
+        retrying.delay(fails=False)
+        assert [(name, type(exc)) for name, exc in observed] == [
+            (retrying.name, LookupError),
+            (retrying.name, type(None)),
+        ]
+
+
+def test_a_plain_call_is_a_call_of_the_function(app, registry):
+    @flow("orders")
+    @flow_task
+    def begin():
+        return current().kind
+
+    with captured_steps() as ran:
+        assert begin() == "entrypoint"
+    assert ran.names() == ["begin"]
+
+
+def around(frame):
+    while frame is not None:
+        if frame.kind != "entrypoint":
+            yield frame
+        frame = frame.parent

@@ -1,0 +1,181 @@
+"""What is written into the headers of a message, and what is believed of those that arrive."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from celery import Celery
+from celery.signals import before_task_publish
+from hypothesis import given
+from hypothesis import strategies as st
+
+import penstock_celery
+from corectx import HEADER, extract, scope
+from penstock_celery._crumbs import CRUMBS_HEADER, outgoing, received
+from penstock_celery._messages import frame_of
+from statecrumbs import crumb
+from statecrumbs._trail import trail_of
+from tests.statecrumbs.dump_schema import check_dump
+
+TASK = SimpleNamespace(name="orders.pay", run=lambda: None)
+
+
+@pytest.fixture
+def configured():
+    penstock_celery.configure(crumbs=5, values=["tenant"])
+    yield
+    penstock_celery.configure(crumbs=0, values=())
+
+
+def published(headers):
+    """Return what Celery's signal makes of the headers of a message."""
+    before_task_publish.send(sender="orders.pay", headers=headers, body=((), {}, {}))
+    return headers
+
+
+def test_one_header_is_written_over_what_an_earlier_message_left(operation):
+    headers = published({"id": "t-1", HEADER: '{"id":"stale"}'})
+    assert set(headers) == {"id", HEADER}
+    assert extract(headers).correlation_id == operation.correlation_id
+
+
+def test_what_stands_in_a_nested_dict_is_replaced_in_a_copy_of_it(operation):
+    nested = {HEADER: "stale", CRUMBS_HEADER: "stale", "mine": "kept"}
+    headers = published({"headers": nested})
+    assert nested == {HEADER: "stale", CRUMBS_HEADER: "stale", "mine": "kept"}
+    assert headers["headers"] == {"mine": "kept", HEADER: headers[HEADER]}
+
+
+def test_without_a_frame_nothing_is_written():
+    assert published({"mine": "kept"}) == {"mine": "kept"}
+
+
+def test_without_being_told_neither_values_nor_crumbs_travel(operation):
+    with scope(tenant="acme"):
+        crumb("before")
+        headers = published({})
+    assert set(headers) == {HEADER}
+    assert "acme" not in headers[HEADER]
+
+
+def test_what_is_configured_travels(operation, configured):
+    with scope(tenant="acme", user="ann"):
+        crumb("before", card_number="4111")
+        frame = frame_of(TASK, published({}), "t-1")
+    assert dict(frame.values) == {"tenant": "acme", "task_id": "t-1"}
+    assert [each["event"] for each in trail_of(frame).inherited] == ["before"]
+
+
+@pytest.mark.parametrize("place", ["top", "nested"])
+def test_the_header_is_found_at_the_top_and_in_a_nested_dict(operation, place):
+    headers = published({})
+    frame = frame_of(TASK, headers if place == "top" else {"headers": headers}, "t-1")
+    assert frame.correlation_id == operation.correlation_id
+    assert frame.parent.id == operation.id
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "{", "[]", b"\xff", 7, json.dumps({"id": "<script>"}), '{"id": null}']
+)
+def test_a_header_that_is_not_ours_starts_an_operation_of_its_own(header):
+    frame = frame_of(TASK, {HEADER: header, "headers": 7}, "t-1")
+    assert len(frame.correlation_id) == 32
+    assert frame.name == "orders.pay"
+
+
+def test_protocol_one_has_the_header_too(operation):
+    app = Celery("old", broker="memory://", set_as_current=False)
+    app.conf.task_protocol = 1
+    with app.connection_for_write() as connection:
+        app.send_task("orders.pay", connection=connection)
+        message = connection.default_channel.basic_get("celery", no_ack=True)
+    assert extract(message.headers).correlation_id == operation.correlation_id
+    app.close()
+
+
+class TestCrumbs:
+    def test_the_last_ones_are_sent_and_the_oldest_left_out_where_they_are_too_large(
+        self, operation
+    ):
+        for number in range(40):
+            crumb("large", number=number, text="x" * 1000)
+        sent = received(outgoing(40))
+        assert len(outgoing(40)) <= 16 * 1024
+        assert 10 < len(sent) < 20
+        assert [each["number"] for each in sent] == [str(at) for at in range(40 - len(sent), 40)]
+
+    def test_a_crumb_of_a_bare_scope_says_where_it_came_from_before_its_data(self):
+        with scope(tenant="acme"):
+            crumb("bare", x=1)
+            (sent,) = received(outgoing(5))
+        assert list(sent) == ["event", "ts", "thread", "context", "frame", "x"]
+        assert list(sent["frame"]) == ["origin"]
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            None,
+            7,
+            "",
+            "{}",
+            "[" * 9000,
+            "[" + "1," * 9000 + "1]",
+            json.dumps([{}, {"event": 7}, {"event": ""}, None, [], "x"]),
+            json.dumps([{"event": "x", **{str(at): "y" for at in range(65)}}]),
+        ],
+    )
+    def test_a_header_without_one_good_crumb_is_none(self, header):
+        assert received(header) == []
+
+    def test_only_what_passes_is_kept(self):
+        hostile = {
+            "event": "e" * 9999,
+            "ts": "yesterday\n",
+            "thread": ["x"],
+            "context": {"tenant": "a", "deep": {"x": 1}, "api_key": "s3cret", "n": 2**99, "f": 1e999},
+            "frame": {"kind": "request", "name": 7, "flow": "f" * 999, "other": "x"},
+            "exception": {"type": "x"},
+            "password": "hunter2",
+            "url": "https://ann:hunter2@example.org/?token=s3cret",
+            "x": "1",
+        }
+        (crumb,) = received(json.dumps([hostile]))
+        assert crumb == {
+            "event": "e" * 253 + "...",
+            "context": {"tenant": "a", "api_key": "[redacted]"},
+            "frame": {"origin": "unknown", "kind": "request", "flow": "f" * 253 + "..."},
+            "password": "[redacted]",
+            "url": "https://ann:[redacted]@example.org/?token=[redacted]",
+            "x": "1",
+        }
+
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(
+                st.sampled_from(["event", "ts", "thread", "context", "frame"]) | st.text(), inner
+            ),
+        ).map(lambda crumb: json.dumps([crumb]))
+    )
+    def test_whatever_arrives_the_dump_follows_its_schema(self, header):
+        check_dump(received(header))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"crumbs": "5"}, TypeError, "number of crumbs, not '5'"),
+        ({"crumbs": True}, TypeError, "number of crumbs, not True"),
+        ({"crumbs": 101}, ValueError, "crumbs=101 is out of range: 0 to 100"),
+        ({"crumbs": -1}, ValueError, "out of range"),
+        ({"values": "tenant"}, TypeError, r"Did you mean \['tenant'\]"),
+        ({"values": [1]}, TypeError, "not 1"),
+    ],
+)
+def test_a_wrong_option_is_refused_and_changes_nothing(given, error, message):
+    with pytest.raises(error, match=message):
+        penstock_celery.configure(**{"crumbs": 5, **given})
+    assert outgoing(0) is None
+    assert penstock_celery._options.options.crumbs == 0
