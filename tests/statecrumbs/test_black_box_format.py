@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from statecrumbs._black_box import (
     BlackBox,
+    Encoder,
     UnreadableError,
+    _payload,
     encode,
     encode_record,
     is_black_box,
@@ -149,6 +151,72 @@ def test_any_text_survives_encoding(event, thread, data):
     crumb = decode(encode(event, thread, "", data), 0)
     thread_field = {} if thread is None else {"thread": thread}
     assert crumb == {"event": event, **thread_field, **data}
+
+
+def test_values_are_rendered_when_they_are_encoded_each_short_string_once():
+    asked = []
+
+    class Finished(str):
+        """Text that stands for something else."""
+
+        __slots__ = ()
+
+    def render(name, value):
+        asked.append((name, value))
+        return "[redacted]" if name == "password" else repr(value)
+
+    encoder = Encoder(render)
+    data = {
+        "n": -5,
+        "f": 1.5,
+        "b": True,
+        "none": None,
+        "user": 'al"ice',
+        "password": 'al"ice',
+        "other": Finished("x"),
+        "long": "x" * 100,
+    }
+    expected = {
+        "event": "e",
+        "thread": "t",
+        "n": "-5",
+        "f": "1.5",
+        "b": "True",
+        "none": "None",
+        "user": "'al\"ice'",
+        "password": "[redacted]",
+        "other": "'x'",
+        "long": repr("x" * 100),
+    }
+    assert decode(encoder.encode("e", "t", "", data), 0) == expected
+    strings = ["user", "password", "other", "long"]
+    assert [name for name, _ in asked] == strings
+    assert decode(encoder.encode("e", "t", "", data), 0) == expected
+    assert [name for name, _ in asked] == [*strings, "other", "long"]
+    # One is not True, although they are equal.
+    assert decode(encoder.encode("e", None, "", {"n": 1, "b": True, "f": 1.0}), 0) == {
+        "event": "e",
+        "n": "1",
+        "b": "True",
+        "f": "1.0",
+    }
+
+
+def test_what_is_kept_of_names_and_values_is_bounded():
+    encoder = Encoder(lambda name, value: repr(value))
+    for number in range(2000):
+        name, value = f"name_{number}", f"value_{number}"
+        for data in ({name: value}, {"same": value}, {name: number}):
+            crumb = decode(encoder.encode(name, value, "", data), 0)
+            assert crumb == {
+                "event": name,
+                "thread": value,
+                **{key: repr(each) for key, each in data.items()},
+            }
+    members = encoder._members
+    assert len(members) <= 256
+    assert all(len(values) <= 64 for values in members.values())
+    assert len(_payload._names) <= 256
 
 
 def test_lone_surrogates_survive_encoding():

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from statecrumbs._black_box._folder import boxes_in, recover
 from statecrumbs._black_box._layout import SUFFIX, UnreadableError
-from statecrumbs._black_box._payload import encode, encode_record, scope_fragment
+from statecrumbs._black_box._payload import Encoder, encode, encode_record, scope_fragment
 from statecrumbs._black_box._reader import Recovered, is_black_box, read
 from statecrumbs._black_box._writer import BlackBox
 
 __all__ = [
     "SUFFIX",
     "BlackBox",
+    "Encoder",
     "Recovered",
     "UnreadableError",
     "boxes_in",

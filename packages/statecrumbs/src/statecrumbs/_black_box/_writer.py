@@ -216,7 +216,7 @@ def _ignore(payload: bytes, ts_ns: int) -> None:
 
 
 def _install_hook() -> None:
-    global _has_hook  # noqa: PLW0603
+    global _has_hook
     if not _has_hook and hasattr(os, "register_at_fork"):
         _has_hook = True
         os.register_at_fork(after_in_child=_forget_parents)
