@@ -18,6 +18,7 @@ from __future__ import annotations
 from corectx._current import get_current
 from corectx._frame import remote
 from corectx._ids import is_valid_id, new_correlation_id
+from corectx._observers import listeners, notify_received, notify_sent
 from corectx._reports import report_once
 
 TYPE_CHECKING = False
@@ -109,6 +110,8 @@ def _encode(frame: Frame, allow: Collection[str]) -> str:
         named = named.parent
     if named is not None and named.name is not None:
         fields["step"] = named.name[:_MAX_NAME]
+    if listeners.sent:
+        notify_sent(frame, fields)
     kept = _kept(frame.values, allow) if allow else None
     text = json.dumps({**fields, "values": kept} if kept else fields, separators=(",", ":"))
     if len(text) > _MAX_HEADER:
@@ -131,13 +134,16 @@ def _decode(text: str, allow: Collection[str]) -> Frame | None:
         return None
     parent = fields.get("parent")
     values: dict[str, object] | None = fields.get("values") if allow else None
-    return remote(
+    frame = remote(
         correlation_id=_checked_id(fields["id"]) if "id" in fields else None,
         id=parent if _is_frame_id(parent) else None,
         name=_checked_name(fields.get("step")),
         flow=_checked_name(fields.get("flow")),
         values=_kept(values, allow) if isinstance(values, dict) else None,
     )
+    if listeners.received:
+        notify_received(frame, fields)
+    return frame
 
 
 def _checked_id(text: object) -> str:

@@ -21,7 +21,7 @@ from corectx._observers import listeners, notify_entered, notify_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import FrameType
     from typing import TypeAlias
 
@@ -31,8 +31,8 @@ CURRENT: ContextVar[Frame | None] = ContextVar("corectx.frame", default=None)
 
 # For hot paths. Where `CURRENT` is an imported name, the compiler of CPython 3.11 and later takes
 # `CURRENT.get()` for the call of a function in a module, and a bound method is made each time.
-get_current = CURRENT.get
-set_current = CURRENT.set
+get_current: Callable[[], Frame | None] = CURRENT.get
+set_current: Callable[[Frame | None], object] = CURRENT.set
 
 if TYPE_CHECKING:
     # What `attach` and `enter` return and only `detach` and `leave` look into: the frame, the one

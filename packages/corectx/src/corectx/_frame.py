@@ -39,6 +39,9 @@ class Site:
     """
 
     __slots__ = ("flow", "kind", "name")
+    kind: str
+    name: str | None
+    flow: str | None
 
     def __init__(self, kind: str, name: str | None = None, flow: str | None = None) -> None:
         self.kind = kind
@@ -72,6 +75,15 @@ class Frame:
         "store",
         "values",
     )
+    site: SiteLike
+    parent: Frame | None
+    flow: str | None
+    correlation_id: str | None
+    values: MappingProxyType[str, object]
+    store: dict[str, object]
+    label: Any
+    outer: Frame | None
+    _id: str
 
     def __init__(
         self,
@@ -90,7 +102,7 @@ class Frame:
         self.values = values
         self.store = store
         self.outer = outer
-        self.label: Any = None
+        self.label = None
 
     def child(self, site: SiteLike, values: Mapping[str, object] | None = None) -> Frame:
         """Return a new frame inside this one: same correlation, `values` added to its values."""
@@ -127,7 +139,7 @@ class Frame:
         # one is done sees what it left.
         made = _ids_in_making.setdefault(id(self), new_frame_id())
         if not hasattr(self, "_id"):
-            self._id: str = made
+            self._id = made
         _ids_in_making.pop(id(self), None)
         return self._id
 

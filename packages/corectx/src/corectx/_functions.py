@@ -13,14 +13,18 @@ from types import CodeType
 from corectx._current import attach, detach, enter, get_current, leave, set_current
 from corectx._failures import note_failure
 from corectx._frame import Frame, open_inside
-from corectx._observers import notify_entered, notify_left
+from corectx._observers import (
+    listeners,
+    notify_entered,
+    notify_left,
+    notify_resumed,
+    notify_suspended,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
     from typing import Any, TypeVar
-
-    from corectx._current import Token
 
     Function = TypeVar("Function", bound=Callable[..., Any])
     OpenFrame = Callable[[], Frame | None]
@@ -105,43 +109,58 @@ def _wrapped(
 def _around_function(
     function: Callable[..., Any], open_frame: OpenFrame, is_work: bool
 ) -> Callable[..., Any]:
-    begin, end = (enter, leave) if is_work else (attach, _end_attached)
-
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def working(*args: Any, **kwargs: Any) -> Any:
         frame = open_frame()
-        if frame is None and is_work:
+        if frame is None:
             return function(*args, **kwargs)
-        token = begin(frame)  # type: ignore[arg-type]
+        token = enter(frame)
         try:
             result = function(*args, **kwargs)
         except BaseException as exc:
-            end(token, exc)
+            leave(token, exc)
             raise
-        end(token)
+        leave(token)
         return result
 
-    return wrapper
+    def bound(*args: Any, **kwargs: Any) -> Any:
+        # A plain call ends in the context in which it began, so that this is exact: whatever it
+        # left behind there goes with it.
+        outer = get_current()
+        set_current(open_frame())
+        try:
+            return function(*args, **kwargs)
+        finally:
+            set_current(outer)
+
+    return working if is_work else bound
 
 
 def _around_coroutine(
     function: Callable[..., Any], open_frame: OpenFrame, is_work: bool
 ) -> Callable[..., Any]:
-    begin, end = (enter, leave) if is_work else (attach, _end_attached)
-
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+    async def working(*args: Any, **kwargs: Any) -> Any:
         frame = open_frame()
-        if frame is None and is_work:
+        if frame is None:
             return await function(*args, **kwargs)
-        token = begin(frame)  # type: ignore[arg-type]
+        token = enter(frame)
         try:
             result = await function(*args, **kwargs)
         except BaseException as exc:
-            end(token, exc)
+            leave(token, exc)
             raise
-        end(token)
+        leave(token)
         return result
 
-    return wrapper
+    async def bound(*args: Any, **kwargs: Any) -> Any:
+        # May end elsewhere than it began: one that is never awaited to its end is closed by the
+        # garbage collector.
+        token = attach(open_frame())
+        try:
+            return await function(*args, **kwargs)
+        finally:
+            detach(token)
+
+    return working if is_work else bound
 
 
 def _around_generator(
@@ -247,10 +266,14 @@ class _Inside:
         # The frame of a bound generator is not ours: it may be current elsewhere at the same time.
         self._is_linked = self._is_work and frame is not None and open_inside(frame, outer)
         set_current(self._inner)
+        if listeners.resumed and self._is_work and frame is not None:
+            notify_resumed(frame)
 
     def __exit__(self, *_: object) -> None:
         self._inner = get_current()
         frame = self._frame
+        if listeners.suspended and self._is_work and frame is not None:
+            notify_suspended(frame)
         # What was current outside may have been left by the body: a generator that it closed.
         set_current(frame.outer if self._is_linked and frame is not None else self._outer)
 
@@ -284,10 +307,6 @@ class _Nowhere(_Inside):
 
     def __exit__(self, *_: object) -> None:
         pass
-
-
-def _end_attached(token: Token, exc: BaseException | None = None) -> None:  # noqa: ARG001
-    detach(token)
 
 
 _WRAPPERS = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from corectx._observers import ask_starting, listeners
+
 # One system call fills the pool with this many IDs: an entrypoint then pays for a pop, which is
 # atomic, so that no lock is needed in a signal handler or on a free-threaded build.
 _BATCH = 128
@@ -15,7 +17,18 @@ _ZERO = "0" * 16
 
 
 def new_correlation_id() -> str:
-    """Return 32 random lowercase hex digits, a valid W3C trace ID (never all zero)."""
+    """Return 32 random lowercase hex digits, a valid W3C trace ID (never all zero).
+
+    An observer may say which one it is to be: that of the trace that is active.
+    """
+    if listeners.starting:
+        chosen = ask_starting()
+        if is_valid_id(chosen):
+            return str(chosen)
+    return _draw()
+
+
+def _draw() -> str:
     try:
         return _pool.pop()
     except IndexError:
@@ -24,7 +37,7 @@ def new_correlation_id() -> str:
 
 def new_frame_id() -> str:
     """Return 16 random lowercase hex digits, a valid W3C span ID (never all zero)."""
-    return new_correlation_id()[:16]
+    return _draw()[:16]
 
 
 def is_valid_id(text: object) -> bool:

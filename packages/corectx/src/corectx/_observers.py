@@ -7,7 +7,7 @@ from corectx._reports import forget, report_once
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from corectx._frame import Frame
 
@@ -29,20 +29,59 @@ if TYPE_CHECKING:
         ) -> None:
             """Hear of a crumb, already rendered and redacted; `time_ns` is Unix time."""
 
+        def suspended(self, frame: Frame, /) -> None:
+            """Hear that the body of a generator is suspended; its `frame` is current no more."""
+
+        def resumed(self, frame: Frame, /) -> None:
+            """Hear that the body of a generator goes on, here; its `frame` is current again.
+
+            Also heard before `entered`, and after `left` comes a last `suspended`.
+            """
+
+        def starting(self) -> str | None:
+            """Say which correlation ID a new operation is to have; None leaves it to others."""
+
+        def sent(self, frame: Frame, fields: dict[str, Any], /) -> None:
+            """Hear that `frame` is about to travel, and add to the `fields` that go with it.
+
+            What is added is small, has JSON's types, and stands under a key of the observer's own.
+            """
+
+        def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:
+            """Hear of a remote `frame` that arrived, and of its `fields`, which nobody checked."""
+
 
 class Listeners:
     """The bound methods of all observers, by event; replaced whole, never mutated."""
 
-    __slots__ = ("crumb", "entered", "left")
+    __slots__ = (
+        "crumb",
+        "entered",
+        "left",
+        "received",
+        "resumed",
+        "sent",
+        "starting",
+        "suspended",
+    )
+    entered: tuple[Callable[[Frame], None], ...]
+    left: tuple[Callable[[Frame, BaseException | None], None], ...]
+    crumb: tuple[Callable[[Frame | None, int, str, Mapping[str, str]], None], ...]
+    suspended: tuple[Callable[[Frame], None], ...]
+    resumed: tuple[Callable[[Frame], None], ...]
+    starting: tuple[Callable[[], str | None], ...]
+    sent: tuple[Callable[[Frame, dict[str, Any]], None], ...]
+    received: tuple[Callable[[Frame, Mapping[str, Any]], None], ...]
 
     def __init__(self) -> None:
-        self.entered: tuple[Callable[[Frame], None], ...] = ()
-        self.left: tuple[Callable[[Frame, BaseException | None], None], ...] = ()
-        self.crumb: tuple[Callable[[Frame | None, int, str, Mapping[str, str]], None], ...] = ()
+        self.entered = self.left = self.crumb = ()
+        self.suspended = self.resumed = ()
+        self.starting = ()
+        self.sent = self.received = ()
 
 
-listeners = Listeners()
-_EVENTS = ("entered", "left", "crumb")
+listeners: Listeners = Listeners()
+_EVENTS = ("entered", "left", "crumb", "suspended", "resumed", "starting", "sent", "received")
 _observers: dict[int, object] = {}  # by address
 _owners: dict[int, object] = {}  # the observers by the address of each of their bound methods
 
@@ -54,6 +93,11 @@ def subscribe(observer: object) -> Callable[[], None]:
     ``crumb(frame, time_ns, event, data)``; one with none of them raises `TypeError`. Subscribing
     the same observer twice has it called once. What an observer raises is logged once per observer
     on the logger ``corectx`` and goes no further, except for `KeyboardInterrupt`.
+
+    For whoever keeps a current thing of its own beside the frame, such as a span, there are also
+    ``suspended(frame)`` and ``resumed(frame)`` (a generator's body), ``starting()`` (returns the
+    correlation ID of a new operation), ``sent(frame, fields)`` and ``received(frame, fields)``
+    (`inject` and `extract`).
     """
     if not any(callable(getattr(observer, event, None)) for event in _EVENTS):
         raise TypeError(
@@ -125,7 +169,56 @@ def notify_crumb(frame: Frame | None, time_ns: int, event: str, data: Mapping[st
             _contain(crumb, error)
 
 
-def _contain(method: Callable[..., None], error: BaseException) -> None:
+def notify_suspended(frame: Frame) -> None:
+    """Tell every observer that a generator's body is suspended, with its `frame`."""
+    for suspended in reversed(listeners.suspended):
+        try:
+            suspended(frame)
+        except BaseException as error:
+            _contain(suspended, error)
+
+
+def notify_resumed(frame: Frame) -> None:
+    """Tell every observer that a generator's body goes on, in its `frame`."""
+    for resumed in listeners.resumed:
+        try:
+            resumed(frame)
+        except BaseException as error:
+            _contain(resumed, error)
+
+
+def ask_starting() -> str | None:
+    """Return the correlation ID that the first observer with an answer gives to a new operation."""
+    for starting in listeners.starting:
+        try:
+            chosen = starting()
+        except BaseException as error:
+            _contain(starting, error)
+        else:
+            if chosen is not None:
+                return chosen
+    return None
+
+
+def notify_sent(frame: Frame, fields: dict[str, Any]) -> None:
+    """Let every observer add to the `fields` that travel with `frame`."""
+    for sent in listeners.sent:
+        try:
+            sent(frame, fields)
+        except BaseException as error:
+            _contain(sent, error)
+
+
+def notify_received(frame: Frame, fields: Mapping[str, Any]) -> None:
+    """Tell every observer of the `fields` that arrived with the remote `frame`."""
+    for received in listeners.received:
+        try:
+            received(frame, fields)
+        except BaseException as error:
+            _contain(received, error)
+
+
+def _contain(method: Callable[..., object], error: BaseException) -> None:
     """Report the first failure of an observer; let a user's Ctrl-C through."""
     if isinstance(error, KeyboardInterrupt):
         raise error

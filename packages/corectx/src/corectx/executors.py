@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from corectx._carrier import extract, refuse_string, write
-from corectx._current import attach, current, detach
+from corectx._current import get_current, set_current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +36,7 @@ class ContextExecutor(Executor):
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         """Schedule ``fn(*args, **kwargs)`` in the caller's frame."""
-        return self._executor.submit(_Carried(fn, current(), self._allow), *args, **kwargs)
+        return self._executor.submit(_Carried(fn, get_current(), self._allow), *args, **kwargs)
 
     def map(
         self,
@@ -47,7 +47,7 @@ class ContextExecutor(Executor):
         **options: Any,
     ) -> Iterator[Result]:
         """Map `fn` in the caller's frame; the options are those of the wrapped executor's `map`."""
-        carried = _Carried(fn, current(), self._allow)
+        carried = _Carried(fn, get_current(), self._allow)
         return self._executor.map(
             carried, *iterables, timeout=timeout, chunksize=chunksize, **options
         )
@@ -68,11 +68,12 @@ class _Carried:
         self._allow = allow
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        token = attach(self._frame)
+        outer = get_current()
+        set_current(self._frame)
         try:
             return self._function(*args, **kwargs)
         finally:
-            detach(token)
+            set_current(outer)
 
     def __reduce__(self) -> tuple[Callable[..., _Carried], tuple[Any, ...]]:
         headers: dict[str, str] = {}
