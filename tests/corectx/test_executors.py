@@ -13,7 +13,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
-from corectx import Site, bind, current, enter, failed_frame, leave, scope, start
+from corectx import Site, attach, bind, current, detach, enter, failed_frame, leave, scope, start
 from corectx.executors import ContextExecutor
 from tests.corectx import work
 
@@ -68,6 +68,18 @@ def test_a_map_that_is_read_later_has_the_frame_of_its_call():
             seen = pool.map(work.look_again, range(3))
         with scope(order=2):
             assert [each.values for each in seen] == [{"order": 1}] * 3
+
+
+@pytest.mark.parametrize("frame", [None, start(TASK)], ids=["none", "task"])
+def test_a_worker_thread_keeps_nothing_of_its_work(frame):
+    with ThreadPoolExecutor(1) as inner:
+        token = attach(frame)
+        bound = bind(work.leave_a_generator_suspended)
+        for submit in (ContextExecutor(inner).submit, inner.submit):
+            kept = submit(bound).result()
+            assert inner.submit(current).result() is None
+            inner.submit(kept.clear).result()
+        detach(token)
 
 
 def test_map_passes_its_options_on():

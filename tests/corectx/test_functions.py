@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
+import gc
 import inspect
 import pickle
 import threading
@@ -374,6 +376,24 @@ def test_a_cancelled_coroutine_ends_its_frame():
             assert current() is frame
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("decorate", [bind, scope(order=7)], ids=["bind", "scope"])
+def test_a_coroutine_that_is_collected_elsewhere_changes_nothing_there(decorate):
+    with scope(maker="on"):
+
+        @decorate
+        async def waiting():
+            await asyncio.sleep(0)
+
+        begun = waiting()
+        contextvars.Context().run(begun.send, None)
+        before = current()
+    with scope(collector="on") as frame:
+        del begun
+        gc.collect()
+        assert current() is frame
+    assert before is not None
 
 
 def test_a_recursive_function_opens_a_frame_for_each_call():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import inspect
 import sys
@@ -409,6 +410,23 @@ def test_two_decorated_generators_take_turns():
     assert next(second) == {"step": "b", "reader": "b"}
     first.close()
     second.close()
+
+
+def test_a_generator_resumed_in_a_context_copied_from_its_own_body_is_no_trap():
+    @scope(step="on")
+    def body():
+        with scope(reader="on"):
+            yield contextvars.copy_context()
+            yield dict(values())
+
+    generator = body()
+    context = next(generator)
+    inside = context.run(current)
+    assert context.run(next, generator) == {"step": "on", "reader": "on"}
+    assert context.run(current) is inside
+    context.run(generator.close)
+    assert context.run(current) is inside
+    assert current() is None
 
 
 def test_a_bound_generator_runs_in_the_frame_that_was_current():
