@@ -40,25 +40,19 @@ class Calls:
     `wrapper` is what the user's name is bound to, of the same kind as the function.
     """
 
-    __slots__ = ("_inner", "_kind", "_outermost", "_set_single", "wrapper")
+    __slots__ = ("_general", "_inner", "_kind", "_outermost", "_set_single", "wrapper")
 
     def __init__(self, function: Function, kind: str, *, is_entrypoint: bool) -> None:
         self._inner = function  # with the frames of all flows but the outermost one around it
         self._kind = kind
         self._outermost: Step | None = None
+        self._general: Function | None = None
         self._set_single: SetSingle | None = None
-
-        # It costs half of what `import penstock` would; who decorates anything has it anyway.
-        from functools import wraps
-
-        @wraps(function)
-        def inner(*args: Any, **kwargs: Any) -> Any:
-            return self._inner(*args, **kwargs)
-
-        self.wrapper: Function = around(inner, self._open_outermost, kind=kind)
         if kind == "function":
             wrap = _around_entrypoint if is_entrypoint else _around_step
-            self.wrapper, self._set_single = wrap(function, self.wrapper)
+            self.wrapper, self._set_single = wrap(function, self._call)
+        else:
+            self.wrapper = self._around_all(like=function)
 
     def record_as(self, step: Step) -> None:
         """Record the calls as `step` too, in a frame around those of the flows so far."""
@@ -68,6 +62,23 @@ class Calls:
         self._outermost = step
         if self._set_single is not None:
             self._set_single(step if inside is None else None)
+
+    def _around_all(self, like: Function) -> Function:
+        """Return a function with the name of `like` and the frames of all flows around it."""
+        # It costs half of what `import penstock` would; who decorates anything has it anyway.
+        from functools import wraps
+
+        @wraps(like)
+        def inner(*args: Any, **kwargs: Any) -> Any:
+            return self._inner(*args, **kwargs)
+
+        return around(inner, self._open_outermost, kind=self._kind)
+
+    def _call(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a plain function where one inline frame is not right; most never need that."""
+        if self._general is None:
+            self._general = self._around_all(like=self._inner)
+        return self._general(*args, **kwargs)
 
     def _open_outermost(self) -> Frame | None:
         return None if self._outermost is None else _open(self._outermost)

@@ -68,9 +68,9 @@ class Mark:
 def flow(name: str, *, doc: str | None = None) -> Flow:
     """Return the flow `name`, always the same object for the same name.
 
-    It decorates functions and methods that `entrypoint` or `step` decorated, and classes that have
-    such methods; it has `entrypoint` and `step` itself, too. `doc` describes it in drawings and
-    pages; otherwise the docstring of the decorated class does.
+    It decorates functions and methods that are an `entrypoint` or a `step`, above these decorators
+    or below them, and classes that have such methods; it has `entrypoint` and `step` itself, too.
+    `doc` describes it in drawings and pages; otherwise the docstring of the decorated class does.
     """
     _check_name(name, "The name of a flow")
     registry = _registry.default_registry
