@@ -111,7 +111,9 @@ def _encode(frame: Frame, allow: Collection[str]) -> str:
     if named is not None and named.name is not None:
         fields["step"] = named.name[:_MAX_NAME]
     if listeners.sent:
-        notify_sent(frame, fields)
+        added: dict[str, str] = {}
+        notify_sent(frame, added)
+        fields = {**{key: text for key, text in added.items() if _is_text(text)}, **fields}
     kept = _kept(frame.values, allow) if allow else None
     text = json.dumps({**fields, "values": kept} if kept else fields, separators=(",", ":"))
     if len(text) > _MAX_HEADER:
@@ -180,6 +182,10 @@ def _kept(values: Mapping[str, object], allow: Collection[str]) -> dict[str, obj
             f"booleans, None and printable strings of at most {_MAX_VALUE} characters.",
         )
     return dict(list(kept.items())[:_MAX_VALUES])
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_NAME
 
 
 def _may_travel(value: object) -> bool:

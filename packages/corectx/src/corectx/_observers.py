@@ -41,10 +41,10 @@ if TYPE_CHECKING:
         def starting(self) -> str | None:
             """Say which correlation ID a new operation is to have; None leaves it to others."""
 
-        def sent(self, frame: Frame, fields: dict[str, Any], /) -> None:
-            """Hear that `frame` is about to travel, and add to the `fields` that go with it.
+        def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
+            """Hear that `frame` is about to travel; what is put into `fields` goes with it.
 
-            What is added is small, has JSON's types, and stands under a key of the observer's own.
+            Each is text of at most 256 characters, under a key of the observer's own.
             """
 
         def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:
@@ -70,7 +70,7 @@ class Listeners:
     suspended: tuple[Callable[[Frame], None], ...]
     resumed: tuple[Callable[[Frame], None], ...]
     starting: tuple[Callable[[], str | None], ...]
-    sent: tuple[Callable[[Frame, dict[str, Any]], None], ...]
+    sent: tuple[Callable[[Frame, dict[str, str]], None], ...]
     received: tuple[Callable[[Frame, Mapping[str, Any]], None], ...]
 
     def __init__(self) -> None:
@@ -200,7 +200,7 @@ def ask_starting() -> str | None:
     return None
 
 
-def notify_sent(frame: Frame, fields: dict[str, Any]) -> None:
+def notify_sent(frame: Frame, fields: dict[str, str]) -> None:
     """Let every observer add to the `fields` that travel with `frame`."""
     for sent in listeners.sent:
         try:
