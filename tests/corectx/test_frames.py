@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import gc
 import pickle
@@ -197,6 +198,27 @@ def test_work_that_is_entered_twice_is_no_trap():
     leave(inner)
     leave(outer)
     assert current() is None
+
+
+def test_a_callback_that_schedules_itself_holds_on_to_no_earlier_run():
+    # Each run begins in a copy of the context of the run before.
+    def run(left):
+        token = enter(start(TASK))
+        seen.append(weakref.ref(Thing(token[0].store)))
+        context = contextvars.copy_context()
+        leave(token)
+        return (context, left - 1) if left else None
+
+    class Thing:
+        def __init__(self, store):
+            store["thing"] = self
+
+    seen = []
+    context, left = contextvars.copy_context(), 20
+    while left:
+        context, left = context.run(run, left)
+    gc.collect()
+    assert sum(reference() is not None for reference in seen) <= 2
 
 
 def test_a_finished_operation_is_gone_without_the_garbage_collector():

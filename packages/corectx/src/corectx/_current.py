@@ -80,12 +80,16 @@ def detach(token: Token) -> None:
     current again. Elsewhere (another context, another thread, already detached) nothing happens.
     """
     frame, outer, is_known = token
-    if is_known and frame is not None:
-        outer = frame.outer
+    if is_known and frame is not None and frame.outer is not UNOPENED:
+        outer = frame.outer  # it may have changed since
     if get_current() is frame:
         set_current(outer)
-    else:
-        leave_around(frame, outer)
+    elif not leave_around(frame, outer):
+        return
+    if is_known and frame is not None:
+        # Otherwise a callback that schedules itself, and so begins each run in a copy of the
+        # context of the run before, would hold on to all of its runs.
+        frame.outer = UNOPENED
 
 
 def enter(frame: Frame) -> Token:
@@ -103,9 +107,10 @@ def enter(frame: Frame) -> Token:
 def leave(token: Token, exc: BaseException | None = None) -> None:
     """End the work that `enter` began, by `exc` if it failed: tell the observers and detach.
 
-    An exception is noted as having left this frame, for `failed_frame`. Never raises.
+    An exception is noted as having left this frame, for `failed_frame`. Never raises, except for a
+    user's Ctrl-C in an observer.
     """
-    frame, outer, is_known = token
+    frame = token[0]
     try:
         if frame is not None:
             if exc is not None:
@@ -113,16 +118,11 @@ def leave(token: Token, exc: BaseException | None = None) -> None:
             if listeners.left:
                 notify_left(frame, exc)
     finally:
-        if is_known and frame is not None:
-            outer = frame.outer
-        if get_current() is frame:
-            set_current(outer)
-        else:
-            leave_around(frame, outer)
+        detach(token)
 
 
-def leave_around(frame: Frame | None, outer: Frame | None) -> None:
-    """Leave `frame`, which is not the current one, for `outer`, on behalf of our caller's caller.
+def leave_around(frame: Frame | None, outer: Frame | None) -> bool:
+    """Leave `frame`, which is not the current one, for `outer`; tell whether it was around.
 
     In plain code whatever was opened inside `frame` and is still current leaks from a suspended
     generator: it goes too. In the body of a generator it is the other way round: `frame` leaked to
@@ -134,36 +134,33 @@ def leave_around(frame: Frame | None, outer: Frame | None) -> None:
             break
         inside = each
     else:
-        return
-    # Our caller is `detach`, `leave` or an `__exit__`: its caller is the one who leaves.
-    caller = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return False
+    caller = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if inside is not None and _is_in_generator(caller):
         inside.outer = outer
     else:
         set_current(outer)
+    return True
 
 
 _GENERATOR_FLAGS = 0x20 | 0x200  # inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _EXITS = frozenset(("__exit__", "__aexit__"))
+_MANAGERS = frozenset((__name__, "contextlib"))
 
 
 def _is_in_generator(caller: FrameType | None) -> bool:
     """Tell whether the ``with`` that ends in `caller` stands in the body of a generator.
 
-    The code of context managers is between the two: methods, contextlib, and the generators that
-    contextlib makes into context managers.
+    Between the two is the code of context managers: this module, methods, contextlib, and the
+    generators that contextlib makes into context managers.
     """
     while caller is not None:
         code = caller.f_code
         around = caller.f_back
         if code.co_flags & _GENERATOR_FLAGS:
-            if around is None or not _is_contextlib(around):
+            if around is None or around.f_globals.get("__name__") != "contextlib":
                 return True
-        elif code.co_name not in _EXITS and not _is_contextlib(caller):
+        elif code.co_name not in _EXITS and caller.f_globals.get("__name__") not in _MANAGERS:
             return False
         caller = around
     return False
-
-
-def _is_contextlib(caller: FrameType) -> bool:
-    return caller.f_globals.get("__name__") == "contextlib"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corectx._frame import Frame, chain, remote
+from corectx._frame import Frame, outer_of, remote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 # have to guess when the exception is gone (built-in exceptions cannot be weakly referenced).
 # A frame pickles to a plain dict, so that the exception still loads where corectx is not installed.
 _MARK = "_corectx_frame"
+# The frame that it gets into next: where it leaves that one too, it comes from inside.
+_NEXT = "_corectx_next"
 
 _FACTS = ("correlation_id", "id", "name", "flow")
 
@@ -22,8 +24,9 @@ def note_failure(frame: Frame, exc: BaseException) -> None:
         return
     try:
         marks = exc.__dict__
-        if not _is_inside(marks.get(_MARK), frame):
+        if marks.get(_NEXT) is not frame and not _is_part(marks.get(_MARK), frame):
             marks[_MARK] = frame
+        marks[_NEXT] = outer_of(frame)
     except Exception:  # noqa: S110 - an exception class may forbid it; then nobody knows
         pass
 
@@ -46,17 +49,13 @@ def failed_frame(exc: BaseException | None) -> Frame | None:
     return None
 
 
-def _is_inside(mark: Frame | dict[str, Any] | None, frame: Frame) -> bool:
-    """Tell whether the frame noted as `mark` is `frame` or was opened somewhere inside it."""
-    if isinstance(mark, dict):  # it came from another process: inside, if of the same operation
+def _is_part(mark: Frame | dict[str, Any] | None, frame: Frame) -> bool:
+    """Tell whether the frame noted as `mark` is `frame` or part of it, in whatever thread."""
+    if isinstance(mark, dict):  # it came from another process: part, if of the same operation
         return bool(mark.get("correlation_id") == frame.correlation_id)
-    if not isinstance(mark, Frame):
-        return False
-    # It may have been part of `frame` all along, in whatever thread, or (a request, a task: an
-    # operation of its own) it was opened while `frame` was current.
-    part: Frame | None = mark
+    part = mark if isinstance(mark, Frame) else None
     while part is not None:
         if part is frame:
             return True
         part = part.parent
-    return any(each is frame for each in chain(mark))
+    return False

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NO_VALUES: MappingProxyType[str, object] = MappingProxyType({})
 
-# The `outer` of a frame that was not current yet: whoever makes it current first sets it.
+# The `outer` of a frame that is not in use yet, or no more.
 UNOPENED: Any = object()
 
 # IDs that are being given to frames, by the address of the frame.
@@ -223,11 +223,16 @@ def remote(
     return frame
 
 
+def outer_of(frame: Frame) -> Frame | None:
+    """Return the frame that is current again once `frame` is left."""
+    return frame.parent if frame.outer is UNOPENED else frame.outer
+
+
 def chain(frame: Frame | None) -> Iterator[Frame]:
-    """Give `frame` and those around it, from the inside out."""
+    """Give `frame` and those that it was opened in, from the inside out."""
     while frame is not None:
         yield frame
-        frame = frame.parent if frame.outer is UNOPENED else frame.outer
+        frame = outer_of(frame)
 
 
 def open_inside(frame: Frame, outer: Frame | None) -> bool:

@@ -12,7 +12,7 @@ from types import CodeType
 
 from corectx._current import attach, detach, enter, get_current, leave, set_current
 from corectx._failures import note_failure
-from corectx._frame import Frame, open_inside
+from corectx._frame import UNOPENED, Frame, open_inside
 from corectx._observers import (
     listeners,
     notify_entered,
@@ -292,6 +292,7 @@ class _Inside:
             self._inner = frame  # what the body left behind is of no use to anybody
             with self:
                 notify_left(frame, exc)
+            frame.outer = UNOPENED
 
 
 class _Nowhere(_Inside):
