@@ -1,0 +1,113 @@
+"""What a span says: of the code, of an exception, of what happened before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import Link, Status, StatusCode
+
+from corectx import failed_frame
+from statecrumbs._exceptions import describe
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from opentelemetry.trace import Span
+
+    from corectx import Frame
+    from penstock_otel._records import Operation
+
+
+def name_of(frame: Frame) -> str:
+    """Return the name for the span of `frame`."""
+    return frame.name or frame.kind
+
+
+def attributes_of(frame: Frame) -> dict[str, Any]:
+    """Return what is known of the work of `frame` when it begins.
+
+    The names that begin with ``code.`` are the stable ones of OpenTelemetry's conventions:
+    https://opentelemetry.io/docs/specs/semconv/registry/attributes/code/
+    """
+    site: Any = frame.site
+    attributes: dict[str, Any] = {}
+    if frame.flow:
+        attributes["penstock.flow"] = frame.flow
+    if frame.kind in ("entrypoint", "step") and frame.name:
+        attributes["penstock.step"] = frame.name
+    qualname = getattr(site, "qualname", None)
+    if qualname:
+        module = getattr(site, "module", None)
+        attributes["code.function.name"] = f"{module}.{qualname}" if module else qualname
+    if getattr(site, "file", None):
+        attributes["code.file.path"] = site.file
+    if getattr(site, "line", None):
+        attributes["code.line.number"] = site.line
+    return attributes
+
+
+def note_other_correlation(span: Span, frame: Frame) -> None:
+    """Say the correlation ID of `frame` where the trace ID is not the one that goes with it."""
+    correlation_id = frame.correlation_id
+    if correlation_id is None:
+        return
+    found = span.get_span_context()
+    if f"{found.trace_id:032x}" != correlation_id:
+        span.set_attribute("penstock.correlation_id", correlation_id)
+
+
+def links_of(frame: Frame, operation: Operation) -> list[Link]:
+    """Return a link to the last span of each predecessor, where a step has several of these."""
+    after: tuple[str, ...] = getattr(frame.site, "after", ())
+    if len(after) < 2:  # noqa: PLR2004 - several
+        return []
+    links: list[Link] = []
+    for predecessor in after:
+        flow, colon, name = predecessor.rpartition(":")
+        span = operation.steps.get((flow if colon else frame.site.flow, name))
+        if span is not None:
+            links.append(Link(span))
+    return links
+
+
+def note_failure(span: Span, frame: Frame, exc: BaseException) -> None:
+    """Give the span of `frame` the status of an error, and of the innermost frame the exception.
+
+    What only ends the work early (a cancelled task, a program that exits) is no error.
+    """
+    if not isinstance(exc, Exception):
+        return
+    facts = describe(exc)
+    span.set_status(Status(StatusCode.ERROR, f"{facts['type']}: {facts['message']}"))
+    if _failed_first(exc) in (frame, None):
+        span.add_event(
+            "exception",
+            {
+                "exception.type": facts["type"],
+                "exception.message": facts["message"],
+                "exception.stacktrace": _stacktrace(facts),
+            },
+        )
+
+
+def _failed_first(exc: BaseException) -> Frame | None:
+    """Return the innermost frame with a span that `exc` left, or None where nobody knows."""
+    frame = failed_frame(exc)
+    while frame is not None and frame.kind == "scope":
+        frame = frame.parent
+    return frame
+
+
+def _stacktrace(facts: dict[str, Any]) -> str:
+    """Return the traceback as Python writes it, the cause first, without lines of source."""
+    lines = ["Traceback (most recent call last):"]
+    lines += [
+        f'  File "{entry["file"]}", line {entry["line"]}, in {entry["function"]}'
+        if "file" in entry
+        else f"  {entry}"
+        for entry in facts["traceback"]
+    ]
+    lines.append(f"{facts['type']}: {facts['message']}")
+    text = "\n".join(lines)
+    cause = facts.get("cause")
+    return text if cause is None else f"{_stacktrace(cause)}\n\n{text}"

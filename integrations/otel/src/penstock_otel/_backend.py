@@ -1,0 +1,242 @@
+"""The observer: a span begins with a frame and ends with it; crumbs are its events."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from opentelemetry import context, trace
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanKind
+
+from penstock_otel._attributes import (
+    attributes_of,
+    links_of,
+    name_of,
+    note_failure,
+    note_other_correlation,
+)
+from penstock_otel._current import foreign_span, make_current, owner, restore, resume, suspend
+from penstock_otel._records import Record, known_operation_of, operation_of, record_of
+from penstock_otel._tracing import (
+    Tracers,
+    from_traceparent,
+    to_traceparent,
+    trace_id_for,
+    wanted_trace_id,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanContext, TracerProvider
+
+    from corectx import Frame
+
+# Of what travels with a frame, our part.
+_FIELD = "traceparent"
+
+# The instrumentation whose spans begin after our frames do: its signal handler is connected later.
+_CELERY = "opentelemetry.instrumentation.celery"
+
+_KINDS = {"request": SpanKind.SERVER, "task": SpanKind.CONSUMER}
+
+
+class OTelBackend:
+    """Turn entrypoints, steps, requests and tasks into spans; see `penstock.configure`.
+
+    A request or a task that another instrumentation makes a span for has that one. Spans are made
+    with `tracer_provider`, or with the one that OpenTelemetry's API knows at the time.
+    """
+
+    def __init__(self, tracer_provider: TracerProvider | None = None) -> None:
+        self._tracers = Tracers(tracer_provider)
+
+    def entered(self, frame: Frame, /) -> None:
+        """Begin the span of `frame`; a bare scope has none."""
+        if frame.kind in ("scope", "remote"):
+            return
+        operation = operation_of(frame)
+        if frame in operation.records:  # by another backend of this kind
+            return
+        record = Record(self, frame, time.time_ns())
+        operation.records[frame] = record
+        others = _adoptable(record) if frame.kind in _KINDS else None
+        if others is None:
+            if frame.kind == "task" and _CELERY in sys.modules:
+                return  # somebody else's span may begin right after this; see `_span`
+            self._begin(record)
+        else:
+            _adopt(record, others)
+        if record.span is not None:
+            make_current(record, record.span)
+
+    def left(self, frame: Frame, exc: BaseException | None, /) -> None:
+        """End the span of `frame`, which `exc` left, if any."""
+        operation = known_operation_of(frame)
+        record = None if operation is None else operation.records.get(frame)
+        if operation is None or record is None:
+            return
+        try:
+            span = self._span(record)
+            if span is not None and record.is_own:
+                _finish(record, span, exc)
+        finally:
+            operation.records.pop(frame, None)
+            record.is_ended = True
+            restore(record)
+
+    def suspended(self, frame: Frame, /) -> None:
+        """Take the span of a generator down while its body is suspended."""
+        record = self._record(frame)
+        if record is not None:
+            suspend(record)
+
+    def resumed(self, frame: Frame, /) -> None:
+        """Make the span of a generator current again while its body runs."""
+        record = self._record(frame)
+        if record is not None:
+            resume(record)
+
+    def crumb(
+        self, frame: Frame | None, time_ns: int, event: str, data: Mapping[str, str], /
+    ) -> None:
+        """Make a crumb an event of the span around it."""
+        record = record_of(frame)
+        if record is not None and record.is_own:
+            if record.backend is self:
+                record.crumbs.append((event, dict(data), time_ns))
+            return
+        span = trace.get_current_span() if record is None else self._span(record)
+        if span is None:
+            span = trace.get_current_span()
+        if span.is_recording():
+            span.add_event(event, dict(data), time_ns)
+
+    def starting(self) -> str | None:
+        """Give a new operation the ID of the trace that is active, if one is."""
+        span = foreign_span()
+        return None if span is None else f"{span.get_span_context().trace_id:032x}"
+
+    def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
+        """Let the current span travel with `frame`, to be the parent of what is done there."""
+        span = trace.get_current_span(self._context_inside(frame)).get_span_context()
+        if span.is_valid:
+            fields[_FIELD] = to_traceparent(span)
+
+    def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:
+        """Remember the span in another process that is the parent of what is done in `frame`."""
+        span = from_traceparent(fields.get(_FIELD))
+        if span is not None:
+            operation = operation_of(frame)
+            operation.remote = span
+            operation.remember(frame.flow, frame.name, span)
+
+    def _record(self, frame: Frame) -> Record | None:
+        operation = known_operation_of(frame)
+        return None if operation is None else operation.records.get(frame)
+
+    def _span(self, record: Record) -> Span | None:
+        """Return the span of `record`; None while that of somebody else is not in sight."""
+        if record.span is None:
+            span = _adoptable(record)
+            if span is not None:
+                _adopt(record, span)
+            elif foreign_span() is None:
+                self._begin(record)
+        return record.span
+
+    def _begin(self, record: Record) -> None:
+        """Start a span of our own for `record`."""
+        frame = record.frame
+        operation = operation_of(frame)
+        correlation_id = frame.correlation_id
+        token = wanted_trace_id.set(
+            None if correlation_id is None else trace_id_for(correlation_id)
+        )
+        try:
+            span = self._tracers.current().start_span(
+                name_of(frame),
+                self._context_inside(frame.parent),
+                kind=_KINDS.get(frame.kind, SpanKind.INTERNAL),
+                attributes=attributes_of(frame),
+                links=links_of(frame, operation),
+                start_time=record.began,
+            )
+        finally:
+            wanted_trace_id.reset(token)
+        record.is_own = True
+        _describe(record, span)
+
+    def _context_inside(self, frame: Frame | None) -> Context:
+        """Return the context of OpenTelemetry for the spans that begin inside of `frame`.
+
+        Where its span is current, or one that somebody opened inside of it, that is the context
+        here. It is not in a thread or a callback that only the frame was carried to.
+        """
+        ctx = context.get_current()
+        around = owner(ctx)
+        parent: SpanContext | None = None
+        each = frame
+        while each is not None:
+            if around is not None and around.frame is each:
+                return ctx
+            operation = known_operation_of(each)
+            if operation is not None:
+                record = operation.records.get(each)
+                if record is not None:
+                    span = self._span(record)
+                    is_inside = record.inside is None and foreign_span() is not None
+                    return (
+                        ctx if span is None or is_inside else trace.set_span_in_context(span, ctx)
+                    )
+                # Its span has ended, or is in another process.
+                parent = parent or (operation.remote if each.kind == "remote" else None)
+            each = each.parent
+        if frame is not None and parent is None:
+            operation = known_operation_of(frame)
+            parent = None if operation is None else operation.first
+        if parent is not None:
+            return trace.set_span_in_context(NonRecordingSpan(parent), ctx)
+        return ctx if foreign_span() is not None else trace.set_span_in_context(INVALID_SPAN, ctx)
+
+
+def _adoptable(record: Record) -> Span | None:
+    """Return the current span if another instrumentation made it for the same thing."""
+    span = trace.get_current_span()
+    around = owner(context.get_current())
+    is_taken = around is not None and around.span is span
+    is_of_kind = getattr(span, "kind", None) is _KINDS.get(record.frame.kind)
+    return span if is_of_kind and span.is_recording() and not is_taken else None
+
+
+def _adopt(record: Record, span: Span) -> None:
+    span.set_attributes(attributes_of(record.frame))
+    _describe(record, span)
+
+
+def _describe(record: Record, span: Span) -> None:
+    frame = record.frame
+    record.span = span
+    note_other_correlation(span, frame)
+    operation = operation_of(frame)
+    found = span.get_span_context()
+    operation.first = operation.first or found
+    operation.remember(frame.flow, frame.name, found)
+
+
+def _finish(record: Record, span: Span, exc: BaseException | None) -> None:
+    """Say how the work ended, and end the span."""
+    try:
+        if span.is_recording():
+            if record.frame.kind == "request":  # its name is known when it has been routed
+                span.update_name(name_of(record.frame))
+            while record.crumbs:
+                event, data, when = record.crumbs.popleft()
+                span.add_event(event, data, when)
+            if exc is not None:
+                note_failure(span, record.frame, exc)
+    finally:
+        span.end()

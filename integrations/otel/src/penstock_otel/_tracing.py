@@ -1,0 +1,109 @@
+"""Trace IDs and correlation IDs are the same; the tracer that sees to it; what travels.
+
+An operation that starts where a trace is active has that trace's ID for its correlation ID. Where
+none is active, the trace that we start gets its ID from the correlation ID. The SDK asks its
+generator for the ID of a trace: our tracer, which nobody else uses, has a generator of ours. A
+made-up parent would bring in the ID too, but leave every trace without a root, and take the
+decision from the sampler.
+"""
+
+from __future__ import annotations
+
+import re
+from contextvars import ContextVar
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanContext, TraceFlags
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from opentelemetry.trace import Tracer, TracerProvider
+
+_SCOPE = "penstock"
+
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}\Z")
+# Version 00 of https://www.w3.org/TR/trace-context/#traceparent-header: no ID is all zero.
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})\Z")
+
+# The ID for the trace that is being started right here.
+wanted_trace_id: ContextVar[int | None] = ContextVar("penstock_otel.trace_id", default=None)
+
+
+def trace_id_for(correlation_id: str) -> int:
+    """Return the trace ID for a correlation ID: the same 32 hex digits, or a hash of other text."""
+    if _TRACE_ID.match(correlation_id):
+        return int(correlation_id, 16)
+    return int.from_bytes(sha256(correlation_id.encode()).digest()[:16], "big") or 1
+
+
+def to_traceparent(span: SpanContext) -> str:
+    """Return `span` as a W3C traceparent, 55 characters."""
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
+
+
+def from_traceparent(text: object) -> SpanContext | None:
+    """Return the remote span that `text` names, or None for what is no traceparent."""
+    found = _TRACEPARENT.match(text) if isinstance(text, str) else None
+    if found is None:
+        return None
+    trace_id, span_id, flags = (int(each, 16) for each in found.groups())
+    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+
+
+class TraceIds:
+    """An ID generator for the SDK: the ID that is wanted, or one by the provider's own generator.
+
+    It has the methods of ``opentelemetry.sdk.trace.id_generator.IdGenerator``, but we depend on the
+    API only.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def generate_trace_id(self) -> int:
+        """Return the ID for a new trace."""
+        return wanted_trace_id.get() or int(self._inner.generate_trace_id())
+
+    def generate_span_id(self) -> int:
+        """Return the ID for a new span."""
+        return int(self._inner.generate_span_id())
+
+    def is_trace_id_random(self) -> bool:
+        """Tell whether the last 56 bits are random; of an ID from outside nobody knows."""
+        if wanted_trace_id.get() is not None:
+            return False
+        is_random = getattr(self._inner, "is_trace_id_random", None)
+        return bool(is_random is not None and is_random())
+
+
+class Tracers:
+    """Give the tracer for a provider, or for the one that the API knows at the time."""
+
+    def __init__(self, provider: TracerProvider | None) -> None:
+        self._provider = provider
+        self._last: tuple[TracerProvider, Tracer] | None = None
+
+    def current(self) -> Tracer:
+        """Return the tracer for the next span."""
+        provider = self._provider or trace.get_tracer_provider()
+        last = self._last
+        if last is not None and last[0] is provider:
+            return last[1]
+        tracer: Any = provider.get_tracer(_SCOPE, _version())
+        generator = getattr(tracer, "id_generator", None)
+        if generator is not None and not isinstance(generator, TraceIds):
+            tracer.id_generator = TraceIds(generator)
+        self._last = (provider, tracer)
+        return tracer  # type: ignore[no-any-return]
+
+
+def _version() -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("penstock-otel")
+    except PackageNotFoundError:  # bundled without its metadata
+        return None
