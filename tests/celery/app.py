@@ -1,4 +1,4 @@
-"""The Celery app of the tests: ``celery -A tests.celery.app worker`` and the test process share it."""
+"""The Celery app of the tests, which a worker (``celery -A tests.celery.app``) shares with them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ whole_files.install()
 def make_app(config: dict[str, Any]) -> Celery:
     """Return the app that `config` describes, and make it the current one."""
     app = Celery("tests", include=["tests.celery.tasks"])
-    app.conf.update({key: value for key, value in config.items() if key != "penstock"})
+    app.conf.update(
+        {key: value for key, value in config.items() if key not in ("penstock", "instrumented")}
+    )
     return app
 
 
@@ -62,8 +64,30 @@ def keep_dump(crumbs: list[dict[str, Any]]) -> None:
     say("dump", path=file.name)
 
 
+def instrument() -> None:
+    """Turn on Sentry's and OpenTelemetry's own instrumentation of Celery, in this process."""
+    import sentry_sdk
+    from opentelemetry import trace
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from sentry_sdk.integrations.celery import CeleryIntegration
+
+    sentry_sdk.init(
+        dsn="https://key@127.0.0.1/1",
+        traces_sample_rate=1.0,
+        transport=lambda envelope: None,
+        auto_enabling_integrations=False,
+        default_integrations=False,
+        integrations=[CeleryIntegration()],
+    )
+    trace.set_tracer_provider(TracerProvider())
+    CeleryInstrumentor().instrument()
+
+
 if "TEST_CELERY" in os.environ:  # this is the worker
     settings = json.loads(os.environ["TEST_CELERY"])
+    if settings.pop("instrumented", False):
+        instrument()
     penstock_celery.configure(**settings.get("penstock", {}))
     app = make_app(settings)
     statecrumbs.enable(on_crash=keep_dump, max_crumbs=1000)

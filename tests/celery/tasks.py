@@ -80,7 +80,7 @@ def failing(*_: Any, **__: Any) -> None:
     raise LookupError("in task")
 
 
-class Unpicklable(Exception):
+class UnpicklableError(Exception):
     def __init__(self, first: int, second: int) -> None:
         super().__init__(first)
 
@@ -88,7 +88,7 @@ class Unpicklable(Exception):
 @flow_task
 def failing_unpicklably() -> None:
     crumb("about to fail")
-    raise Unpicklable(1, 2)
+    raise UnpicklableError(1, 2)
 
 
 @flow_task(throws=(KeyError,))
@@ -128,3 +128,11 @@ def dying() -> None:
 def passing_on() -> str:
     crumb("passed on")
     return failing.delay().id
+
+
+@flow_task(bind=True)
+def headers_seen(self) -> dict[str, Any]:
+    names = ("corectx", "sentry-trace", "traceparent", "mine")
+    headers = self.request.headers or {}
+    seen = {name: headers.get(name) or self.request.get(name) for name in names}
+    return {**place(), "headers": {name: value for name, value in seen.items() if value}}

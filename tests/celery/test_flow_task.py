@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from weakref import WeakSet
 
 import pytest
 from celery import Celery, Task, _state, shared_task
@@ -27,9 +28,9 @@ def registry():
 
 @pytest.fixture
 def app(monkeypatch):
-    """An eager app that is the current one, and has the shared tasks of the test only."""
-    shared = set(_state._on_app_finalizers)
-    monkeypatch.setattr(_state, "_on_app_finalizers", shared)
+    """An eager app that is the current one; shared tasks of the test are shared with no other."""
+    monkeypatch.setattr(_state, "_on_app_finalizers", set(_state._on_app_finalizers))
+    monkeypatch.setattr(_state, "_apps", WeakSet())
     made = Celery("tests", broker="memory://")
     made.conf.task_always_eager = True
     made.set_current()
@@ -63,7 +64,7 @@ def test_the_options_of_a_task_are_given_to_celery(app, registry):
     assert isinstance(bound, Base)
     assert (bound.max_retries, bound.serializer) == (7, "pickle")
     assert bound.delay(1).get() == ("named", 1)
-    assert not registry.unclaimed[0].name == "named"
+    assert registry.unclaimed[0].name == "bound"
 
 
 def test_the_arguments_are_checked_when_it_is_sent(app, registry):
@@ -145,7 +146,7 @@ def test_what_is_declared_already_stays_as_it_is(app, registry):
         pass
 
     assert registry.flows["orders"].steps["renamed"].after == ("begin",)
-    with pytest.raises(TypeError, match="'.*begin' has its after= from @entrypoint or @step"):
+    with pytest.raises(TypeError, match=r"'.*begin' has its after= from @entrypoint or @step"):
 
         @flow_task(after="x")
         @entrypoint

@@ -134,7 +134,13 @@ class TestCrumbs:
             "event": "e" * 9999,
             "ts": "yesterday\n",
             "thread": ["x"],
-            "context": {"tenant": "a", "deep": {"x": 1}, "api_key": "s3cret", "n": 2**99, "f": 1e999},
+            "context": {
+                "tenant": "a",
+                "deep": {"x": 1},
+                "api_key": "s3cret",
+                "n": 2**99,
+                "f": 1e999,
+            },
             "frame": {"kind": "request", "name": 7, "flow": "f" * 999, "other": "x"},
             "exception": {"type": "x"},
             "password": "hunter2",
@@ -154,8 +160,12 @@ class TestCrumbs:
     @given(
         st.recursive(
             st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
-            lambda inner: st.lists(inner) | st.dictionaries(
-                st.sampled_from(["event", "ts", "thread", "context", "frame"]) | st.text(), inner
+            lambda inner: (
+                st.lists(inner)
+                | st.dictionaries(
+                    st.sampled_from(["event", "ts", "thread", "context", "frame"]) | st.text(),
+                    inner,
+                )
             ),
         ).map(lambda crumb: json.dumps([crumb]))
     )

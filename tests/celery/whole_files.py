@@ -1,7 +1,7 @@
 """The broker ``filesystem://``, without a gap of kombu's through which a message is lost.
 
-It writes a message under its final name, so that a worker may find the file before there is anything
-in it: one in some hundred messages, when they are sent while a worker waits for them.
+It writes a message under its final name, so that a worker may find the file before there is
+anything in it: one in some hundred messages, when they are sent while a worker waits for them.
 """
 
 from __future__ import annotations

@@ -21,9 +21,12 @@ class Worker:
         self.config = json.dumps(config)
         self._folder = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "celery", "-A", "tests.celery.app", "worker"]
-            + ["-P", pool, "-c", "2", "-l", "warning", "--without-gossip", "--without-mingle"]
-            + ["--without-heartbeat", *options],
+            [
+                *(sys.executable, "-W", "ignore", "-m", "celery", "-A", "tests.celery.app"),
+                *("worker", "-P", pool, "-c", "2", "-l", "warning"),
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+                *options,
+            ],
             cwd=ROOT,
             env={
                 **os.environ,

@@ -13,16 +13,15 @@ import os
 import platform
 import re
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 from corectx import current
+from penstock_celery._options import MAX_CRUMBS
 from statecrumbs._freeze import SYSTEM_FIELDS, clip
 from statecrumbs._options import options as crumb_options
 from statecrumbs._records import to_crumbs
 from statecrumbs._redact import REDACTED
 from statecrumbs._trail import trails_around
-
-from penstock_celery._options import MAX_CRUMBS
 
 CRUMBS_HEADER = "statecrumbs"
 
@@ -67,12 +66,13 @@ def received(header: object) -> list[dict[str, Any]]:
     if not isinstance(header, str) or len(header) > _MAX_HEADER:
         return []
     try:
-        crumbs = json.loads(header)
+        crumbs: Any = json.loads(header)
     except (ValueError, RecursionError):
         return []
     if not isinstance(crumbs, list):
         return []
-    checked = (_checked_crumb(each) for each in crumbs[-MAX_CRUMBS:])
+    last = cast("list[object]", crumbs)[-MAX_CRUMBS:]
+    checked = map(_checked_crumb, last)
     return [crumb for crumb in checked if crumb is not None]
 
 
@@ -86,9 +86,8 @@ def _set_origin(crumb: dict[str, Any], origin: str) -> None:
     crumb.update(data)
 
 
-def _checked_crumb(crumb: Any) -> dict[str, Any] | None:
-    if not isinstance(crumb, dict) or len(crumb) > _MAX_FIELDS:
-        return None
+def _checked_crumb(given: Any) -> dict[str, Any] | None:
+    crumb = _mapping(given)
     event = crumb.get("event")
     if not isinstance(event, str) or not event:
         return None
@@ -108,12 +107,18 @@ def _checked_crumb(crumb: Any) -> dict[str, Any] | None:
     return checked
 
 
-def _checked_context(context: Any) -> dict[str, Any]:
-    if not isinstance(context, dict) or len(context) > _MAX_FIELDS:
+def _mapping(value: Any) -> dict[str, Any]:
+    """Return a JSON object of bounded size; of anything else an empty one."""
+    if not isinstance(value, dict):
         return {}
+    members = cast("dict[str, Any]", value)
+    return members if len(members) <= _MAX_FIELDS else {}
+
+
+def _checked_context(context: Any) -> dict[str, Any]:
     return {
         clip(key, _MAX_NAME): _value(key, value)
-        for key, value in context.items()
+        for key, value in _mapping(context).items()
         if value is None
         or isinstance(value, str)
         or (isinstance(value, int) and value.bit_length() <= _MAX_BITS)
@@ -122,7 +127,7 @@ def _checked_context(context: Any) -> dict[str, Any]:
 
 
 def _checked_frame(frame: Any) -> dict[str, str]:
-    given: dict[str, Any] = frame if isinstance(frame, dict) else {}
+    given = _mapping(frame)
     checked = {
         key: _text(given[key], _MAX_NAME)
         for key in _FRAME_FIELDS

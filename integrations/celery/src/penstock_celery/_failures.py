@@ -6,10 +6,10 @@ import sys
 from typing import Any
 
 from celery.signals import task_failure
-from corectx import failed_frame
-from statecrumbs import report
 
+from corectx import failed_frame
 from penstock_celery._runs import NO_FAILURES, run_of
+from statecrumbs import report
 
 
 def connect() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
 from celery.local import Proxy
+
 from penstock._decorators import decorate, mark_of
 
 if TYPE_CHECKING:
@@ -14,16 +15,22 @@ if TYPE_CHECKING:
     from typing import Concatenate, Literal, ParamSpec, TypeVar, overload
 
     from celery import Celery
+
     from penstock._registry import After
 
     P = ParamSpec("P")
     R = TypeVar("R")
 
+if TYPE_CHECKING:
+    AnyProxy = Proxy[Any]
+else:
+    AnyProxy = Proxy
+
 # What is known of a task before it is made; "__penstock__" is what @flow looks for.
 _KNOWN = ("__name__", "__qualname__", "__module__", "__doc__", "__penstock__")
 
 
-class TaskProxy(Proxy):
+class TaskProxy(AnyProxy):
     """The task, made when it is used for the first time: never while modules are imported.
 
     `shared_task` returns such a proxy too. This one also knows the function's name and its place in
@@ -37,9 +44,10 @@ class TaskProxy(Proxy):
         for name in _KNOWN:
             object.__setattr__(self, name, getattr(function, name))
 
-    @property
-    def __class__(self) -> type[Any]:  # type: ignore[override]
-        return object.__getattribute__(self, "_base")
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        base: type[Any] = object.__getattribute__(self, "_base")
+        return base
 
 
 if TYPE_CHECKING:
@@ -52,7 +60,11 @@ if TYPE_CHECKING:
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Task[P, R]]: ...
     @overload
     def flow_task(
-        *, after: After = None, app: Celery | None = None, **options: Any
+        *,
+        after: After = None,
+        app: Celery | None = None,
+        bind: Literal[False] = False,
+        **options: Any,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
@@ -74,7 +86,8 @@ def flow_task(
         declared = _declared(function, after)
         # Celery checks the arguments of a task when it is sent, by what it finds here.
         declared.__signature__ = signature(function)
-        made = (shared_task if app is None else app.task)(**options)(declared)
+        make_task: Callable[..., Any] = shared_task if app is None else app.task
+        made = make_task(**options)(declared)
         is_made = not issubclass(type(made), Proxy)
         return TaskProxy(
             (lambda: made) if is_made else made._get_current_object,  # noqa: SLF001
@@ -98,8 +111,8 @@ def _declared(function: Any, after: After) -> Any:
     if mark is not None and mark.wrapper is function:
         if after is not None:
             raise TypeError(
-                f"{function.__qualname__!r} has its after= from @entrypoint or @step, so @flow_task "
-                "cannot have one."
+                f"{function.__qualname__!r} has its after= from @entrypoint or @step, so "
+                "@flow_task cannot have one."
             )
         return function
     kind = "entrypoint" if after is None or _is_elsewhere(after) else "step"

@@ -10,12 +10,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import before_task_publish
+
 from corectx import HEADER, Frame, Site, current, extract, inject, start
 from penstock._decorators import mark_of
-from statecrumbs._trail import trail_of
-
 from penstock_celery._crumbs import CRUMBS_HEADER, outgoing, received
 from penstock_celery._options import options
+from statecrumbs._trail import trail_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,11 +42,13 @@ def _write_headers(headers: dict[str, Any], **_: object) -> None:
         headers.pop(CRUMBS_HEADER, None)
     else:
         headers[CRUMBS_HEADER] = crumbs
-    nested = headers.get("headers")
+    nested: dict[str, Any] | None = headers.get("headers")
     if isinstance(nested, dict) and not nested.keys().isdisjoint((HEADER, CRUMBS_HEADER)):
         ours = {HEADER: headers[HEADER], CRUMBS_HEADER: crumbs}
         headers["headers"] = {
-            key: ours.get(key, value) for key, value in nested.items() if key not in ours or ours[key]
+            key: ours.get(key, value)
+            for key, value in nested.items()
+            if key not in ours or ours[key]
         }
 
 
@@ -54,8 +56,8 @@ def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = No
     """Return a frame for one execution of `task`: inside of what sent it, or the first of its own.
 
     What sent it is in the message's headers, which `request` has (a dict, or Celery's `Context`),
-    unless `sender` tells. Where the task begins a flow, its frame is in that flow too: a chain sends
-    the next task after the body has returned.
+    unless `sender` tells. Where the task begins a flow, its frame is in that flow too: a chain
+    sends the next task after the body has returned.
     """
     mark = mark_of(task.run)
     site = _site(task.name, None if mark is None else mark.begins)

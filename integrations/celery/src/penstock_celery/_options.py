@@ -37,15 +37,19 @@ def configure(*, crumbs: int | None = None, values: Iterable[str] | None = None)
     Raises `TypeError` for a wrong type, `ValueError` for a number out of range.
     """
     if crumbs is not None:
-        if not isinstance(crumbs, int) or isinstance(crumbs, bool):
-            raise TypeError(f"crumbs= is a number of crumbs, not {crumbs!r}.")
-        if not 0 <= crumbs <= MAX_CRUMBS:
-            raise ValueError(f"crumbs={crumbs} is out of range: 0 to {MAX_CRUMBS}.")
+        _check_number(crumbs)
     chosen = None if values is None else _checked_keys(values)
     if crumbs is not None:
         options.crumbs = crumbs
     if chosen is not None:
         options.values = chosen
+
+
+def _check_number(crumbs: object) -> None:
+    if not isinstance(crumbs, int) or isinstance(crumbs, bool):
+        raise TypeError(f"crumbs= is a number of crumbs, not {crumbs!r}.")
+    if not 0 <= crumbs <= MAX_CRUMBS:
+        raise ValueError(f"crumbs={crumbs} is out of range: 0 to {MAX_CRUMBS}.")
 
 
 def _checked_keys(values: Iterable[str]) -> frozenset[str]:

@@ -7,14 +7,17 @@ the frame of its task current meanwhile.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from celery.signals import celeryd_after_setup
 from kombu.utils.imports import symbol_by_name
 
 from penstock_celery._messages import frame_of
 from penstock_celery._runs import Run, current_run
+
+if TYPE_CHECKING:
+    from celery.worker.request import Request
 
 
 def connect() -> None:
@@ -30,13 +33,13 @@ def _set_request_classes(instance: Any, **_: object) -> None:
         task.Request = request_class(symbol_by_name(task.Request))
 
 
-@lru_cache(maxsize=None)
-def request_class(base: Any) -> Any:
+@cache
+def request_class(base: type[Request]) -> type[Request]:
     """Return a subclass of `base`, a Celery request class, that restores the frame of its task."""
     if getattr(base, "has_frame", False):
         return base
 
-    class FlowRequest(base):  # type: ignore[misc]
+    class FlowRequest(base):  # type: ignore[misc, valid-type]
         """A request whose handlers run in the frame of its task."""
 
         has_frame = True

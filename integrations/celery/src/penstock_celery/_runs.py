@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Ignore, Reject, Retry
 from celery.signals import task_postrun, task_prerun
-from corectx import attach, current, detach, enter, leave
 
+from corectx import attach, current, detach, enter, leave
 from penstock_celery._messages import frame_of
 
 if TYPE_CHECKING:
