@@ -204,6 +204,9 @@ SCRUBBED = [
     ("mysql --password=hunter2 db", "mysql --password=[redacted] db"),
     ("run --token -hunter2 x", "run --token [redacted] x"),
     ("ALTER USER bob PASSWORD 'hun''hunter2' x", "ALTER USER bob PASSWORD '[redacted]' x"),
+    ("['mysql', '--password', 'hunter2', '-v']", "['mysql', '--password', '[redacted]', '-v']"),
+    ("<Login password='hunter2' n=1>", "<Login password='[redacted]' n=1>"),
+    ("<Token secret='hunter2'>hunter2</Token>", "<Token secret='[redacted]'>[redacted]</Token>"),
     ("<Password>hunter2</Password>", "<Password>[redacted]</Password>"),
     ('<ns:token a="1">hunter2</ns:token>', '<ns:token a="1">[redacted]</ns:token>'),
     ("postgres://bob:hunter2@db:5432/x", "postgres://bob:[redacted]@db:5432/x"),
@@ -255,6 +258,8 @@ def test_text_loses_its_secrets_and_nothing_else(text, scrubbed):
         "Bearer authentication is required",
         "task-2025-12-30-with-a-long-name",
         "the password is not shown",
+        "<Signature (a: int, b: str) -> str>",
+        "<Token object at 0x7f00>",
         "keyboard: qwerty, monkey = 3, {'compass': 'north'}",
     ],
 )

@@ -83,8 +83,9 @@ def _bytes(renderer: Renderer, value: bytes, room: int, depth: int) -> str:
 
 
 def _bytearray(renderer: Renderer, value: bytearray, room: int, depth: int) -> str:
-    text = renderer.byte_string(value, bytearray, renderer.share(room, depth))
-    return f"{class_name(value)}({text})"
+    name = class_name(value)
+    room = renderer.share(room, depth) - len(name) - 2
+    return f"{name}({renderer.byte_string(value, bytearray, room)})"
 
 
 def _list(renderer: Renderer, value: Any, room: int, depth: int) -> str:

@@ -82,7 +82,11 @@ def module_of(cls: type) -> str:
         module = _module_of(cls)
     except AttributeError:
         return ""
-    return module if type(module) is str else ""
+    if type(module) is str:
+        return module
+    # A proxy may compute its __module__; its methods tell the truth (celery.local.Proxy).
+    function = names_in(cls).get("__repr__")
+    return function_module(function) if type(function) is FUNCTION else ""
 
 
 def class_name(value: object) -> str:
@@ -97,12 +101,10 @@ def class_title(value: object) -> str:
     return qualname_of(cls) if module in ("", "builtins") else f"{module}.{qualname_of(cls)}"
 
 
-def function_module(function: object, owner: type) -> str:
-    """Return the module in which `function`, found in the dictionary of `owner`, was written."""
-    if type(function) is FUNCTION:
-        module = function.__module__
-        return module if type(module) is str else ""
-    return module_of(owner)
+def function_module(function: Any) -> str:
+    """Return the name of the module in which a function was written."""
+    module = function.__module__
+    return module if type(module) is str else ""
 
 
 def instance_dict(value: object) -> dict[str, object]:

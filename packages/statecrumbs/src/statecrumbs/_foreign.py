@@ -86,7 +86,7 @@ def _row(renderer: Renderer, value: Any, bases: Bases, room: int, depth: int) ->
     index: dict[object, int] = members["_key_to_index"].__get__(value)
     names = {position: name for name, position in index.items() if isinstance(name, str)}
     fields = [(names.get(position, ""), item) for position, item in enumerate(items)]
-    return renderer.fields(value, class_name(value), fields, room, depth)
+    return renderer.fields(value, class_name(value), fields, len(fields), room, depth)
 
 
 def _lazy_text(renderer: Renderer, value: Any, bases: Bases, room: int, depth: int) -> str:

@@ -72,11 +72,19 @@ def show_object(renderer: Renderer, value: Any, kind: type, room: int, depth: in
     generated = _generated_fields(value, kind, owner, function)
     if generated is not None:
         name, fields = generated
-        return renderer.fields(value, name, fields, room, depth)
-    closed = function_module(function, owner) in _HARMLESS and name_of(owner) not in _WRAPPERS
-    if closed or issubclass(kind, type):
+        return renderer.fields(value, name, fields, len(fields), room, depth)
+    if issubclass(kind, type) or _is_harmless(function, owner):
         return renderer.call_repr(value, room, depth)
     return _show_own(renderer, value, bases, room, depth)
+
+
+def _is_harmless(function: Any, owner: type) -> bool:
+    module = function_module(function) if type(function) is FUNCTION else module_of(owner)
+    return (
+        module in _HARMLESS
+        and name_of(owner) not in _WRAPPERS
+        and not issubclass(owner, BaseException)
+    )
 
 
 def _show_own(

@@ -139,7 +139,7 @@ class Renderer:
             if room <= 0:
                 break
             kind = class_of(item)
-            option = kind is str and item[:2] == "--"
+            option = kind is str and item.startswith("--")
             if hidden and not option:
                 part = _SECRET
             elif kind is list and self.is_secret_pair(item):
@@ -171,7 +171,11 @@ class Renderer:
             if room <= 0:
                 break
             label = self.show(key, room, depth + 1)
-            if self.names_secret(key) or (type(key) is str and self._is_labelled(key, items)):
+            if class_of(key) is str:
+                secret = self._is_sensitive(key) or (key in _VALUES and self._is_labelled(items))
+            else:
+                secret = self.names_secret(key)
+            if secret:
                 part = f"{label}: {_SECRET}"
             else:
                 part = f"{label}: {self.show(item, room - len(label), depth + 1)}"
@@ -181,13 +185,18 @@ class Renderer:
         return _joined(parts, count, opening, closing)
 
     def fields(
-        self, value: object, name: str, fields: Sequence[tuple[str, Any]], room: int, depth: int
+        self,
+        value: object,
+        name: str,
+        fields: Iterable[tuple[str, Any]],
+        count: int,
+        room: int,
+        depth: int,
     ) -> str:
-        """Return the text of an object as a call of its class: `Point(x=1, y=2)`.
+        """Return the text of an object of `count` fields as a call of its class: `Point(x=1, y=2)`.
 
-        What has no name is a positional argument.
+        A field without a name is a positional argument.
         """
-        count = len(fields)
         if not self._enter(value, count, depth):
             return "..." if id(value) in self._inside else f"{name}({'...' if count else ''})"
         room -= len(name) + _MARK
@@ -197,7 +206,12 @@ class Renderer:
                 break
             if type(field) is not str:  # a key of a namespace can be of a subclass
                 field = str.__str__(field)  # noqa: PLW2901
-            part = _SECRET if self._is_sensitive(field) else self.show(item, room, depth + 1)
+            if self._is_sensitive(field):
+                part = _SECRET
+            elif field == "netloc":
+                part = self._show_netloc(item, room, depth)
+            else:
+                part = self.show(item, room, depth + 1)
             parts.append(f"{field}={part}" if field else part)
             room -= len(parts[-1]) + 2
         self._inside.pop()
@@ -212,6 +226,15 @@ class Renderer:
             return self._is_sensitive(key[:256].decode("latin-1"))
         return issubclass(kind, str) and self._is_sensitive(str.__str__(key))
 
+    def _show_netloc(self, value: Any, room: int, depth: int) -> str:
+        # urllib gives a URL in parts; user:password@host is a secret only in a URL.
+        kind = class_of(value)
+        if kind is str:
+            return self.string(f"://{value}", room).replace("://", "", 1)
+        if kind is bytes:
+            return self.byte_string(b"://" + value, bytes, room).replace("://", "", 1)
+        return self.show(value, room, depth + 1)
+
     def _enter(self, value: object, count: int, depth: int) -> bool:
         """Return whether the items of `value` are to be shown; then it has to be left again."""
         if count == 0 or depth >= DEPTH or id(value) in self._inside:
@@ -219,9 +242,9 @@ class Renderer:
         self._inside.append(id(value))
         return True
 
-    def _is_labelled(self, key: str, items: Iterable[tuple[Any, Any]]) -> bool:
+    def _is_labelled(self, items: Iterable[tuple[Any, Any]]) -> bool:
         # {"name": "DB_PASSWORD", "value": "hunter2"}: forms, HAR files, AWS tags, Kubernetes.
-        return key in _VALUES and any(
+        return any(
             type(label) is str and label in _LABELS and self.names_secret(name)
             for label, name in items
         )

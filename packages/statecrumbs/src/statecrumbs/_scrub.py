@@ -123,7 +123,9 @@ _NAMED = re.compile(
       | [ \t]{{1,8}} (?: (?P<literal>(?=["'])) | (?(flag)(?=-?[^\s-])|(?!)) )  # --name value
     )
     | (?<=[(\[]) b? (?P<first>{_QUOTE}) (?P<pair>[\w.-]{{1,64}}) (?P=first) , # ("name", value)
-    | < (?: [\w-]{{1,32}} : )? (?P<element>[^\W\d][\w.-]{{0,63}}) (?: \s [^<>]{{0,256}} )? >
+    | (?P<around>{_QUOTE}) --(?P<option>[\w-]{{1,64}}) (?P=around) ,           # "--name", value
+    | < (?: [\w-]{{1,32}} : )? (?P<element>[^\W\d][\w.-]{{0,63}})
+      (?P<attributes> (?: \s [^<>]{{0,256}} )? ) (?<![=-]) >
     """,
     re.VERBOSE,
 )
@@ -191,10 +193,15 @@ def _scrub_values(text: str, is_sensitive: Callable[[str], bool]) -> str:
     parts: list[str] = []
     done = position = 0
     while found := _NAMED.search(text, position):
-        position = found.end()
+        # What looks like an element can be the repr of an object, with names in it.
+        position = found.end("element") if found["element"] else found.end()
         if not _names_secret(text, found, is_sensitive):
             continue
         start, end = _value(text, found)
+        if found["attributes"]:
+            parts += text[done:position], _scrub_values(found["attributes"], is_sensitive)
+            done = found.end("attributes")
+            position = found.end()
         while end > start:
             parts += text[done:start], REDACTED
             done = position = end
@@ -207,7 +214,7 @@ def _scrub_values(text: str, is_sensitive: Callable[[str], bool]) -> str:
 
 
 def _names_secret(text: str, found: re.Match[str], is_sensitive: Callable[[str], bool]) -> bool:
-    name = found["name"] or found["pair"] or found["element"]
+    name = found["name"] or found["pair"] or found["option"] or found["element"]
     if found["literal"] is not None and not found["flag"]:
         # SQL's PASSWORD 'x', but not: unexpected token 'x'.
         return name.lower().endswith(("password", "passwd", "phrase")) and is_sensitive(name)
@@ -232,7 +239,8 @@ def _value(text: str, found: re.Match[str]) -> tuple[int, int]:
         return position, _end(_ELEMENT, text, position)
     if found["encoded"]:
         return position, _end(_ENCODED[found["encoded"].upper()], text, position)
-    position = _end(_ANY_SPACE if found["quoted"] or found["pair"] else _SPACE, text, position)
+    quoted = found["quoted"] or found["first"] or found["around"]
+    position = _end(_ANY_SPACE if quoted else _SPACE, text, position)
     name = (found["name"] or "").lower().rstrip("s")
     for ending, pattern in _WORDY.items():
         if name.endswith(ending) and text[position : position + 1] not in "\"'`[({<\\&":

@@ -60,15 +60,21 @@ def _counter(renderer: Renderer, value: Any, _owner: Any, room: int, depth: int)
 
 def _namespace(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
     name = "namespace" if type(value) is owner else class_name(value)
-    return renderer.fields(value, name, list(instance_dict(value).items()), room, depth)
+    fields = instance_dict(value)
+    return renderer.fields(value, name, fields.items(), len(fields), room, depth)
 
 
 def _partial(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
     function, args, keywords = (
         names_in(owner)[name].__get__(value) for name in ("func", "args", "keywords")
     )
-    fields = [("", function), *(("", arg) for arg in args), *keywords.items()]
-    return renderer.fields(value, class_title(value), fields, room, depth)
+    fields = [
+        ("", function),
+        *(("", arg) for arg in args[:WHOLE]),
+        *first(keywords.items(), len(keywords)),
+    ]
+    count = 1 + len(args) + len(keywords)
+    return renderer.fields(value, class_title(value), fields, count, room, depth)
 
 
 def _array(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
