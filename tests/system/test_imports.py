@@ -21,11 +21,14 @@ DEPENDS_ON = {"corectx": set(), "statecrumbs": {"corectx"}, "penstock": {"corect
 OPTIONAL = {
     "statecrumbs/pytest_plugin.py": {"pytest"},
     "penstock/formats/png.py": {"PIL"},
+    "penstock/formats/_lettering.py": {"PIL"},
+    "penstock/formats/_paint.py": {"PIL"},
     "penstock/formats/_graphviz.py": {"graphviz"},
     "penstock/backends/otel.py": {"penstock_otel"},
     "penstock/contrib/django.py": {"penstock_django"},
     "penstock/contrib/celery.py": {"penstock_celery"},
     "penstock/contrib/structlog.py": {"penstock_structlog"},
+    "penstock/contrib/sphinx.py": {"docutils", "sphinx"},
 }
 
 # Modules that an `import statecrumbs` or `import penstock` may not load: each costs

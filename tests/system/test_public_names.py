@@ -32,7 +32,8 @@ def is_offered(name: str, value: object, module: types.ModuleType) -> bool:
     That is what the module defines itself; in a package's front (`__init__`) also what it imports
     from its own parts, since a front imports for nothing else.
     """
-    if name.startswith("_") or not (inspect.isclass(value) or inspect.isfunction(value)):
+    # By its type: asking a lazy object, such as Django's settings, for its class would set it up.
+    if name.startswith("_") or not issubclass(type(value), (type, types.FunctionType)):
         return False
     if hasattr(module, "__path__"):
         return value.__module__.startswith(module.__name__.partition(".")[0])

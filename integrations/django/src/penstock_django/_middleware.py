@@ -61,7 +61,7 @@ class FlowMiddleware:
         if self._is_async:
             markcoroutinefunction(self)
             # In the mode that the handler wants: it calls the other kind in another thread.
-            self.process_view = self._process_view_async  # type: ignore[method-assign]
+            self.process_view = self._process_view_async  # type: ignore[assignment, method-assign]
 
     def __call__(self, request: HttpRequest) -> Any:
         """Answer `request`; under ASGI return what is awaited for it."""

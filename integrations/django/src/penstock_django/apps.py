@@ -10,6 +10,8 @@ from django.core.checks import CheckMessage, Error, register
 
 from penstock_django._settings import find_problems
 
+__all__ = ["PenstockConfig", "check_settings"]
+
 
 class PenstockConfig(AppConfig):
     """Add ``"penstock_django"`` to ``INSTALLED_APPS`` for the check and the command."""

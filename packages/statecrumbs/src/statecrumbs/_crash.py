@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 
 from corectx.lowlevel import CURRENT
 from statecrumbs._dump import report_crash
@@ -38,6 +37,8 @@ _fork_watched = False
 
 def watch() -> None:
     """Put every hook in place that is not in place."""
+    import threading
+
     for module, name, exception_of in (
         (sys, "excepthook", lambda args: args[1]),
         (threading, "excepthook", lambda args: args[0].exc_value),

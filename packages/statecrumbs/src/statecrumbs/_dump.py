@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
+from _thread import get_ident
 from time import time_ns
 
 from corectx import current, failed_frame
 from statecrumbs._exceptions import describe
 from statecrumbs._freeze import place_of
 from statecrumbs._options import options
-from statecrumbs._recorder import collect
+from statecrumbs._recorder import collect, thread_name
 from statecrumbs._records import timestamp
 
 TYPE_CHECKING = False
@@ -79,7 +79,7 @@ def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[
     if options.include_timestamp:
         last["ts"] = timestamp(time_ns())
     if options.include_thread:
-        last["thread"] = threading.current_thread().name
+        last["thread"] = thread_name()
     if frame is not None:
         (context, facts), _ = place_of(frame)
         if context:
@@ -147,7 +147,7 @@ def _fill(path: str) -> str:
 def write_private(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` to `path` in one step: readers see all of it or the old file. Mode 0600."""
     path = os.path.abspath(path)
-    temporary = f"{path}.{os.getpid()}.{threading.get_ident()}.tmp"
+    temporary = f"{path}.{os.getpid()}.{get_ident()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:

@@ -26,6 +26,8 @@ exit codes:
   130  ended by Ctrl-C, which is how to end "tail --follow" of a folder
 """
 
+__all__ = ["main"]
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments `argv` (of the process by default); return its exit code.

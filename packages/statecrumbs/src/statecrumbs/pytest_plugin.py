@@ -31,7 +31,7 @@ _TITLE = "Captured crumbs"
 _INPUT = "statecrumbs_black_box"  # what the controller tells a worker: its folder
 _BEGIN = "statecrumbs.pytest: a test begins"
 
-logger = logging.getLogger("statecrumbs")
+logger: logging.Logger = logging.getLogger("statecrumbs")
 
 
 class Plugin:

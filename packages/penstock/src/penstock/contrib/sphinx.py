@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
-__all__ = ["setup"]
+__all__ = ["FlowDirective", "setup"]
 
 
 def _direction(argument: str) -> str:

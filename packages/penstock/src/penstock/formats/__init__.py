@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 
+__all__ = ["visible"]
+
 # What a reader cannot see, what steers a terminal or the direction of text, and what XML 1.0 or
 # UTF-8 cannot carry: controls, soft hyphen, bidirectional marks and overrides, zero-width space,
 # line separators, invisible operators, byte order mark, annotations, tags, surrogates and

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from penstock._graph import Graph, Node
 
+__all__ = ["quote", "render"]
+
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "&": "&amp;"})
 _DIRECTIONS = {"TD": "TB"}  # the one that DOT spells otherwise than Mermaid

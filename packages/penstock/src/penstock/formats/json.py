@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from penstock._graph import Edge, Graph, Group, Node
 
+__all__ = ["render"]
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

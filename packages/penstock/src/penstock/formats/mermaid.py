@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from penstock._graph import Edge, Graph, Node
 
+__all__ = ["diagrams", "render"]
+
 MAX_EDGES = 500
 MAX_CHARS = 50_000
 # Room for one edge whose two ends and two flows all need labels; see _Writer.

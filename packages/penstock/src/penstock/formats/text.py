@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     _Following = dict[str, list[str]]
     _Notes = dict[str, list[tuple[str, str]]]  # a sign and a name, by the step they stand below
 
+__all__ = ["render"]
+
 WIDTH = 100  # columns; summaries are cut there, names never
 _LANES = 10
 _SUMMARY_COLUMN = 48  # summaries start before this, except beside a longer name

@@ -15,6 +15,8 @@ from penstock.cli import main
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+__all__ = ["Command"]
+
 
 class Command(BaseCommand):
     """Run ``penstock`` after importing what the installed apps declare."""
