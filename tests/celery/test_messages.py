@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import penstock_celery
 from corectx import HEADER, extract, scope
-from penstock_celery._crumbs import CRUMBS_HEADER, outgoing, received
+from penstock_celery._crumbs import CRUMBS_HEADER, forget_shown, outgoing, received
 from penstock_celery._messages import frame_of
 from statecrumbs import crumb
 from statecrumbs._trail import trail_of
@@ -156,6 +156,15 @@ class TestCrumbs:
             "url": "https://ann:[redacted]@example.org/?token=[redacted]",
             "x": "1",
         }
+
+    def test_what_this_process_still_has_itself_is_not_shown_twice(self, operation):
+        crumb("here", x=1)
+        inherited = received(outgoing(5))
+        elsewhere = {**inherited[0], "frame": {"origin": "1@elsewhere"}}
+        pushed_out = {**inherited[0], "x": "2"}
+        inherited += [elsewhere, pushed_out]
+        forget_shown(inherited)
+        assert inherited == [elsewhere, pushed_out]
 
     @given(
         st.recursive(

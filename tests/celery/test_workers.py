@@ -93,7 +93,7 @@ def test_a_task_that_nobody_sent_is_an_operation_of_its_own(worker):
 @pytest.mark.parametrize("args", [("retrying",), ("autoretrying", 2)], ids=lambda args: args[0])
 def test_each_retry_has_the_id_and_the_try_before_as_its_parent(worker, operation, args):
     name, *rest = args
-    # Its result is not asked for: two processes write it, and the files of that backend mix them up.
+    # Its result is not asked for: two processes write it, and that backend's files mix them up.
     result = getattr(tasks, name).delay(*rest)
     worker.wait_for("success", task_id=result.id)
     tries = worker.wait_for_all(3, "prerun", task_id=result.id)
@@ -101,7 +101,7 @@ def test_each_retry_has_the_id_and_the_try_before_as_its_parent(worker, operatio
     assert tries[0]["parent"] == operation.id
     assert all(later["parent"] == earlier["frame"] for earlier, later in pairwise(tries))
     retries = worker.wait_for_all(2, "retry", task_id=result.id)
-    assert [each["frame"] for each in retries] == [each["frame"] for each in tries[:2]]
+    assert {each["frame"] for each in retries} == {each["frame"] for each in tries[:2]}
 
 
 def test_the_tasks_of_a_chain_are_parents_in_turn_and_in_one_flow(worker, operation):

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from corectx import current
 from penstock_celery._options import MAX_CRUMBS
+from statecrumbs import snapshot
 from statecrumbs._freeze import SYSTEM_FIELDS, clip
 from statecrumbs._options import options as crumb_options
 from statecrumbs._records import to_crumbs
@@ -43,7 +44,7 @@ def outgoing(number: int) -> str | None:
     """
     if number == 0:
         return None
-    here = f"{os.getpid()}@{platform.node()}"
+    here = _here()
     crumbs: list[dict[str, Any]] = []
     for trail in trails_around(current()):
         own = to_crumbs(list(trail.records.copy())[-number:])
@@ -74,6 +75,20 @@ def received(header: object) -> list[dict[str, Any]]:
     last = cast("list[object]", crumbs)[-MAX_CRUMBS:]
     checked = map(_checked_crumb, last)
     return [crumb for crumb in checked if crumb is not None]
+
+
+def forget_shown(inherited: list[dict[str, Any]]) -> None:
+    """Take out of `inherited` what this very process recorded, and still has in its ring."""
+    here = _here()
+    if any(crumb["frame"]["origin"] == here for crumb in inherited):
+        shown = snapshot()
+        for crumb in shown:
+            _set_origin(crumb, here)
+        inherited[:] = [crumb for crumb in inherited if crumb not in shown]
+
+
+def _here() -> str:
+    return f"{os.getpid()}@{platform.node()}"
 
 
 def _set_origin(crumb: dict[str, Any], origin: str) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 from celery.signals import task_failure
 
 from corectx import failed_frame
+from penstock_celery._crumbs import forget_shown
 from penstock_celery._runs import NO_FAILURES, run_of
 from statecrumbs import report
+from statecrumbs._trail import trail_of
 
 
 def connect() -> None:
@@ -28,6 +30,9 @@ def _report(sender: Any, task_id: str, exception: BaseException, **_: object) ->
     raised = sys.exc_info()[1]
     if raised is not None and failed_frame(raised) is not None:
         exception = raised
-    report(exception, frame=None if run is None else run.frame)
-    if run is not None:
-        run.is_reported = True
+    if run is None:
+        report(exception)
+        return
+    forget_shown(trail_of(run.frame).inherited)
+    report(exception, frame=run.frame)
+    run.is_reported = True
