@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from statecrumbs._mirror import Mirror
     from statecrumbs._records import Crumb, Record
 
+__all__ = ["Controller", "Plugin", "pytest_configure"]
+
 _TITLE = "Captured crumbs"
 _INPUT = "statecrumbs_black_box"  # what the controller tells a worker: its folder
 _BEGIN = "statecrumbs.pytest: a test begins"
