@@ -105,7 +105,9 @@ def mkdocs(tmp_path):
 
 
 def test_mkdocs_puts_the_map_where_the_marker_is(mkdocs, tmp_path):
-    done = mkdocs("# Shop\n\n<!-- penstock:flow=orders -->\nstale drawing\n<!-- penstock:end -->\n\nText.\n")
+    done = mkdocs(
+        "# Shop\n\n<!-- penstock:flow=orders -->\nstale drawing\n<!-- penstock:end -->\n\nText.\n"
+    )
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "index.html").read_text()
     assert page.count("<svg") == 1

@@ -6,8 +6,8 @@ Name a file with one line in ``mkdocs.yml``, and the program that declares the f
     extra:
       penstock_app: shop.flows
 
-The drawing is an SVG inside the page; nothing is fetched. The name ``*`` is the whole system. A flow
-that is not declared is a warning, which ``mkdocs build --strict`` makes a failure.
+The drawing is an SVG inside the page; nothing is fetched. The name ``*`` is the whole system. A
+flow that is not declared is a warning, which ``mkdocs build --strict`` makes a failure.
 """
 
 from __future__ import annotations

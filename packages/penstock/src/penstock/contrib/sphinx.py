@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+
 from penstock._app import AppError, load_app
 from penstock._dag import DIRECTIONS, generate_dag
 from penstock._graph import UnknownFlowError
@@ -63,7 +64,7 @@ def _elsewhere(text: str) -> list[nodes.Node]:
     return [container]
 
 
-def _load(app: Sphinx, config: Config) -> None:
+def _load(_: Sphinx, config: Config) -> None:
     from sphinx.errors import ConfigError
 
     if config.penstock_app:
