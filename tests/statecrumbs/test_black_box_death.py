@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from statecrumbs._black_box import encode, read
+from statecrumbs._black_box import read
 from tests.statecrumbs.black_boxes import are_consecutive, finish, numbers, run, start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX")
@@ -233,7 +233,7 @@ def test_a_slot_that_was_being_written_is_skipped_and_counted(tmp_path):
     run(tmp_path, "box = open_box(slots=4, slot_size=256)\nfor n in range(6): tick(box, 'main', n)")
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
-    newest = encode("tick", "main", "", {"n": "5"})
+    newest = b'{"event":"tick","thread":"main","n":"5"}'
     offset = whole.index(newest) - 24
     # There was a crumb before. The process could have died after any byte of the new one.
     older = bytearray(whole[4096 + 2 * 256 : 4096 + 3 * 256])

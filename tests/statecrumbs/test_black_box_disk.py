@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
-from statecrumbs._black_box import BlackBox, UnreadableError, encode, read
-from tests.statecrumbs.black_boxes import numbers, run
+from statecrumbs._black_box import BlackBox, UnreadableError, read
+from tests.statecrumbs.black_boxes import as_it_is, numbers, run
 
-TICK = encode("tick", "main", "", {"n": "1"})
+TICK = ("tick", "main", "", {"n": 1}, 1)
 
 # Goes on after the disk has said no, and tells what its one warning was.
 GO_ON = """
@@ -89,9 +89,9 @@ def test_a_file_system_without_preallocation_gets_zeros(tmp_path, monkeypatch):
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(os, "posix_fallocate", unsupported, raising=False)
-    box = BlackBox.open(tmp_path, on_error=pytest.fail)
+    box = BlackBox.open(tmp_path, render=as_it_is, on_error=pytest.fail)
     status = os.stat(box.path)
-    assert status.st_size == 4096 + 512 * 2048
+    assert status.st_size == 4096 + 512 * 1024
     if hasattr(status, "st_blocks"):
         assert status.st_blocks * 512 >= status.st_size
     box.close()
@@ -111,7 +111,7 @@ def test_a_read_only_folder_is_one_warning(tmp_path):
 
 
 def test_a_folder_that_is_missing_is_made_for_its_owner_only(tmp_path):
-    box = BlackBox.open(tmp_path / "boxes", on_error=pytest.fail)
+    box = BlackBox.open(tmp_path / "boxes", render=as_it_is, on_error=pytest.fail)
     if os.name == "posix":
         assert stat.S_IMODE((tmp_path / "boxes").stat().st_mode) == 0o700
         assert stat.S_IMODE(os.stat(box.path).st_mode) == 0o600
@@ -167,7 +167,7 @@ def test_a_truncation_that_is_noticed_is_one_warning(tmp_path):
         for number in range(511):
             tick(box, "main", number)
         # Whoever completes a lap takes a look.
-        os.truncate(path, 4096 + 100 * 2048)
+        os.truncate(path, 4096 + 100 * 1024)
         for number in range(511, 2000):
             tick(box, "main", number)
         os.write(report, "\\n".join(problems).replace(path, "PATH").encode())
@@ -212,15 +212,15 @@ def test_a_limit_for_the_size_of_files_is_one_warning(tmp_path):
 
 
 def test_writing_at_the_end_of_the_stack_raises_nothing(tmp_path):
-    box = BlackBox.open(tmp_path, on_error=pytest.fail)
+    box = BlackBox.open(tmp_path, render=as_it_is, on_error=pytest.fail)
 
     def dive(depth):
-        box.write(TICK, 1)
+        box.write(*TICK)
         return dive(depth + 1)
 
     with pytest.raises(RecursionError):
         dive(0)
-    box.write(TICK, 1)
+    box.write(*TICK)
     found = read(box.path)
     assert found.torn == 0
     assert len(found.crumbs) == 512
@@ -228,18 +228,18 @@ def test_writing_at_the_end_of_the_stack_raises_nothing(tmp_path):
 
 
 def test_a_box_that_is_closed_ignores_what_comes_later(tmp_path):
-    box = BlackBox.open(tmp_path, on_error=pytest.fail)
+    box = BlackBox.open(tmp_path, render=as_it_is, on_error=pytest.fail)
     write = box.write
     box.close()
     box.close()
-    write(TICK, 1)
-    box.write(TICK, 1)
+    write(*TICK)
+    box.write(*TICK)
     assert box.path is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_somebody_removed_is_no_problem_at_the_end(tmp_path):
-    box = BlackBox.open(tmp_path, on_error=pytest.fail)
+    box = BlackBox.open(tmp_path, render=as_it_is, on_error=pytest.fail)
     os.unlink(box.path)
     box.close()
 
@@ -255,7 +255,7 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path, monkeypatch):
     moments = iter([10**18, 10**18 + 1000])
     monkeypatch.setattr(_ring.time, "time_ns", lambda: next(moments, 10**18 + 2000))
     (boxes / f"20010909T014640.000000Z-{os.getpid()}.crumbs").symlink_to(target)
-    box = BlackBox.open(boxes, on_error=pytest.fail)
+    box = BlackBox.open(boxes, render=as_it_is, on_error=pytest.fail)
     assert box.path.endswith(f"20010909T014640.000001Z-{os.getpid()}.crumbs")
     assert target.read_text() == "precious"
     box.close()
@@ -272,7 +272,7 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path, monkeypatch):
 )
 def test_impossible_sizes_are_refused(tmp_path, sizes, message):
     with pytest.raises(ValueError, match=message):
-        BlackBox.open(tmp_path, on_error=pytest.fail, **sizes)
+        BlackBox.open(tmp_path, render=as_it_is, on_error=pytest.fail, **sizes)
     assert list(tmp_path.iterdir()) == []
 
 

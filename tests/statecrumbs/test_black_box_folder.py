@@ -13,21 +13,20 @@ import pytest
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
-    boxes_in,
     _process,
-    encode,
+    boxes_in,
     read,
     recover,
 )
-from tests.statecrumbs.black_boxes import finish, numbers, run, start
+from tests.statecrumbs.black_boxes import as_it_is, finish, numbers, run, start
 
-TICK = encode("tick", "main", "", {"n": "1"})
+TICK = ("tick", "main", "", {"n": 1}, 1)
 
 
 @pytest.fixture
 def mine(tmp_path):
-    box = BlackBox.open(tmp_path, slots=4, slot_size=256, on_error=pytest.fail)
-    box.write(TICK, 1)
+    box = BlackBox.open(tmp_path, slots=4, slot_size=256, render=as_it_is, on_error=pytest.fail)
+    box.write(*TICK)
     yield box
     box.close()
 

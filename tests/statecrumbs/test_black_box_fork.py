@@ -113,7 +113,7 @@ def test_a_fork_hook_that_was_registered_first_writes_to_the_childs_file(tmp_pat
         if pid == 0:
             if not {kernel_wipes}:
                 hook()
-            write(encode("tick", "child", "", {{"n": "2"}}), 1)
+            write("tick", "child", "", {{"n": 2}}, 1)
             tick(box, "child", 3)
             os._exit(0)
         os.wait()

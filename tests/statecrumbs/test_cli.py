@@ -14,9 +14,9 @@ import time
 import pytest
 
 from statecrumbs import cli
-from statecrumbs._black_box import BlackBox, encode, encode_record, scope_fragment
+from statecrumbs._black_box import BlackBox, scope_fragment
 from statecrumbs._follow import Tail, follow_file, follow_folder
-from tests.statecrumbs.black_boxes import run
+from tests.statecrumbs.black_boxes import as_it_is, run
 from tests.statecrumbs.dump_schema import check_dump
 
 COMMAND = [sys.executable, "-W", "error", "-m", "statecrumbs"]
@@ -40,13 +40,18 @@ FAILURE = {
 
 
 def write(box, event, number, **data):
-    box.write(encode(event, "main", SCOPE, data), NOON + number * 1_000_000)
+    box.write(event, "main", SCOPE, data, NOON + number * 1_000_000)
 
 
 @pytest.fixture
 def box(tmp_path):
     box = BlackBox.open(
-        tmp_path / "boxes", slots=8, slot_size=1024, argv=["python", "my app.py"], on_error=print
+        tmp_path / "boxes",
+        slots=8,
+        slot_size=1024,
+        argv=["python", "my app.py"],
+        render=as_it_is,
+        on_error=print,
     )
     yield box
     box.close()
@@ -72,7 +77,7 @@ def killed(folder, number=1):
 def test_a_black_box_reads_as_a_report_of_the_process_and_its_crumbs(box, capsys):
     for number in range(10):
         write(box, "query", number, n=repr(number))
-    box.write(encode_record(FAILURE), NOON + 10_000_000)
+    box.write_record(FAILURE, NOON + 10_000_000)
     assert cli.main(["read", box.path]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:6] == [
@@ -312,7 +317,9 @@ def test_following_a_folder_finds_processes_that_start_and_end(tmp_path):
     boxes = []
 
     def open_box():
-        boxes.append(BlackBox.open(tmp_path, slots=8, slot_size=512, on_error=pytest.fail))
+        boxes.append(
+            BlackBox.open(tmp_path, slots=8, slot_size=512, render=as_it_is, on_error=pytest.fail)
+        )
         write(boxes[-1], f"box-{len(boxes)}", 0)
 
     def stop():
@@ -359,7 +366,7 @@ def test_the_command_follows_a_live_process_until_ctrl_c(box, tmp_path):
         text=True,
     )
     assert "first" in program.stdout.readline()
-    box.write(encode("second", "main", "", {}), time.time_ns())
+    box.write("second", "main", "", {}, time.time_ns())
     assert "second" in program.stdout.readline()
     program.send_signal(signal.SIGINT)
     out, err = program.communicate(timeout=50)

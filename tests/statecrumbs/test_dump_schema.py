@@ -8,8 +8,9 @@ import json
 import jsonschema
 import pytest
 
-from statecrumbs._black_box import BlackBox, encode_record, scope_fragment
+from statecrumbs._black_box import BlackBox, scope_fragment
 from statecrumbs._recording import load
+from tests.statecrumbs.black_boxes import as_it_is
 from tests.statecrumbs.dump_schema import check_dump
 from tests.statecrumbs.programs import run
 
@@ -66,7 +67,9 @@ def test_a_snapshot_follows_the_schema(tmp_path):
 
 
 def test_a_dump_made_of_a_black_box_follows_the_schema(tmp_path):
-    box = BlackBox.open(tmp_path, slots=8, slot_size=512, argv=["x"], on_error=pytest.fail)
+    box = BlackBox.open(
+        tmp_path, slots=8, slot_size=512, argv=["x"], render=as_it_is, on_error=pytest.fail
+    )
     scope = json.loads(f"{{{scope_fragment({'a': 1}, {'kind': 'step', 'name': 's'})[1:]}}}")
     exception = {
         "type": "E",
@@ -75,8 +78,8 @@ def test_a_dump_made_of_a_black_box_follows_the_schema(tmp_path):
         "cause": {"type": "F", "message": "", "traceback": []},
     }
     for record in ({"event": "tick", **scope}, {"event": "unhandled_exception", **scope}):
-        box.write(encode_record({**record, "thread": "t"}), 1)
-    box.write(encode_record({"event": "unhandled_exception", "exception": exception}), 1)
+        box.write_record({**record, "thread": "t"}, 1)
+    box.write_record({"event": "unhandled_exception", "exception": exception}, 1)
     recording = load(box.path)
     assert recording.ending["shortened"] == 1
     check_dump(recording.to_dump())

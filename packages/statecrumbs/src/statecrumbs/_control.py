@@ -65,7 +65,9 @@ def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
         note_end_with(None)
         _mirror.close()
         _mirror = None
-    if directory is not None and _mirror is None:
+    if _mirror is not None:
+        _mirror.reconfigure()
+    elif directory is not None:
         from statecrumbs._mirror import Mirror, report_dead
 
         _mirror = Mirror(directory)

@@ -6,77 +6,86 @@ import atexit
 import sys
 from time import time_ns
 
-from corectx import subscribe
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
-    encode,
-    encode_record,
     recover,
     scope_fragment,
 )
-from statecrumbs._freeze import place_of
 from statecrumbs._options import options
-from statecrumbs._recorder import thread_name
+from statecrumbs._recorder import mirror_to
+from statecrumbs._records import rendered_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from corectx import Frame
-    from statecrumbs._records import Crumb, Place
+    from statecrumbs._records import Crumb, Place, Record, Scalar
 
 # How many frames' scopes are kept encoded; the crumbs of a step come one after the other.
 _SCOPES = 256
 
 
 class Mirror:
-    """Hears of each crumb, rendered and redacted, and writes it to a ring file in `directory`."""
+    """Writes each record, rendered and redacted, to a ring file in `directory`."""
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         scrub = str if options.redactor is None else options.redactor.scrub
         self.directory = directory
         self._box = BlackBox.open(
-            directory, argv=[scrub(str(each)) for each in sys.argv], on_error=_warn
+            directory,
+            argv=[scrub(str(each)) for each in sys.argv],
+            render=_rendered,
+            on_error=_warn,
         )
         # By the identity of a place, which the entry keeps alive for that.
         self._scopes: dict[int, tuple[Place, str]] = {}
-        self._unsubscribe = subscribe(self)
+        mirror_to(self._write)
         atexit.register(self.close)
 
-    def crumb(self, frame: Frame | None, at_ns: int, event: str, data: Mapping[str, str]) -> None:
+    def reconfigure(self) -> None:
+        """Take over the options in force: what counts as a secret may have changed."""
+        self._box.forget_rendered()
+
+    def _write(self, record: Record) -> None:
         """Write one crumb, which survives the process from then on."""
-        thread = thread_name() if options.include_thread else None
-        scope = "" if frame is None else self._scope(frame)
-        self._box.write(encode(event, thread, scope, data), at_ns)
+        at_ns, _, event, data, place, thread = record
+        known = self._scopes.get(id(place))
+        self._box.write(
+            event,
+            thread if options.include_thread else None,
+            self._scope(place) if known is None else known[1],
+            data,
+            at_ns if options.include_timestamp else 0,
+        )
 
     def mark(self, event: str, data: Mapping[str, str]) -> None:
         """Write a mark among the crumbs that is in the black box only."""
-        self._box.write(encode(event, None, "", data), time_ns())
+        self._box.write_record({"event": event, **data}, time_ns())
 
     def note_crash(self, last: Crumb, at_ns: int) -> None:
         """Write the last record of a dump, and keep the file when the process ends."""
-        self._box.write(encode_record(last), at_ns)
+        self._box.write_record(last, at_ns)
         self._box.note_crash()
 
     def close(self) -> None:
         """Write no more, and remove the file unless the process crashed."""
         atexit.unregister(self.close)
-        self._unsubscribe()
+        mirror_to(None)
         self._box.close()
 
-    def _scope(self, frame: Frame) -> str:
-        place: Place = frame.label[2] if frame.label else place_of(frame)[0]
-        known = self._scopes.get(id(place))
-        if known is not None:
-            return known[1]
+    def _scope(self, place: Place) -> str:
         context, facts = place
         fragment = scope_fragment(context, facts or None)
         if len(self._scopes) >= _SCOPES:
             self._scopes.clear()
         self._scopes[id(place)] = (place, fragment)
         return fragment
+
+
+def _rendered(name: str, value: Scalar) -> str:
+    return rendered_data({name: value})[name]
 
 
 def report_dead(directory: str | os.PathLike[str]) -> None:

@@ -21,6 +21,7 @@ from statecrumbs._trail import Trail, trail_of, trails_around
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from corectx import Frame
@@ -63,6 +64,9 @@ _append = _ring.append
 # Crumbs outside of any frame are the process's own: this counts them, the ring keeps them.
 _unframed = Trail(0)
 _next_unframed = _unframed.next_number
+# Is given each record once it is in memory: the black box, where there is one. It takes records as
+# they are, since it renders them in less time than it takes to make the text that observers get.
+_mirror: Callable[[Record], None] | None = None
 _has_failed = False
 
 
@@ -97,6 +101,8 @@ def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, 
                 record = (time_ns(), next_number(), known, data, place, _thread.name)
                 _append(record)
                 append(record)
+            if _mirror is not None:
+                _mirror(record)
             if listeners.crumb:
                 notify_crumb(frame, record[0], known, rendered_data(data))
             return
@@ -126,6 +132,8 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
             record = (time_ns(), next_number(), frozen_event, frozen_data, place, _thread.name)
             _append(record)
             append(record)
+        if _mirror is not None:
+            _mirror(record)
         if listeners.crumb:
             notify_crumb(frame, record[0], frozen_event, rendered_data(frozen_data))
         if frozen_event == event:
@@ -216,6 +224,12 @@ def reconfigure() -> None:
     if _ring.maxlen not in (options.max_crumbs, None):  # None: a test collects all
         exchange_ring(deque(_ring.copy(), maxlen=options.max_crumbs))
     _known.clear()
+
+
+def mirror_to(mirror: Callable[[Record], None] | None) -> None:
+    """Have `mirror` given each record from now on; None: nobody."""
+    global _mirror
+    _mirror = mirror
 
 
 def exchange_ring(ring: deque[Record]) -> deque[Record]:

@@ -3,9 +3,10 @@
 The rooms:
 
     _layout     the format of the file, byte by byte, for readers in any language
-    _payload    one crumb as bytes: encode it cheaply, shorten it to fit a slot, decode it
+    _payload    one crumb as bytes: the parts of it, shortened to fit, and read again
     _process    what a process can say of itself, and what became of one
     _ring       the memory-mapped file of one process
+    _slots      writing into it: by any thread, at any moment, without a lock
     _writer     BlackBox: one ring after the other, as the process forks
     _reader     read(): what one file holds
     _folder     recover(): what dead processes left in a folder
@@ -15,19 +16,16 @@ from __future__ import annotations
 
 from statecrumbs._black_box._folder import boxes_in, recover
 from statecrumbs._black_box._layout import SUFFIX, UnreadableError
-from statecrumbs._black_box._payload import Encoder, encode, encode_record, scope_fragment
+from statecrumbs._black_box._payload import scope_fragment
 from statecrumbs._black_box._reader import Recovered, is_black_box, read
 from statecrumbs._black_box._writer import BlackBox
 
 __all__ = [
     "SUFFIX",
     "BlackBox",
-    "Encoder",
     "Recovered",
     "UnreadableError",
     "boxes_in",
-    "encode",
-    "encode_record",
     "is_black_box",
     "read",
     "recover",

@@ -1,4 +1,4 @@
-"""One crumb as bytes: encode it cheaply, shorten it to fit a slot, decode it again."""
+"""One crumb as bytes: what is put together when it is written, shortened to fit, and read again."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ _NAMES = 256  # events, threads and names of values
 _VALUES = 64  # strings that one name had
 _LENGTH = 64  # characters of a string
 
-_ATOMS = frozenset((int, float, bool, type(None)))
-
 # A lone surrogate is not valid UTF-8. This error handler writes it as \udc80, which is JSON's own
 # escape for it, and it can occur within JSON strings only.
-_SURROGATES = "backslashreplace"
+SURROGATES = "backslashreplace"
 
 
-class _Names(dict[str, str]):
+class Names(dict[str, str]):
     """Each name as a JSON string."""
 
     def __missing__(self, name: str) -> str:
@@ -37,7 +35,7 @@ class _Names(dict[str, str]):
         return quoted
 
 
-class _Values(dict[str, str]):
+class Values(dict[str, str]):
     """Each string that `name` had as a member of a JSON object, with a comma in front."""
 
     __slots__ = ("_name", "_render")
@@ -55,16 +53,16 @@ class _Values(dict[str, str]):
         return member
 
 
-class _Members(dict[str, _Values]):
-    """The values of each name."""
+class Members(dict[str, Values]):
+    """The values of each name. `render(name, value)` returns the text of a value, redacted."""
 
-    __slots__ = ("_render",)
+    __slots__ = ("render",)
 
     def __init__(self, render: Callable[[str, Any], str]) -> None:
-        self._render = render
+        self.render = render
 
-    def __missing__(self, name: str) -> _Values:
-        values = _Values(name, self._render)
+    def __missing__(self, name: str) -> Values:
+        values = Values(name, self.render)
         if len(name) <= _LENGTH:
             if len(self) >= _NAMES:
                 self.clear()
@@ -72,64 +70,11 @@ class _Members(dict[str, _Values]):
         return values
 
 
-_names = _Names()
-
-
-class Encoder:
-    """Encodes crumbs as payloads, cheaply.
-
-    `render(name, value)` returns the redacted text of a value. It must give the same text for the
-    same string: it is not asked again about short ones. Numbers, booleans and None are not secret,
-    so it is not asked about them at all; their text is their `repr`.
-    """
-
-    __slots__ = ("_members", "_render")
-
-    def __init__(self, render: Callable[[str, Any], str]) -> None:
-        self._members = _Members(render)
-        self._render = render
-
-    def encode(
-        self, event: str, thread: str | None, scope: str, data: Mapping[str, object]
-    ) -> bytes:
-        """Encode one crumb as the payload of a slot.
-
-        `scope` is a `scope_fragment`; a `thread` of None is left out. The names in `data` must
-        differ from the system fields.
-        """
-        if thread is None:
-            text = f'{{"event":{_names[event]}{scope}'
-        else:
-            text = f'{{"event":{_names[event]},"thread":{_names[thread]}{scope}'
-        members = self._members
-        for name in data:
-            value = data[name]
-            kind = type(value)
-            if kind is str:
-                text += members[name][value]  # type: ignore[index]  # it is a str
-            elif kind in _ATOMS:
-                text += f',{_names[name]}:"{value!r}"'
-            else:
-                text += f",{_names[name]}:{quote(self._render(name, value))}"
-        try:
-            return f"{text}}}".encode()
-        except UnicodeEncodeError:
-            return f"{text}}}".encode("utf-8", _SURROGATES)
-
-
-def _as_it_is(_name: str, value: str) -> str:
-    return value
-
-
-# For data that is rendered and redacted already.
-encode = Encoder(_as_it_is).encode
-
-
 def scope_fragment(
     context: Mapping[str, object] | None,
     frame: Mapping[str, object] | None,
 ) -> str:
-    """Return the middle of a payload that says where a crumb was recorded; cache it per frame.
+    """Return the middle of a payload that says where a crumb was recorded; keep it for the next.
 
     Both hold rendered and redacted JSON scalars; an empty `context` and a `frame` of None are left
     out.
@@ -142,10 +87,9 @@ def scope_fragment(
     return fragment
 
 
-def encode_record(record: Mapping[str, object]) -> bytes:
-    """Encode a whole `record` of a crash dump, such as its last one, as the payload of a slot."""
-    untimed = {key: value for key, value in record.items() if key != "ts"}
-    return _dumps(untimed).encode("utf-8", _SURROGATES)
+def members_fragment(members: Mapping[str, object]) -> str:
+    """Return `members` as the middle of a payload, with a comma in front."""
+    return f",{_dumps(members)[1:-1]}" if members else ""
 
 
 def _dumps(value: object) -> str:
@@ -179,35 +123,41 @@ def decode(payload: bytes, ts_ns: int) -> dict[str, Any] | None:
     return crumb
 
 
-# What is left of a crumb that does not fit: its strings are cut to the longest of these lengths
-# that makes it fit, and when none does, the first keys and list items are kept.
-_CUTS = (1024, 512, 256, 128, 64, 32, 16)
-_KEEP = (32, 16, 8, 4, 2, 1)
+# How a crumb that does not fit is made shorter, step by step: its strings are cut to so many
+# characters, its lists to so many of the last items, its objects to so many of the first members.
+_STEPS = (
+    (1024, 64, 64),
+    (512, 32, 64),
+    (256, 16, 64),
+    (128, 8, 64),
+    (64, 8, 32),
+    (32, 4, 16),
+    (16, 4, 8),
+    (16, 2, 4),
+    (16, 1, 2),
+    (16, 1, 1),
+)
 _LAST_RESORT = 16  # characters of the event, when nothing else is left
 
 
 def shorten(payload: bytes, room: int) -> bytes:
     """Return `payload` as valid JSON of at most `room` bytes, with a mark at each cut.
 
-    A cut string ends in "… (+1234)", the number of characters that are missing; missing keys are
-    counted under the key "…", missing items by an item of that form. `room` is at least 240 bytes,
-    as slots are.
+    A cut string ends in "… (+1234)", the number of characters that are missing; missing members are
+    counted under the name "…", missing items by an item of that form. `room` is at least 232 bytes,
+    as slots have.
     """
     record: dict[str, Json] = json.loads(payload)
-    for length in _CUTS:
-        shortened = _dumps(_cut_strings(record, length)).encode("utf-8", _SURROGATES)
-        if len(shortened) <= room:
-            return shortened
     # What tells a crumb from its neighbours stays, whatever else has to go.
     names: dict[str, Json] = {key: record[key] for key in ("event", "thread") if key in record}
-    data: dict[str, Json] = {key: record[key] for key in record if key not in names}
-    for keep in _KEEP:
-        cut = {**names, **_first_members(data, keep)}
-        shortened = _dumps(_cut_strings(cut, _CUTS[-1])).encode("utf-8", _SURROGATES)
+    others: dict[str, Json] = {key: record[key] for key in record if key not in names}
+    for length, items, members in _STEPS:
+        cut = {**names, **_cut_object(others, items, members)}
+        shortened = _dumps(_cut_strings(cut, length)).encode("utf-8", SURROGATES)
         if len(shortened) <= room:
             return shortened
     event = {"event": _cut(str(record["event"]), _LAST_RESORT), "…": "all"}
-    return _dumps(event).encode("utf-8", _SURROGATES)
+    return _dumps(event).encode("utf-8", SURROGATES)
 
 
 def _cut_strings(value: Json, length: int) -> Json:
@@ -227,19 +177,19 @@ def _cut(text: str, length: int) -> str:
     return f"{text[:length]}… (+{len(text) - length})"
 
 
-def _first_members(members: dict[str, Json], keep: int) -> dict[str, Json]:
-    kept = {key: _cut_members(members[key], keep) for key in list(members)[:keep]}
-    if len(members) > keep:
-        kept["…"] = f"+{len(members) - keep}"
+def _cut_object(value: dict[str, Json], items: int, members: int) -> dict[str, Json]:
+    kept = {key: _cut_members(value[key], items, members) for key in list(value)[:members]}
+    if len(value) > members:
+        kept["…"] = f"+{len(value) - members}"
     return kept
 
 
-def _cut_members(value: Json, keep: int) -> Json:
-    """Return `value` with the first `keep` members of each object and the last of each list."""
+def _cut_members(value: Json, items: int, members: int) -> Json:
+    """Return `value` with the first members of each object and the last items of each list."""
     if isinstance(value, dict):
-        return _first_members(value, keep)
+        return _cut_object(value, items, members)
     if isinstance(value, list):
         # The last lines of a traceback are the ones that matter.
-        last = [_cut_members(item, keep) for item in value[-keep:]]
-        return [f"… (+{len(value) - keep})", *last] if len(value) > keep else last
+        last = [_cut_members(item, items, members) for item in value[-items:]]
+        return [f"… (+{len(value) - items})", *last] if len(value) > items else last
     return value

@@ -1,4 +1,4 @@
-"""One preallocated, memory-mapped file of slots, and who may write in it."""
+"""The preallocated, memory-mapped file of one process."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ import os
 import sys
 import time
 from binascii import crc32
-from collections import deque
-from functools import partial
-from itertools import count, filterfalse
-from struct import Struct
 
 from statecrumbs._black_box import _layout as layout
 from statecrumbs._black_box import _process
-from statecrumbs._black_box._payload import shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Final
 
 _ZEROS: Final = bytes(1 << 16)
@@ -35,94 +30,33 @@ _ARGUMENTS: Final = ((64, 512), (32, 128), (16, 32), (0, 0))
 class Ring:
     """The file of one process, made in `directory` with `slots` of `slot_size` bytes.
 
-    Raises OSError when it cannot be made. `write(payload, ts_ns)` stores one crumb in it; what it
-    cannot store, because this is a forked child by now, goes to `elsewhere(payload, ts_ns)`, and
-    what somebody else did to the file is told to `on_problem`.
+    Raises OSError when it cannot be made.
     """
 
-    __slots__ = ("_map", "_mark", "_pid", "_size", "path", "write")
+    __slots__ = ("_pid", "_size", "map", "mark", "path", "slot_size")
 
-    def __init__(
-        self,
-        directory: str,
-        slots: int,
-        slot_size: int,
-        *,
-        argv: Sequence[str],
-        elsewhere: Callable[[bytes, int], object],
-        on_problem: Callable[[str], object],
-    ) -> None:
+    def __init__(self, directory: str, slots: int, slot_size: int, argv: Sequence[str]) -> None:
+        self.slot_size = slot_size
         self._size = layout.HEADER_SIZE + slots * slot_size
         self.path, descriptor = _create(directory)
         try:
             _preallocate(descriptor, self._size)
-            self._map = _map(descriptor, self._size)
-            _write_header(self._map, slots, slot_size, argv)
+            self.map = _map(descriptor, self._size)
+            _write_header(self.map, slots, slot_size, argv)
         except BaseException:
             os.close(descriptor)  # before: Windows removes no open file
             _remove(self.path)
             raise
         os.close(descriptor)
         self._pid = os.getpid()
-        self._mark = _mark_of_this_process()
-        self.write = self._writer(slot_size, elsewhere, on_problem)
+        self.mark = _mark_of_this_process()
+        """Its first byte is 1; it is 0 in a child from the moment of the fork, where the kernel
+        can do that, and after `close`."""
 
-    def _writer(
-        self,
-        slot_size: int,
-        elsewhere: Callable[[bytes, int], object],
-        on_problem: Callable[[str], object],
-    ) -> Callable[[bytes, int], None]:
-        """Return `write`, a closure, since a crumb is counted in nanoseconds."""
-        file = self._map
-        is_ours = self._mark
-        room = slot_size - layout.SLOT_HEAD.size
-        # Fills a slot, in the order of its fields; what is left of it becomes zero.
-        store = Struct(f"{layout.SLOT_HEAD.format}{room}s").pack_into
-        next_sequence = count(1).__next__
-        slots = (self._size - layout.HEADER_SIZE) // slot_size
-        # The slots that nobody writes in, the one completed longest ago first. Whoever takes one
-        # has it alone until it is given back, so a thread that is held up in between never
-        # overwrites a newer crumb, however many laps the others have made. Appends and pops of a
-        # deque are thread-safe by its documentation.
-        offsets = range(layout.HEADER_SIZE, self._size, slot_size)
-        free = deque(offsets)
-        give_back = free.append
-        # Takes a slot and clears its first byte in one step ("x" is a zero byte), all in C, where
-        # neither another thread nor a signal gets in between: the old crumb is to be gone by the
-        # time that others overtake this writer.
-        taken = filterfalse(partial(Struct("x").pack_into, file), iter(free.popleft, None))
-
-        def write(payload: bytes, ts_ns: int) -> None:
-            if not is_ours[0]:
-                elsewhere(payload, ts_ns)
-                return
-            try:
-                flags = 0
-                if len(payload) > room:
-                    payload = shorten(payload, room)
-                    flags = layout.SHORTENED
-                length = len(payload)
-                sequence = next_sequence()
-                if not sequence % slots and (problem := self.problem()):
-                    on_problem(problem)
-                    return
-                checksum = crc32(payload, sequence)
-                try:
-                    offset = next(taken)
-                except IndexError:
-                    # More writers than slots, or slots lost to a KeyboardInterrupt just below. Two
-                    # writers in one slot are better than none: the checksum will tell.
-                    free.extend(offsets)
-                    offset = next(taken)
-                try:
-                    store(file, offset, 1, flags, length, checksum, sequence, ts_ns, payload)
-                finally:
-                    give_back(offset)
-            except Exception:
-                return  # closed; or no memory, no stack: readers count the gap in the sequence
-
-        return write
+    @property
+    def offsets(self) -> range:
+        """Where the slots begin."""
+        return range(layout.HEADER_SIZE, self._size, self.slot_size)
 
     def is_ours(self) -> bool:
         """Tell whether this process made the file, and not one that it was forked from."""
@@ -146,7 +80,7 @@ class Ring:
 
     def has_crash(self) -> bool:
         """Tell whether `note_crash` was called."""
-        return self._map[layout.STATE_OFFSET] == layout.CRASHED
+        return self.map[layout.STATE_OFFSET] == layout.CRASHED
 
     def end(self) -> None:
         """Note in the file that the process ends by itself."""
@@ -154,16 +88,16 @@ class Ring:
 
     def _note(self, state: int) -> None:
         try:
-            self._map[layout.STATE_OFFSET] = state
+            self.map[layout.STATE_OFFSET] = state
         except ValueError:
             pass  # closed before
 
     def close(self) -> None:
-        """Let go of the file; what is written from now on goes elsewhere."""
-        if isinstance(self._mark, mmap.mmap):
-            self._mark[0] = 0
+        """Let go of the file."""
+        if isinstance(self.mark, mmap.mmap):
+            self.mark[0] = 0
         try:
-            self._map.close()
+            self.map.close()
         except BufferError:
             pass  # a thread is writing: the mapping goes when it is done
 

@@ -6,16 +6,21 @@ import os
 import sys
 
 from statecrumbs._black_box import _layout as layout
+from statecrumbs._black_box._payload import Members, members_fragment
 from statecrumbs._black_box._ring import Ring
+from statecrumbs._black_box._slots import writer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Final
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Final
 
-# 1 MiB a process: the last 512 crumbs, nearly all of them whole.
+    from statecrumbs._black_box._slots import Write
+
+# Half a MiB a process: the last 512 crumbs, nearly all of them whole. Larger slots make a write
+# slower, since it touches more memory.
 DEFAULT_SLOTS: Final = 512
-DEFAULT_SLOT_SIZE: Final = 2048
+DEFAULT_SLOT_SIZE: Final = 1024
 
 _open_boxes: set[BlackBox] = set()
 _has_hook = False
@@ -30,27 +35,42 @@ class BlackBox:
     `write` does nothing. Make one with `open`.
     """
 
-    __slots__ = ("_argv", "_directory", "_is_on", "_on_error", "_ring", "_rings", "_shape", "write")
+    __slots__ = (
+        "_argv",
+        "_directory",
+        "_is_on",
+        "_members",
+        "_on_error",
+        "_ring",
+        "_rings",
+        "_shape",
+        "write",
+    )
 
     def __init__(
         self,
         directory: str,
         shape: tuple[int, int],
         argv: tuple[str, ...],
+        render: Callable[[str, Any], str],
         on_error: Callable[[str], object],
     ) -> None:
         self._directory = directory
         self._shape = shape
         self._argv = argv
+        self._members = Members(render)
         self._on_error = on_error
         self._is_on = [True]
         self._ring: Ring | None = None
-        self._rings: dict[int, Ring] = {}
-        self.write: Callable[[bytes, int], object] = self._open_and_write
-        """Store the payload of one crumb, and its time in nanoseconds since the epoch (0 = none).
+        self._rings: dict[int, tuple[Ring, Write]] = {}
+        self.write: Write = self._open_and_write
+        """Write a crumb: ``write(event, thread, scope, data, ts_ns)``.
 
-        When this returns, the crumb survives the process. A payload that is longer than a slot is
-        shortened and marked. Never raises an Exception.
+        `thread` may be None, `scope` is a `scope_fragment`, the names in `data` differ from the
+        system fields, and `ts_ns` is the time in nanoseconds since the epoch, 0 for none. When this
+        returns, the crumb survives the process. One that is longer than a slot is shortened and
+        marked. Never raises an Exception: a crumb that could not be stored (no memory, say) leaves
+        a gap in the sequence, which readers count.
         """
 
     @classmethod
@@ -61,12 +81,15 @@ class BlackBox:
         slots: int = DEFAULT_SLOTS,
         slot_size: int = DEFAULT_SLOT_SIZE,
         argv: Iterable[str] = (),
+        render: Callable[[str, Any], str],
         on_error: Callable[[str], object],
     ) -> BlackBox:
         """Make this process' file in `directory`, which is made too if only it is missing.
 
-        `argv` must be redacted already. Raises ValueError for impossible sizes, nothing else: what
-        the disk has against it is told to `on_error`.
+        `render(name, value)` returns the text of a value, redacted: always the same for the same
+        string, since it is not asked again about short ones. It is not asked about numbers,
+        booleans and None. `argv` must be redacted already. Raises ValueError for impossible sizes,
+        nothing else: what the disk has against it is told to `on_error`.
         """
         if slots < layout.MIN_SLOTS:
             raise ValueError(f"a black box has at least {layout.MIN_SLOTS} slots, not {slots}")
@@ -80,7 +103,7 @@ class BlackBox:
                 f"a black box has at most {layout.MAX_SIZE} bytes, not {slots} times {slot_size}",
             )
         # Absolute, for the children that are forked after a chdir().
-        box = cls(os.path.abspath(directory), (slots, slot_size), tuple(argv), on_error)
+        box = cls(os.path.abspath(directory), (slots, slot_size), tuple(argv), render, on_error)
         try:
             os.mkdir(box._directory, 0o700)
         except OSError:
@@ -95,6 +118,16 @@ class BlackBox:
         """The file of this process; None while there is none."""
         ring = self._ring
         return ring.path if ring is not None and ring.is_ours() else None
+
+    def write_record(self, record: Mapping[str, Any], ts_ns: int) -> None:
+        """Write a whole `record` of a dump, rendered and redacted, such as its last one."""
+        others = {name: record[name] for name in record if name not in ("event", "ts", "thread")}
+        scope = members_fragment(others)
+        self.write(record["event"], record.get("thread"), scope, {}, ts_ns)
+
+    def forget_rendered(self) -> None:
+        """Ask `render` about all values again: what counts as a secret has changed."""
+        self._members.clear()
 
     def note_crash(self) -> None:
         """Say in the file that this process ends by an unhandled exception: it is kept then."""
@@ -131,11 +164,13 @@ class BlackBox:
         except OSError as error:
             self._on_error(f"Cannot remove the black box {ring.path}: {error.strerror}.")
 
-    def _open_and_write(self, payload: bytes, ts_ns: int) -> None:
+    def _open_and_write(
+        self, event: str, thread: str | None, scope: str, data: Mapping[str, object], ts_ns: int
+    ) -> None:
         try:
-            ring = self._open_ring()
-            if ring is not None:
-                ring.write(payload, ts_ns)
+            write = self._open_ring()
+            if write is not None:
+                write(event, thread, scope, data, ts_ns)
         except Exception:
             return  # no memory, no stack: perhaps next time
 
@@ -154,39 +189,35 @@ class BlackBox:
             self.note_crash()
         self.close()
 
-    def _open_ring(self) -> Ring | None:
-        """Make a file for this process, and return what to write to: None when it is off."""
+    def _open_ring(self) -> Write | None:
+        """Make a file for this process; return what writes to it, None when the box is off."""
         if not self._is_on:
             return None
         pid = os.getpid()
         # Several threads of a child may get here at once: one ring wins, without a lock.
-        ring = self._rings.get(pid)
-        if ring is None:
+        opened = self._rings.get(pid)
+        if opened is None:
             try:
-                made = Ring(
-                    self._directory,
-                    *self._shape,
-                    argv=self._argv,
-                    elsewhere=self._open_and_write,
-                    on_problem=self._turn_off,
-                )
+                ring = Ring(self._directory, *self._shape, self._argv)
             except OSError as error:
                 self._turn_off(
                     f"Cannot make a black box in {self._directory}: {error.strerror}; "
                     "crumbs are kept in memory only.",
                 )
                 return None
-            ring = self._rings.setdefault(pid, made)
-            if ring is not made:
-                self._close_ring(made)
+            write = writer(
+                ring, self._members, elsewhere=self._open_and_write, on_problem=self._turn_off
+            )
+            opened = self._rings.setdefault(pid, (ring, write))
+            if opened[0] is not ring:
+                self._close_ring(ring)
             else:
                 self._close_with_multiprocessing()
-        self._ring = ring
-        self.write = ring.write
+        self._ring, self.write = opened
         if not self._is_on:  # closed meanwhile, by another thread
             self.close()
             return None
-        return ring
+        return opened[1]
 
     def _turn_off(self, problem: str) -> None:
         try:
@@ -211,7 +242,9 @@ class BlackBox:
         ring.close()
 
 
-def _ignore(payload: bytes, ts_ns: int) -> None:
+def _ignore(
+    event: str, thread: str | None, scope: str, data: Mapping[str, object], ts_ns: int
+) -> None:
     """Write nothing: the black box is closed, or off."""
 
 
