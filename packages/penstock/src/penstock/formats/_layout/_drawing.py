@@ -1,0 +1,61 @@
+"""What a layout is: boxes, frames and lines, each at its place in whole pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from penstock._graph import Edge, Group, Node
+    from penstock.formats._layout._measure import Label
+
+DIRECTIONS = ("TD", "BT", "LR", "RL")
+
+
+class Box(NamedTuple):
+    """Hold one node's box; x and y are its upper left corner, y counts downwards.
+
+    It is at least as large as its label; what stands in one layer is equally long.
+    """
+
+    node: Node
+    label: Label
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Frame(NamedTuple):
+    """Hold the frame around one flow's boxes, with its name at the top, `room` pixels wide."""
+
+    group: Group
+    x: int
+    y: int
+    width: int
+    height: int
+    room: int
+
+
+class Line(NamedTuple):
+    """Hold one edge's corners from its source to its target; all its parts are at right angles.
+
+    `kind` is "next", "back" (closes a cycle), "link" (to another flow) or "unknown" (from a step
+    that does not exist).
+    """
+
+    edge: Edge
+    kind: str
+    points: tuple[tuple[int, int], ...]
+
+
+class Drawing(NamedTuple):
+    """Hold everything that is drawn, within `width` and `height` from (0, 0).
+
+    `boxes` and `lines` are in the order of the graph's nodes and edges, one for each.
+    """
+
+    width: int
+    height: int
+    boxes: tuple[Box, ...]
+    frames: tuple[Frame, ...]
+    lines: tuple[Line, ...]

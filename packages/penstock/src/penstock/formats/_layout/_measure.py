@@ -1,0 +1,97 @@
+"""Decide how large a box is and how its texts are broken into lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from penstock.formats import visible
+from penstock.formats._metrics import ELLIPSIS, mono, sans, width, wrap
+from penstock.formats._style import (
+    HEADING_SIZE,
+    NAME_LINE,
+    NAME_SIZE,
+    PROSE_LINE,
+    PROSE_SIZE,
+    TAG_SIZE,
+    TAGS,
+)
+
+if TYPE_CHECKING:
+    from penstock._graph import Group, Node
+
+_NAME_ROOM = 236  # pixels for text
+_PROSE_ROOM = 172  # for a docstring under a short name
+_PROSE_ROOM_MAX = 236
+_MIN_WIDTH = 104
+_ROUNDING = 8  # widths are multiples, so that boxes differ visibly or not at all
+_HEADING_NARROW, _HEADING_WIDE = 180, 320  # for a flow's name and summary
+FRAME_INSET = 20  # pixels between a frame and what is in it
+PAD_X = 18
+PAD_Y = 11
+TAG_INSET = 12  # from a box' right border to the pill on its upper border
+PROSE_GAP = 4  # between the name and the prose under it
+_LONGEST = 600  # characters of a text that are looked at; never more than a few dozen fit
+
+
+class Label(NamedTuple):
+    """Hold a box' lines of text and the size of the box; `cut` where not all of a text is shown."""
+
+    name: tuple[str, ...]
+    prose: tuple[str, ...]
+    width: int
+    height: int
+    cut: bool
+
+
+def measure(node: Node) -> Label:
+    """Return the label for `node`: its name in one or two lines, its summary in one or two."""
+    shown = visible(node.name)
+    name = wrap(shown[:_LONGEST], NAME_SIZE, _NAME_ROOM, mono, lines=2, code=True)
+    room = max(width(line, NAME_SIZE, mono) for line in name)
+    summary = visible(node.summary) if node.summary else ""
+    prose = _prose(summary[:_LONGEST], room)
+    room = max([room, *(width(line, PROSE_SIZE, sans) for line in prose)])
+    tag = TAGS.get(node.call_kind, "")
+    beside_arrow = 2 * (tag_width(tag) + TAG_INSET + 8) if tag else 0
+    height = 2 * PAD_Y + NAME_LINE * len(name) + PROSE_LINE * len(prose)
+    return Label(
+        name=tuple(name),
+        prose=tuple(prose),
+        width=-(-max(_MIN_WIDTH, beside_arrow, room + 2 * PAD_X) // _ROUNDING) * _ROUNDING,
+        height=height + (PROSE_GAP if prose else 0) + height % 2,
+        cut=name[-1].endswith(ELLIPSIS) or bool(prose and prose[-1].endswith(ELLIPSIS)),
+    )
+
+
+def tag_width(tag: str) -> int:
+    """Return the width of the pill around a word on a box' border."""
+    return width(tag, TAG_SIZE, sans) + 14
+
+
+def _prose(text: str, name_width: int) -> list[str]:
+    """Return `text` in lines of about the same length, no wider than needed."""
+    room = max(name_width, _PROSE_ROOM)
+    lines = wrap(text, PROSE_SIZE, room, sans, lines=2)
+    if lines and lines[-1].endswith(ELLIPSIS):
+        room = max(room, _PROSE_ROOM_MAX)
+        lines = wrap(text, PROSE_SIZE, room, sans, lines=2)
+    while len(lines) > 1 and not lines[-1].endswith(ELLIPSIS):
+        room -= 6
+        narrower = wrap(text, PROSE_SIZE, room, sans, lines=2)
+        if narrower[-1].endswith(ELLIPSIS):
+            break
+        lines = narrower
+    return lines
+
+
+def heading_size(group: Group) -> tuple[int, int]:
+    """Return the widths, in pixels, that a flow's heading needs and would like to have.
+
+    The first is enough for the name, and for the summary in two lines.
+    """
+    name = width(visible(group.flow)[:_LONGEST], HEADING_SIZE, mono)
+    summary = width(visible(group.summary)[:_LONGEST], PROSE_SIZE, sans) if group.summary else 0
+    return (
+        min(_HEADING_NARROW, max(name, summary * 2 // 3)),
+        min(_HEADING_WIDE, max(name, summary)),
+    )

@@ -1,0 +1,102 @@
+"""Hold what is laid out, piece by piece, until it is a whole page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from penstock.formats._layout._pack import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from penstock.formats._layout._route import Path, Point
+
+    Pair = tuple[int, int]  # of units, by index: source and target
+
+PART_GAP = 44  # pixels between parts that nothing joins
+
+
+class Framed(NamedTuple):
+    """Hold a flow's frame: its place, its extent, and how much of its width a heading may take."""
+
+    begin: Point
+    extent: Point
+    free: int
+
+
+class Page:
+    """Hold where units begin and how long they are, and the line of each pair of units.
+
+    All places and extents are (across, along). `exits` and `entries` are the lines between a unit
+    and the border of the page, for links that go on outside.
+    """
+
+    __slots__ = ("entries", "exits", "extent", "frames", "lengths", "paths", "units")
+
+    def __init__(
+        self,
+        extent: Point,
+        units: Iterable[tuple[int, Point]] = (),
+        lengths: Iterable[tuple[int, int]] = (),
+        paths: Iterable[tuple[Pair, Path]] = (),
+    ) -> None:
+        self.extent = extent
+        self.units = dict(units)
+        self.lengths = dict(lengths)
+        self.paths = dict(paths)
+        self.exits: dict[int, Path] = {}
+        self.entries: dict[int, Path] = {}
+        self.frames: list[Framed] = []
+
+    def take(self, other: Page, at: Point) -> None:
+        """Put what is on the `other` page on this one, moved by `at`."""
+        for unit, (across, along) in other.units.items():
+            self.units[unit] = (across + at[0], along + at[1])
+        self.lengths.update(other.lengths)
+        self.paths.update((pair, moved(path, at)) for pair, path in other.paths.items())
+        self.exits.update((unit, moved(path, at)) for unit, path in other.exits.items())
+        self.entries.update((unit, moved(path, at)) for unit, path in other.entries.items())
+
+
+def moved(path: Path, at: Point) -> Path:
+    """Return `path` moved by `at`."""
+    if not path or at == (0, 0):
+        return path
+    return [(across + at[0], along + at[1]) for across, along in path]
+
+
+def shelved(pages: Sequence[Page], *, upright: bool) -> Page:
+    """Return `pages` on one page, side by side and on shelves; see `pack`."""
+    places, extent = pack([page.extent for page in pages], PART_GAP, upright=upright)
+    whole = Page(extent)
+    for page, at in zip(pages, places, strict=True):
+        whole.take(page, at)
+    return whole
+
+
+def connected(
+    units: Iterable[int], pairs: Iterable[Pair]
+) -> tuple[list[list[int]], dict[int, int]]:
+    """Return the connected parts of `units`, and for each unit the index of its part.
+
+    Units and parts keep the order of `units`, but parts without a pair are last.
+    """
+    joined: dict[int, list[int]] = {unit: [] for unit in units}
+    for source, target in pairs:
+        joined[source].append(target)
+        joined[target].append(source)
+    root_of: dict[int, int] = {}
+    for root in joined:
+        if root not in root_of:
+            stack = [root]
+            root_of[root] = root
+            while stack:
+                for other in joined[stack.pop()]:
+                    if other not in root_of:
+                        root_of[other] = root
+                        stack.append(other)
+    members: dict[int, list[int]] = {}
+    for unit in joined:
+        members.setdefault(root_of[unit], []).append(unit)
+    parts = sorted(members.values(), key=lambda part: not joined[part[0]])
+    return parts, {unit: at for at, part in enumerate(parts) for unit in part}

@@ -1,0 +1,242 @@
+"""Give each layer its place along the direction of reading, and each arc its line.
+
+Lines have only right angles: a vertical from a box to its track in the gap below, across on that
+track, and a vertical to the next vertex. Boxes and virtual vertices keep apart across, tracks lie
+in gaps between layers: so no line runs through a box.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from penstock.formats._layout._layers import Segment
+from penstock.formats._layout._tracks import Net, assign_tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from penstock.formats._layout._layers import Arc, Layered, Thread
+
+    Point = tuple[int, int]  # across, along
+    Path = list[Point]
+
+_BEFORE_TRACKS = 18  # pixels between a layer and the first track after it
+_AFTER_TRACKS = 26  # room for a bend and an arrowhead
+_AT_EDGE = 10  # where there is no box beyond the gap
+_TRACK = 10
+_LANE = 10
+_LANES_FROM = 24
+
+_FORTH, _LEAVE, _ENTER = range(3)  # what a net at a port is for; the last two lead back
+
+
+class _Bends(NamedTuple):
+    """Hold the two corners of a bend and the next bend: a list whose ends threads can share."""
+
+    first: Point
+    second: Point
+    rest: _Bends | None
+
+
+class Router:
+    """Route the arcs of one layered graph.
+
+    `arcs` lead down, also those that are drawn back: `turns` has for these the ports where the
+    line enters its target and leaves its source, in pixels from the items' near edges; else None.
+    `shifts` moves ports (a vertex and a place on it) to the far side. The `stretched` items become
+    as long as the longest of them in the same layer.
+    """
+
+    def __init__(
+        self,
+        layered: Layered,
+        arcs: Sequence[Arc],
+        turns: Sequence[Point | None],
+        across: Sequence[int],
+        extents: Sequence[Point],
+        stretched: Collection[int],
+        shifts: Mapping[Point, int],
+    ) -> None:
+        self._layered = layered
+        self._arcs = arcs
+        self._turns = turns
+        self._across = across
+        self._stretched = stretched
+        self._shifts = shifts
+        self.lengths = [length for _, length in extents]
+        widths = [width for width, _ in extents]
+        widths += [0] * (len(across) - len(widths))
+        ends = [place + width for place, width in zip(across, widths, strict=True)]
+        self.far = max([0, *ends, *(self._at(*port) for port in shifts)])
+        self._lane = self.far + _LANES_FROM
+        if layered.lanes:
+            self.far = self._lane + layered.lanes * _LANE
+        self._nets: list[dict[tuple[int, int, int], Net]] = [
+            {} for _ in range(len(layered.layers) + 1)
+        ]
+        self._collect()
+        self._tracks: list[int] = []  # where the first track of each gap lies
+        self.along = [0] * layered.items  # where each item begins
+        self.length = self._stack()
+        self._bends: dict[
+            int, _Bends | None
+        ] = {}  # of each virtual vertex, to the end that is shared
+        self._link_threads()
+
+    def _net(self, gap: int, vertex: int, port: int, role: int = _FORTH) -> Net:
+        nets, key = self._nets[gap], (vertex, port, role)
+        if key not in nets:
+            nets[key] = Net()
+        return nets[key]
+
+    def _collect(self) -> None:
+        """Collect the nets of all gaps."""
+        across, layer = self._across, self._layered.layer
+        for segments in self._layered.down:
+            for segment in segments:
+                net = self._net(layer[segment.lower], segment.upper, segment.out)
+                net.tops = [self._at(segment.upper, segment.out)]
+                net.bottoms.append(self._at(segment.lower, segment.into))
+        for arc, turn, thread in zip(self._arcs, self._turns, self._layered.threads, strict=True):
+            start, end = self._ends_of(arc)
+            if thread and thread.lane >= 0:
+                lane = self._lane + thread.lane * _LANE
+                down = self._net(layer[arc.source] + 1, arc.source, arc.out)
+                down.tops = [start]
+                down.bottoms.append(lane)
+                out = self._net(layer[arc.target], ~thread.lane, 0)
+                out.tops = [lane]
+                out.bottoms.append(end)
+            if turn:
+                into, leaves = turn
+                enter = self._net(layer[arc.source], arc.source, into, _ENTER)
+                enter.bottoms = [across[arc.source] + into, start]
+                leave = self._net(layer[arc.target] + 1, arc.target, leaves, _LEAVE)
+                leave.tops = [across[arc.target] + leaves, end]
+
+        for nets in self._nets:
+            _merge(nets)
+
+    def _ends_of(self, arc: Arc) -> Point:
+        return self._at(arc.source, arc.out), self._at(arc.target, arc.into)
+
+    def _at(self, vertex: int, port: int) -> int:
+        """Return where a port is, across."""
+        return self._across[vertex] + port + self._shifts.get((vertex, port), 0)
+
+    def _stack(self) -> int:
+        """Place the layers, with room for the tracks between them; return where all ends."""
+        at = 0
+        edge = True  # nothing is before the first gap; a layer of ports needs as little room
+        for gap, nets in enumerate(self._nets):
+            tracks = assign_tracks(list({id(net): net for net in nets.values()}.values()))
+            layer = self._layered.layers[gap] if gap < len(self._layered.layers) else []
+            items = [vertex for vertex in layer if vertex < self._layered.items]
+            thickness = max((self.lengths[item] for item in items), default=0)
+            before = (_AT_EDGE if tracks else 0) if edge else _BEFORE_TRACKS
+            after = _AFTER_TRACKS if thickness else (_AT_EDGE if tracks else 0)
+            self._tracks.append(at + before)
+            if tracks or 0 < gap < len(self._layered.layers):
+                at += before + max(0, tracks - 1) * _TRACK + after
+            even = max((self.lengths[item] for item in items if item in self._stretched), default=0)
+            for item in items:
+                self.along[item] = at
+                if item in self._stretched:
+                    self.lengths[item] = even
+            at += thickness
+            edge = not thickness
+        return at
+
+    def _track(self, gap: int, vertex: int, port: int, role: int = _FORTH) -> int:
+        return self._tracks[gap] + self._nets[gap][vertex, port, role].track * _TRACK
+
+    def _link_threads(self) -> None:
+        """Remember the bends between each virtual vertex and the end that its thread shares."""
+        for thread in {id(each): each for each in self._layered.threads if each}.values():
+            bends: _Bends | None = None
+            if thread.splits:
+                for vertex in thread.vertices:
+                    bends = self._bend(self._layered.up[vertex][0], bends)
+                    self._bends[vertex] = bends
+            else:
+                for vertex in reversed(thread.vertices):
+                    bends = self._bend(self._layered.down[vertex][0], bends)
+                    self._bends[vertex] = bends
+
+    def _bend(self, segment: Segment, bends: _Bends | None = None) -> _Bends | None:
+        """Return `bends` with those of `segment`, if it is not straight, put before."""
+        start = self._at(segment.upper, segment.out)
+        end = self._at(segment.lower, segment.into)
+        if start == end:
+            return bends
+        gap = self._layered.layer[segment.lower]
+        track = self._track(gap, segment.upper, segment.out)
+        return _Bends((start, track), (end, track), bends)
+
+    def paths(self) -> list[Path]:
+        """Return the line of each arc, as its corners from its source to its target."""
+        paths: list[Path] = []
+        for arc, turn, thread in zip(self._arcs, self._turns, self._layered.threads, strict=True):
+            start, end = self._ends_of(arc)
+            path = [
+                (start, self.along[arc.source] + self.lengths[arc.source]),
+                *self._between(arc, thread),
+                (end, self.along[arc.target]),
+            ]
+            paths.append(self._turned(arc, turn, path) if turn else path)
+        return paths
+
+    def _between(self, arc: Arc, thread: Thread | None) -> Path:
+        """Return the corners of an arc that leads down."""
+        layer = self._layered.layer
+        if thread is None:
+            return _unlinked(self._bend(Segment(arc.source, arc.target, arc.out, arc.into)))
+        if thread.lane >= 0:
+            start, end = self._ends_of(arc)
+            lane = self._lane + thread.lane * _LANE
+            down = self._track(layer[arc.source] + 1, arc.source, arc.out)
+            out = self._track(layer[arc.target], ~thread.lane, 0)
+            return [(start, down), (lane, down), (lane, out), (end, out)]
+        if thread.splits:
+            vertex = thread.vertex(layer[arc.target] - 1)
+            leading = _unlinked(self._bends[vertex], upwards=True)
+            return leading + _unlinked(self._bend(Segment(vertex, arc.target, 0, arc.into)))
+        vertex = thread.vertex(layer[arc.source] + 1)
+        leading = _unlinked(self._bend(Segment(arc.source, vertex, arc.out, 0)))
+        return leading + _unlinked(self._bends[vertex])
+
+    def _turned(self, arc: Arc, turn: Point, path: Path) -> Path:
+        """Return the line that leads back along `path` with a turn around both boxes."""
+        into, leaves = turn
+        layer = self._layered.layer
+        start, end = self._ends_of(arc)
+        into_at, leaves_at = self._across[arc.source] + into, self._across[arc.target] + leaves
+        below = self._track(layer[arc.target] + 1, arc.target, leaves, _LEAVE)
+        above = self._track(layer[arc.source], arc.source, into, _ENTER)
+        return [
+            (leaves_at, self.along[arc.target] + self.lengths[arc.target]),
+            *((leaves_at, below), (end, below)),
+            *reversed(path),
+            *((start, above), (into_at, above)),
+            (into_at, self.along[arc.source]),
+        ]
+
+
+def _merge(nets: dict[tuple[int, int, int], Net]) -> None:
+    """Make one net of all those that lead to the same ends, so that they arrive on one line."""
+    leading: dict[tuple[int, ...], Net] = {}
+    for key, net in nets.items():
+        if key[2] == _FORTH:
+            shared = leading.setdefault(tuple(sorted(net.bottoms)), net)
+            if shared is not net:
+                shared.tops += net.tops
+                nets[key] = shared
+
+
+def _unlinked(bends: _Bends | None, *, upwards: bool = False) -> Path:
+    """Return the corners in a linked list of bends; `upwards` if it began at the lower end."""
+    path: Path = []
+    while bends:
+        path += (bends.second, bends.first) if upwards else (bends.first, bends.second)
+        bends = bends.rest
+    return path[::-1] if upwards else path

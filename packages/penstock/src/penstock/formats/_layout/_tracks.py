@@ -1,0 +1,112 @@
+"""Share out the tracks of a gap between two layers: lines across on which arcs change places.
+
+A net is everything that leaves one port: verticals from its *tops* to its track, and from there to
+its *bottoms*. So a horizontal line belongs to one source, a vertical line that arrives belongs to
+one target, and a picture can be read without guessing which of two merged lines goes where.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CLEARANCE = 10  # pixels between lines that do not belong together
+_COMPARED = 48  # nets; where there are more, nobody follows a line by eye
+_ORDERED = 400  # nets; more are only kept from running into each other
+_OVERLAP = 1_000  # a vertical line on top of another net's is as bad as so many crossings
+
+
+class Net:
+    """Hold the ends of one net in one gap: where verticals come from before and go after it."""
+
+    __slots__ = ("bottoms", "far", "near", "tops", "track")
+
+    def __init__(self) -> None:
+        self.tops: list[int] = []
+        self.bottoms: list[int] = []
+        self.track = self.near = self.far = 0
+
+    def bends(self) -> bool:
+        """Sort the ends; say whether the net needs a track, that is, whether it is not straight."""
+        self.tops.sort()
+        self.bottoms.sort()
+        self.near = min(self.tops[:1] + self.bottoms[:1])
+        self.far = max(self.tops[-1:] + self.bottoms[-1:])
+        return self.near < self.far
+
+
+def assign_tracks(nets: Sequence[Net]) -> int:
+    """Give each of `nets` that bends its track, and return how many tracks there are."""
+    bent = sorted((net for net in nets if net.bends()), key=_by_direction)
+    if len(bent) > _ORDERED:
+        return _pack(bent)
+    if len(bent) <= _COMPARED:
+        bent = _uncrossed(bent)
+    for index, net in enumerate(bent):
+        earlier = [other.track + 1 for other in bent[:index] if _touch(other, net)]
+        net.track = max(earlier, default=0)
+    return max((net.track + 1 for net in bent), default=0)
+
+
+def _by_direction(net: Net) -> tuple[bool, int, int, int]:
+    """Sort what goes to the far side from far to near, then what goes to the near side."""
+    start = net.tops[0] if net.tops else net.bottoms[0]
+    if start - net.near < net.far - start:
+        return (False, -start, -net.far, -net.near)
+    return (True, start, net.near, net.far)
+
+
+def _touch(one: Net, other: Net) -> bool:
+    """Say whether the two may not have one track. They may if they only meet to go down there."""
+    for left, right in ((one, other), (other, one)):
+        if left.far == right.near:
+            meet = left.far
+            both = meet in left.bottoms and meet in right.bottoms
+            return not both or meet in left.tops or meet in right.tops
+    return one.near < other.far + _CLEARANCE and other.near < one.far + _CLEARANCE
+
+
+def _uncrossed(nets: Sequence[Net]) -> list[Net]:
+    """Return `nets` in an order with few crossings: each is inserted where it costs least."""
+    order: list[Net] = []
+    for net in nets:
+        cost = sum(_crossings(net, other) for other in order if _touch(net, other))
+        best, where = cost, 0
+        for index, other in enumerate(order):
+            if _touch(net, other):
+                cost += _crossings(other, net) - _crossings(net, other)
+            if cost < best:
+                best, where = cost, index + 1
+        order.insert(where, net)
+    return order
+
+
+def _crossings(upper: Net, lower: Net) -> int:
+    """Return how often the two cross when `upper`'s track is before `lower`'s."""
+    crossings = _inside(upper.bottoms, lower) + _inside(lower.tops, upper)
+    return crossings + _OVERLAP * any(_is_near(top, upper.bottoms) for top in lower.tops)
+
+
+def _inside(ends: Sequence[int], net: Net) -> int:
+    """Return how many of the verticals at `ends` cross the horizontal line of `net`."""
+    return max(0, bisect_left(ends, net.far) - bisect_right(ends, net.near))
+
+
+def _is_near(place: int, ends: Sequence[int]) -> bool:
+    return bisect_left(ends, place + _CLEARANCE) > bisect_right(ends, place - _CLEARANCE)
+
+
+def _pack(nets: Sequence[Net]) -> int:
+    """Give each net the first track that is free from its near end on."""
+    free: list[tuple[int, int]] = []  # a heap of (where it is free, track)
+    for net in sorted(nets, key=lambda each: (each.near, each.far)):
+        if free and free[0][0] <= net.near:
+            net.track = heappop(free)[1]
+        else:
+            net.track = len(free)
+        heappush(free, (net.far + _CLEARANCE, net.track))
+    return len(free)
