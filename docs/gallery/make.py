@@ -1,0 +1,50 @@
+"""Draw the pictures of this folder again:  python docs/gallery/make.py [FOLDER]."""
+
+# ruff: noqa: INP001 -- a folder of scripts
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import shapes
+
+from penstock import generate_dag
+from penstock.testing import isolated_registry
+
+# The pictures, what declares them, and the directions that differ from top to bottom.
+PICTURES = {
+    "chain": shapes.chain,
+    "branch": shapes.branch,
+    "entrypoints": shapes.entrypoints,
+    "fan": shapes.fan,
+    "diamonds": shapes.diamonds,
+    "long-edges": shapes.long_edges,
+    "cycle": shapes.cycle,
+    "isolated": shapes.isolated,
+    "system": shapes.system,
+    "big": shapes.big,
+    "any-name": shapes.any_name,
+}
+SIDEWAYS = {"diamonds"}
+
+
+def draw(name: str) -> str:
+    """Return the SVG of one picture."""
+    with isolated_registry() as registry:
+        PICTURES[name]()
+        flows = list(registry.flows)
+        return generate_dag(
+            flows[0] if len(flows) == 1 else None,
+            format="svg",
+            direction="LR" if name in SIDEWAYS else "TD",
+        )
+
+
+def main(folder: Path) -> None:
+    """Write all pictures into `folder`."""
+    for name in PICTURES:
+        (folder / f"{name}.svg").write_bytes(draw(name).encode())
+
+
+if __name__ == "__main__":
+    main(Path(*sys.argv[1:]) if sys.argv[1:] else Path(__file__).parent)
