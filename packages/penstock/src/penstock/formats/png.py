@@ -1,0 +1,77 @@
+"""Paint a graph as PNG with Pillow: the layout of the SVG, in Pillow's own font.
+
+Pillow is the extra `penstock[png]`; it is imported when something is painted. Its built-in font
+needs no system fonts but has hardly more than ASCII: accents are left out, and other characters
+become small boxes with their hexadecimal code, unless the path of another font is given.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from penstock.formats._plate import plate
+from penstock.formats._style import THEMES
+
+if TYPE_CHECKING:
+    from penstock._graph import Graph
+    from penstock.formats._plate import Plate
+
+__all__ = ["render"]
+
+_MAX_PIXELS = 25_000_000
+_MAX_SIDE = 30_000  # pixels; many viewers take no more
+_MIN_SCALE = 0.25  # with less nobody can read a name
+_STRIP = 400  # pixels; a large picture is painted in strips, since they are painted larger
+
+
+def render(
+    graph: Graph,
+    *,
+    direction: str = "TD",
+    scale: float = 2,
+    theme: str = "light",
+    font: str | None = None,
+) -> bytes:
+    """Return `graph` as a PNG file, `scale` pixels for each pixel of the SVG.
+
+    A picture of more than 25 million pixels or 30,000 a side is painted at a smaller scale;
+    ValueError where that would have to be under a quarter. `theme` is "light" or "dark"; `font` is
+    the path of a TrueType font. Raises ImportError where Pillow is missing.
+    """
+    if theme not in THEMES:
+        raise ValueError(f"theme is {theme!r}; it must be one of {', '.join(THEMES)}")
+    try:
+        from PIL import Image
+
+        from penstock.formats._paint import SAMPLES, Painter
+    except ImportError as error:
+        raise ImportError('PNG needs Pillow: pip install "penstock[png]"') from error
+    drawn = plate(graph, direction=direction)
+    scale = _possible(scale, drawn)
+    width, height = round(drawn.width * scale), round(drawn.height * scale)
+    picture = Image.new("RGB", (width, height))
+    for top in range(0, height, _STRIP):
+        strip = min(_STRIP, height - top)
+        painter = Painter((width, strip), top, scale, THEMES[theme], font)
+        painter.paint(drawn)
+        picture.paste(painter.image.reduce(SAMPLES), (0, top))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _possible(scale: float, drawn: Plate) -> float:
+    """Return `scale`, or the largest one under it for which the picture is not too large."""
+    if not scale > 0:
+        raise ValueError(f"scale is {scale!r}; it must be a positive number")
+    largest = min(
+        _MAX_SIDE / max(drawn.width, drawn.height),
+        (_MAX_PIXELS / (drawn.width * drawn.height)) ** 0.5,
+    )
+    if largest < min(scale, _MIN_SCALE):
+        raise ValueError(
+            f"The drawing of {drawn.title!r} is {drawn.width} x {drawn.height} pixels,"
+            " too large to be read as a PNG. Use the format 'svg' or 'html'."
+        )
+    return min(scale, float(largest))
