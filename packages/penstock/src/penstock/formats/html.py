@@ -1,0 +1,220 @@
+"""Draw a graph as one HTML page that needs nothing else: pan, zoom, search, docstrings, all flows.
+
+The page makes no request: its content security policy lets it run only the script and the styles
+that are in it, by their hashes. Names and docstrings are text for it, whatever they contain.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from penstock._graph import Graph, Group
+from penstock.formats import _css, svg, visible
+from penstock.formats._plate import plate
+from penstock.formats._style import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from penstock._graph import Node
+
+__all__ = ["render"]
+
+_KINDS = {
+    "coroutine": "async",
+    "generator": "generator",
+    "async_generator": "async generator",
+    "task": "task",
+}
+_SEARCH = (
+    '<input id="search" type="search" placeholder="Search steps  /" aria-label="Search steps"'
+    ' role="combobox" aria-expanded="false" aria-controls="results" aria-autocomplete="list"'
+    ' autocomplete="off" spellcheck="false">'
+)
+_HELP = """\
+<h2>Steps</h2>
+<p class="facts">Choose a step to read about it.</p>
+<dl>
+<dt><kbd>/</kbd></dt><dd>search</dd>
+<dt><kbd>\N{LEFTWARDS ARROW}</kbd> <kbd>\N{RIGHTWARDS ARROW}</kbd> <kbd>\N{UPWARDS ARROW}</kbd> \
+<kbd>\N{DOWNWARDS ARROW}</kbd></dt><dd>from step to step</dd>
+<dt><kbd>Enter</kbd></dt><dd>choose</dd>
+<dt><kbd>Shift</kbd> + arrow</dt><dd>move the drawing</dd>
+<dt><kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd></dt><dd>closer, farther, all</dd>
+<dt><kbd>[</kbd> <kbd>]</kbd></dt><dd>another flow</dd>
+<dt><kbd>Esc</kbd></dt><dd>choose nothing</dd>
+</dl>"""
+
+
+def render(graph: Graph, *, direction: str = "TD", source: str = "{file}#L{line}") -> str:
+    """Return `graph` as an HTML page; a graph of several flows also has a view of each flow.
+
+    `source` is the link to a step's code, with `{file}` and `{line}` to be filled in, such as
+    "https://git.example/shop/blob/main/{file}#L{line}". As it is, links are relative to the page.
+    """
+    index = {node.id: at for at, node in enumerate(graph.nodes)}
+    views = _views(graph)
+    style = _style()
+    script = _file("_viewer.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+    title = _text(visible(graph.title))
+    parts = [
+        "<!doctype html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title>",
+        f"<style>{style}</style>",
+        "</head>",
+        "<body>",
+        *_header(title, views),
+        "<main>",
+        *(_view(view, index, direction) for view in views),
+        "</main>",
+        f'<aside id="details" aria-label="Step" aria-live="polite">{_HELP}</aside>',
+        f'<script type="application/json" id="data">{_data(graph, views, source)}</script>',
+        f"<script>{script}</script>",
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _views(graph: Graph) -> list[Graph]:
+    """Return the graph, and each flow with its links, unless it is one flow's graph already."""
+    flows = [group.flow for group in graph.groups]
+    if len(flows) < 2 or graph.title in flows:  # noqa: PLR2004
+        return [graph]
+    return [graph, *(_alone(graph, group) for group in graph.groups)]
+
+
+def _alone(graph: Graph, group: Group) -> Graph:
+    """Return what of `graph` is in one flow or directly linked to it."""
+    own = set(group.nodes)
+    edges = [edge for edge in graph.edges if edge.source in own or edge.target in own]
+    kept = own.union(*((edge.source, edge.target) for edge in edges))
+    groups = (
+        Group(each.flow, each.summary, each.doc, tuple(node for node in each.nodes if node in kept))
+        for each in graph.groups
+    )
+    return Graph(
+        title=group.flow,
+        groups=tuple(each for each in groups if each.nodes),
+        nodes=tuple(node for node in graph.nodes if node.id in kept),
+        edges=tuple(edges),
+    )
+
+
+def _header(title: str, views: list[Graph]) -> list[str]:
+    options = "".join(
+        f'<option value="{at}">{_text(visible(view.title))}</option>'
+        for at, view in enumerate(views)
+    )
+    switcher = f'<select id="flows" aria-label="Flow" data-live>{options}</select>'
+    return [
+        "<header>",
+        f"<h1>{title}</h1>",
+        switcher if len(views) > 1 else "",
+        '<span class="space"></span>',
+        '<div class="search" data-live>',
+        _SEARCH,
+        '<ul id="results" role="listbox" aria-label="Steps found" hidden></ul>',
+        "</div>",
+        '<div class="zoom" role="group" aria-label="Zoom" data-live>',
+        '<button id="farther" type="button" aria-label="Farther">\N{MINUS SIGN}</button>',
+        '<button id="whole" type="button">Fit</button>',
+        '<button id="closer" type="button" aria-label="Closer">+</button>',
+        "</div>",
+        '<button id="theme" type="button" data-live>Light / dark</button>',
+        "</header>",
+    ]
+
+
+def _view(view: Graph, index: Mapping[str, int], direction: str) -> str:
+    """Return one drawing; its `data-node` are indexes in the whole graph."""
+    drawn = plate(view, direction=direction)
+    prefix = svg.prefix_for(view, direction)
+    return "\n".join(
+        [
+            f'<section class="view" tabindex="0" aria-label="{_attribute(view.title)}">',
+            *svg.opening(view, drawn, prefix, role="group"),
+            *svg.body(drawn, index, prefix),
+            "</svg>",
+            "</section>",
+        ]
+    )
+
+
+def _style() -> str:
+    light, dark = _css.variables(LIGHT), _css.variables(DARK)
+    return (
+        f":root{{{light}}}"
+        f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f":root[data-theme=dark]{{{dark}}}"
+        f"{_css.themeable()}\n{_file('_viewer.css')}"
+    )
+
+
+def _data(graph: Graph, views: list[Graph], source: str) -> str:
+    """Return what the script needs, as JSON that cannot end the element it stands in."""
+    index = {node.id: at for at, node in enumerate(graph.nodes)}
+    content = {
+        "nodes": [_node(node, source) for node in graph.nodes],
+        "edges": [[index[edge.source], index[edge.target]] for edge in graph.edges],
+        "views": [view.title for view in views],
+    }
+    text = json.dumps(content, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _node(node: Node, source: str) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "id": node.id,
+        "name": visible(node.name),
+        "flow": node.flow,
+        "kind": _kind(node),
+        "doc": node.doc or "",
+    }
+    if node.unknown:
+        shown["unknown"] = True
+    if node.file is not None:
+        line = str(node.line or 1)
+        path = quote(node.file.lstrip("/"), errors="replace")
+        shown["where"] = f"{visible(node.file)}:{line}"
+        shown["href"] = source.replace("{file}", path).replace("{line}", line)
+    return shown
+
+
+def _kind(node: Node) -> str:
+    if node.unknown:
+        return "Named as a predecessor, but there is no such step"
+    word = _KINDS.get(node.call_kind, "")
+    role = "entrypoint" if node.entrypoint else "step"
+    return f"{word} {role}".strip().capitalize()
+
+
+def _file(name: str) -> str:
+    return files("penstock.formats").joinpath(name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _attribute(text: str) -> str:
+    return _text(visible(text)).replace('"', "&quot;")

@@ -1,0 +1,344 @@
+"""HTML: one page that asks for nothing, is driven by keyboard, and runs nobody's names."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from penstock.formats import html, visible
+from tests.penstock.declared import SEED, graph_of
+from tests.penstock.formats.hostile import names
+
+SHOP = {
+    "checkout": {"place_order": (), "charge": ("place_order",), "confirm": ("charge",)},
+    "billing": {"write_invoice": ("checkout:charge",), "send_invoice": ("write_invoice",)},
+    "nightly": {"clean_up": ()},
+}
+DOCS = {"charge": {"doc": "Charges the card.\n\nNever twice.", "call_kind": "coroutine"}}
+# From the machine's page on headless browsers: nothing may be looked up in the background.
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+class Page(HTMLParser):
+    """What is in a page, as a parser of HTML sees it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.content = {}
+        self._inside = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self._inside = (tag, dict(attrs).get("id"))
+            self.content[self._inside] = ""
+
+    def handle_endtag(self, tag):
+        if tag in ("script", "style"):
+            self._inside = []
+
+    def handle_data(self, data):
+        if self._inside:
+            self.content[self._inside] += data
+
+
+def test_the_policy_allows_only_the_script_and_style_that_are_in_the_page():
+    page = Page(html.render(graph_of(SHOP, **DOCS)))
+    (policy,) = (
+        each["content"]
+        for tag, each in page.found
+        if tag == "meta" and each.get("http-equiv") == "Content-Security-Policy"
+    )
+    allowed = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert allowed.pop("default-src") == "'none'"
+    for kind, key in (("script-src", ("script", None)), ("style-src", ("style", None))):
+        digest = hashlib.sha256(page.content[key].encode()).digest()
+        assert allowed.pop(kind) == f"'sha256-{base64.b64encode(digest).decode()}'"
+    assert allowed == {"base-uri": "'none'", "form-action": "'none'"}
+    for _, attributes in page.found:
+        assert not {"src", "style", "onclick", "onload"} & attributes.keys()
+        assert not attributes.get("href", "").startswith("http")
+
+
+def test_links_lead_where_the_caller_says():
+    def first(**options):
+        page = Page(html.render(graph_of(SEED, "bom_sync"), **options))
+        return json.loads(page.content["script", "data"])["nodes"][0]
+
+    assert (first()["where"], first()["href"]) == ("shop/flows.py:1", "shop/flows.py#L1")
+    told = first(source="https://git.example/blob/main/{file}?a=1#L{line}")
+    assert told["href"] == "https://git.example/blob/main/shop/flows.py?a=1#L1"
+    odd = {"file": "/x/javascript:alert(1)//'\">.py", "module": "other"}
+    page = Page(html.render(graph_of({"f": {"a": ()}}, "f", a=odd)))
+    node = json.loads(page.content["script", "data"])["nodes"][0]
+    assert re.fullmatch(r"[\w/%.()-]+#L1", node["href"])
+
+
+def test_data_cannot_end_its_element():
+    attack = "</script><script>alert(1)</script><!--<script>"
+    drawn = html.render(graph_of({attack: {attack: ()}}, attack, **{attack: {"doc": attack}}))
+    page = Page(drawn)
+    assert len(page.content) == 3
+    node = json.loads(page.content["script", "data"])["nodes"][0]
+    assert (node["name"], node["flow"], node["doc"]) == (attack, attack, attack)
+    assert "alert" not in "".join(tag for tag, _ in page.found)
+
+
+def test_each_flow_has_a_view_with_what_it_is_linked_to():
+    page = Page(html.render(graph_of(SHOP)))
+    data = json.loads(page.content["script", "data"])
+    assert data["views"] == ["All flows", "nightly", "checkout", "billing"]
+    views, flows = [], []
+    for tag, attributes in page.found:
+        if tag == "section":
+            views.append(set())
+        elif tag == "g" and attributes.get("data-node"):
+            views[-1].add(data["nodes"][int(attributes["data-node"])]["name"])
+        elif tag == "option":
+            flows.append(attributes["value"])
+    assert views[1] == {"clean_up"}
+    assert views[2] == {"place_order", "charge", "confirm", "write_invoice"}
+    assert views[3] == {"charge", "write_invoice", "send_invoice"}
+    assert flows == ["0", "1", "2", "3"]
+
+
+def test_one_flow_has_one_view_and_no_switcher():
+    for name in ("nightly", "billing"):
+        page = Page(html.render(graph_of(SHOP, name)))
+        assert [tag for tag, _ in page.found].count("section") == 1
+        assert "select" not in [tag for tag, _ in page.found]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start headless Chromium once."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs the package playwright to drive a browser"
+    )
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("needs the program chromium")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=program, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Open a graph's page; at the end nothing was asked for, and nothing went wrong."""
+    troubles = []
+    contexts = []
+
+    def open_page(graph, scheme="light", **options):
+        file = tmp_path / "map.html"
+        file.write_bytes(html.render(graph).encode())
+        context = browser.new_context(
+            viewport={"width": 1200, "height": 800}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("request", lambda asked: asked.url != file.as_uri() and troubles.append(asked.url))
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: troubles.append(dialog.message))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+_WINDOW = """(() => {
+    const view = document.querySelector('.view:not([hidden])');
+    const moved = new DOMMatrix(getComputedStyle(view.querySelector('svg')).transform);
+    const size = [view.clientWidth / moved.a, view.clientHeight / moved.a];
+    return [-moved.e / moved.a, -moved.f / moved.a, ...size];
+})"""
+
+
+def box_of(page, name):
+    nodes = json.loads(page.locator("#data").text_content())["nodes"]
+    index = [node["name"] for node in nodes].index(name)
+    return page.locator(f".view:not([hidden]) .node[data-node='{index}']")
+
+
+def shown(page):
+    """Return the part of the drawing that is in the window: x, y, width, height."""
+    return page.evaluate(f"{_WINDOW}()")
+
+
+def test_a_step_is_found_by_keyboard_alone(visit):
+    page = visit(graph_of(SHOP, **DOCS))
+    page.keyboard.press("/")
+    assert page.locator("#search").evaluate("each => each === document.activeElement")
+    page.keyboard.type("INVOICE")
+    assert page.locator("#results li .code").all_inner_texts() == ["write_invoice", "send_invoice"]
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#results [aria-selected=true] .code").inner_text() == "send_invoice"
+    assert page.locator("#search").get_attribute("aria-activedescendant") == "result-1"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator("#details h2").inner_text() == "write_invoice"
+    assert page.locator("#results").is_hidden()
+    focused = page.locator(".node:focus-visible")
+    assert focused.locator("title").text_content().startswith("write_invoice")
+    assert focused.locator(".box").first.evaluate("e => getComputedStyle(e).strokeWidth") == "4px"
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator("#details h2").inner_text() == "send_invoice"
+    page.keyboard.press("Escape")
+    assert page.locator("#details h2").inner_text() == "Steps"
+    page.keyboard.press("/")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("nothing like it")
+    assert page.locator("#results").inner_text() == "No step found"
+
+
+def test_the_details_of_a_step_lead_to_its_neighbours(visit):
+    page = visit(graph_of(SHOP, **DOCS))
+    box_of(page, "charge").click()
+    details = page.locator("#details")
+    assert details.locator(".facts").first.inner_text() == "Async step"
+    assert details.locator(".doc").inner_text() == "Charges the card.\n\nNever twice."
+    assert details.locator("a").inner_text() == "shop/flows.py:2"
+    assert details.locator("a").get_attribute("href") == "shop/flows.py#L2"
+    assert details.locator("li").all_inner_texts() == ["place_order", "confirm", "write_invoice"]
+    view = page.locator(".view:not([hidden])")
+    assert view.locator(".line.related").count() == 3
+    assert page.evaluate("decodeURIComponent(location.hash)") == "#checkout:charge"
+    details.get_by_role("button", name="write_invoice").click()
+    assert details.locator("h2").inner_text() == "write_invoice"
+    assert view.locator(".node.selected title").text_content().startswith("write_invoice")
+    page.locator("header h1").click()
+    view.click(position={"x": 3, "y": 3})
+    assert view.locator(".selected, .related").count() == 0
+
+
+def test_a_link_to_a_step_opens_the_page_there(visit):
+    page = visit(graph_of(SHOP))
+    page.evaluate("location.hash = '#' + encodeURIComponent('billing:send_invoice')")
+    page.wait_for_function("document.querySelector('#details h2').textContent == 'send_invoice'")
+
+
+def test_all_flows_can_be_switched_through(visit):
+    page = visit(graph_of(SHOP))
+    assert page.locator(".view:not([hidden])").get_attribute("aria-label") == "All flows"
+    page.locator("#flows").select_option("3")
+    assert page.locator(".view:not([hidden])").get_attribute("aria-label") == "billing"
+    page.locator("header h1").click()
+    page.keyboard.press("[")
+    assert page.locator(".view:not([hidden])").get_attribute("aria-label") == "checkout"
+    assert page.locator("#flows").input_value() == "2"
+    # What this view does not have is shown in its own flow's.
+    page.keyboard.press("/")
+    page.keyboard.type("clean_up")
+    page.keyboard.press("Enter")
+    assert page.locator(".view:not([hidden])").get_attribute("aria-label") == "nightly"
+
+
+def test_the_drawing_is_zoomed_and_moved(visit):
+    page = visit(graph_of(SHOP))
+    before = shown(page)
+    page.mouse.move(300, 400)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(f"() => {_WINDOW}()[2] < {before[2]} - 1")
+    closer = shown(page)
+    frame = page.locator(".view:not([hidden])").bounding_box()
+    across = (300 - frame["x"]) / frame["width"]
+    assert before[0] + across * before[2] == pytest.approx(closer[0] + across * closer[2], abs=0.1)
+
+    page.mouse.move(200, 300)
+    page.mouse.down()
+    page.mouse.move(260, 330, steps=4)
+    page.mouse.up()
+    scale = frame["width"] / closer[2]
+    assert shown(page)[:2] == pytest.approx([closer[0] - 60 / scale, closer[1] - 30 / scale], abs=1)
+
+    for name, smaller in (("Closer", True), ("Farther", False)):
+        width = shown(page)[2]
+        page.get_by_role("button", name=name).click()
+        assert (shown(page)[2] < width) is smaller
+    page.get_by_role("button", name="Fit").click()
+    x, y, width, height = shown(page)
+    svg = page.locator(".view:not([hidden]) svg")
+    assert (x <= 0, y <= 0) == (True, True)
+    assert x + width >= float(svg.get_attribute("width"))
+    assert y + height >= float(svg.get_attribute("height"))
+
+    page.locator("header h1").click()
+    page.keyboard.press("Shift+ArrowRight")
+    assert shown(page)[0] > x
+    page.keyboard.press("+")
+    assert shown(page)[2] < width
+    page.keyboard.press("0")
+    assert shown(page) == pytest.approx([x, y, width, height])
+
+
+def test_two_fingers_zoom(visit):
+    page = visit(graph_of(SHOP), has_touch=True)
+    before = shown(page)
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind, *places):
+        points = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", (400, 400), (500, 400))
+    for apart in (20, 40, 60, 80):
+        fingers("touchMove", (400 - apart, 400), (500 + apart, 400))
+    fingers("touchEnd")
+    page.wait_for_function(f"() => {_WINDOW}()[2] < {before[2] * 0.6}")
+
+
+def test_it_is_light_or_dark_as_the_reader_likes(visit):
+    def paper(page):
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    light, dark = visit(graph_of(SHOP)), visit(graph_of(SHOP), scheme="dark")
+    colours = paper(light), paper(dark)
+    assert colours == ("rgb(255, 255, 255)", "rgb(15, 18, 22)")
+    for page in (light, dark):
+        page.get_by_role("button", name="Light / dark").click()
+    assert (paper(dark), paper(light)) == colours
+
+
+def test_a_thousand_names_come_back_and_none_of_them_runs(visit):
+    hostile = names(1000)
+    tree = {name: (hostile[index // 2],) if index else () for index, name in enumerate(hostile)}
+    graph = graph_of({"f": tree}, "f", **{name: {"doc": name} for name in hostile})
+    page = visit(graph)
+    titles = page.evaluate(
+        "[...document.querySelectorAll('.node')].map(e => e.querySelector('title').textContent)"
+    )
+    assert [title.partition("\n")[0] for title in titles] == [
+        visible(node.name) for node in graph.nodes
+    ]
+    edges = page.evaluate(
+        "[...document.querySelectorAll('.line[data-from]')].map(e => ({...e.dataset}))"
+    )
+    index = {node.id: str(at) for at, node in enumerate(graph.nodes)}
+    assert edges == [{"from": index[each.source], "to": index[each.target]} for each in graph.edges]
+
+    for name in ("<script>alert(1)</script>", "</title><b>", "\x1b[31mred\x1b[0m", "</script>"):
+        page.keyboard.press("/")
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(visible(name))
+        page.keyboard.press("Enter")
+        assert page.locator("#details h2").text_content() == visible(name)
+    assert page.locator("b").count() == 0
