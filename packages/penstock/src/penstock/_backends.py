@@ -40,7 +40,7 @@ def _backend(backend: str | TracingBackend) -> TracingBackend:
     if backend == "otel":
         from penstock.backends.otel import OTelBackend
 
-        return OTelBackend()  # type: ignore[no-any-return]
+        return OTelBackend()
     if isinstance(backend, str):
         from penstock._suggest import did_you_mean
 

@@ -37,7 +37,7 @@ class CrumbHandler(logging.Handler):
 
     def createLock(self) -> None:  # noqa: N802 - overrides
         """Have no lock: recording needs none, and a handler's would be held over a ``__repr__``."""
-        self.lock: threading.Lock | None = None
+        self.lock: threading.RLock | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record `record` as a crumb. Never raises."""
