@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # Of what travels with a frame, our part.
 _FIELD = "traceparent"
 
-# The instrumentation whose spans begin after our frames do: its signal handler is connected later.
+# The instrumentation whose spans may begin after our frames do: where it was turned on later.
 _CELERY = "opentelemetry.instrumentation.celery"
 
 _KINDS = {"request": SpanKind.SERVER, "task": SpanKind.CONSUMER}
@@ -65,8 +65,8 @@ class OTelBackend:
         operation.records[frame] = record
         others = _adoptable(record) if frame.kind in _KINDS else None
         if others is None:
-            if frame.kind == "task" and _CELERY in sys.modules:
-                return  # somebody else's span may begin right after this; see `_span`
+            if frame.kind == "task" and _celery_is_instrumented():
+                return  # its span begins right after this; see `_span`
             self._begin(record)
         else:
             _adopt(record, others)
@@ -201,6 +201,20 @@ class OTelBackend:
         if parent is not None:
             return trace.set_span_in_context(NonRecordingSpan(parent), ctx)
         return ctx if foreign_span() is not None else trace.set_span_in_context(INVALID_SPAN, ctx)
+
+
+def _celery_is_instrumented() -> bool:
+    """Tell whether another instrumentation makes a span for each task, maybe after we hear of it.
+
+    Only Celery knows: to ask the instrumentation itself is to make it anew.
+    """
+    if _CELERY not in sys.modules:
+        return False
+    signals: Any = sys.modules["celery.signals"]
+    return any(
+        getattr(receiver, "__module__", None) == _CELERY
+        for _, receiver in signals.task_prerun.receivers
+    )
 
 
 def _adoptable(record: Record) -> Span | None:
