@@ -92,9 +92,8 @@ def report_dead(directory: str | os.PathLike[str]) -> None:
     """Log which processes died without a word and left their crumbs in `directory`."""
     try:
         recovered = recover(directory)
-    except UnreadableError as error:
-        _warn(str(error))
-        return
+    except UnreadableError:
+        return  # that there is no black box there, or nothing to list, was said when it was made
     for left in recovered:
         if left.died != "exception":  # that one has made its dump
             _warn(
