@@ -15,6 +15,7 @@ WORKERS = [
     ("prefork", "filesystem"),
     ("threads", "filesystem"),
     ("solo", "filesystem"),
+    ("gevent", "filesystem"),
     ("prefork", "redis"),
     ("prefork", "rabbitmq"),
 ]
