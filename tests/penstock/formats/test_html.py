@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -21,9 +22,9 @@ SHOP = {
     "nightly": {"clean_up": ()},
 }
 DOCS = {"charge": {"doc": "Charges the card.\n\nNever twice.", "call_kind": "coroutine"}}
-# From the machine's page on headless browsers: nothing may be looked up in the background.
+# The browser itself must not look anything up, either.
 FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
@@ -123,16 +124,26 @@ def test_one_flow_has_one_view_and_no_switcher():
 @pytest.fixture(scope="module")
 def browser():
     """Start headless Chromium once."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="needs the package playwright to drive a browser"
-    )
-    program = shutil.which("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("the Python package playwright")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
-        pytest.skip("needs the program chromium")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=program, args=FLAGS)
+        _missing("the program chromium")
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with sync_playwright() as running:
+        opened = running.chromium.launch(
+            executable_path=program, args=[*FLAGS, *(["--no-sandbox"] if is_root else [])]
+        )
         yield opened
         opened.close()
+
+
+def _missing(what):
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and .ci/run promises this test")
+    pytest.skip(f"needs {what}")
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ def straighten(layered: Layered, arcs: Sequence[Arc], across: Sequence[int]) -> 
             ends = [(arc.source, arc.out), (arc.target, arc.into)]
             if thread:
                 ends.append((thread.vertices[0], 0))
-            if ends[-1] not in line_of and thread:
-                line = [(vertex, 0) for vertex in thread.vertices]
-                line_of.update((port, line) for port in line)
+                if ends[-1] not in line_of:
+                    line = [(vertex, 0) for vertex in thread.vertices]
+                    line_of.update((port, line) for port in line)
             _unite(line_of, ends)
     lines = {id(line): line for line in line_of.values()}
     if not lines:

@@ -78,9 +78,8 @@ class Router:
         self._tracks: list[int] = []  # where the first track of each gap lies
         self.along = [0] * layered.items  # where each item begins
         self.length = self._stack()
-        self._bends: dict[
-            int, _Bends | None
-        ] = {}  # of each virtual vertex, to the end that is shared
+        # Of each virtual vertex, the bends up to the end that its thread shares.
+        self._bends: dict[int, _Bends | None] = {}
         self._link_threads()
 
     def _net(self, gap: int, vertex: int, port: int, role: int = _FORTH) -> Net:
