@@ -97,8 +97,8 @@ def bound_row(bound: Bound, printed: dict[str, object]) -> list[str]:
     value: object = printed
     for key in bound.key.split("."):
         value = operator.getitem(value, key)
-    text = f"{value:,.0f} {bound.unit}"
-    limit = f"{bound.limit:,.0f} {bound.unit}"
+    text = f"{value:,.0f} {bound.unit}" if float(value) >= 10 else f"{value:.2f} {bound.unit}"
+    limit = f"{bound.limit:,g} {bound.unit}"
     return [bound.what, text, "", "", "", *verdict(float(value), bound.limit, limit)]
 
 

@@ -31,12 +31,21 @@ CRUMB = 'crumb("query_finished", rows=10, table="users") in two scopes'
 STEP = "a step inside a flow, no backend"
 ENTRYPOINT = "an entrypoint, no backend"
 SCOPE = 'with scope(step="db")'
+BLACK_BOX = "the same crumb, mirrored into a black box"
+SVG = "the SVG of a flow of 300 steps"
 
 COMPARISONS = [
     Comparison(CRUMB, "crumb_ours", "the floor: one deque append", "crumb_floor:ours", 2.5),
     Comparison(CRUMB, "crumb_ours", "statecrumbs 0.1.2", "crumb_statecrumbs:statecrumbs", 1 / 4),
     Comparison(CRUMB, "crumb_ours", "sentry-sdk add_breadcrumb", "crumb_sentry:sentry", 1 / 3),
     Comparison(CRUMB, "crumb_ours", "loguru debug() into a deque", "crumb_loguru:loguru"),
+    Comparison(
+        BLACK_BOX,
+        "crumb_black_box",
+        "statecrumbs 0.1.2 in memory",
+        "crumb_statecrumbs:statecrumbs",
+        1.0,
+    ),
     Comparison(
         STEP, "step_ours", "the floor: set and restore a ContextVar", "step_floor:ours", 2.2
     ),
@@ -48,6 +57,7 @@ COMPARISONS = [
         SCOPE, "scope_ours", "structlog bound_contextvars", "scope_structlog:structlog", 0.4
     ),
     Comparison(SCOPE, "scope_ours", "loguru contextualize", "scope_loguru:loguru"),
+    Comparison(SVG, "svg_ours", "Graphviz: dot -Tsvg", "svg_graphviz:ours"),
 ]
 
 # Milliseconds that an import adds to a bare interpreter.
@@ -61,5 +71,11 @@ BOUNDS = [
     Bound("... its crumb: the string", "hostile_values", "string.bytes", "bytes", 4096),
     Bound("... its crumb: the nested list", "hostile_values", "nesting.bytes", "bytes", 4096),
     # The allocator may take a page or two more; a crumb that is kept would be over 100 MiB.
+    Bound("SVG of 10,000 steps, 12,800 edges", "drawings", "branching-svg", "s", 3),
+    Bound("SVG of a chain of 10,000", "drawings", "chain-svg", "s", 3),
+    Bound("SVG of a fan of 10,000", "drawings", "fan-svg", "s", 3),
+    Bound("SVG of a hub of 10,000", "drawings", "hub-svg", "s", 10),
+    Bound("Mermaid of 10,000 steps", "drawings", "branching-mermaid", "s", 0.3),
+    Bound("the memory for all of these", "drawings", "MiB", "MiB", 300),
     Bound("growth over a million crumbs", "memory", "KiB", "KiB", 1024),
 ]
