@@ -97,9 +97,13 @@ def bound_row(bound: Bound, printed: dict[str, object]) -> list[str]:
     value: object = printed
     for key in bound.key.split("."):
         value = operator.getitem(value, key)
-    text = f"{value:,.0f} {bound.unit}" if float(value) >= 10 else f"{value:.2f} {bound.unit}"
-    limit = f"{bound.limit:,g} {bound.unit}"
+    text, limit = f"{amount(float(value))} {bound.unit}", f"{amount(bound.limit)} {bound.unit}"
     return [bound.what, text, "", "", "", *verdict(float(value), bound.limit, limit)]
+
+
+def amount(value: float) -> str:
+    """Write a number with the digits that can be trusted."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def verdict(value: float, limit: float | None, text: str) -> list[str]:
