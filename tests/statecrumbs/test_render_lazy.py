@@ -30,12 +30,22 @@ from tests.statecrumbs.shown import (
     show,
 )
 
+asked = []  # each question to the database: an exception would be swallowed
+
+
+@pytest.fixture(autouse=True)
+def nobody_asks_the_database():
+    asked.clear()
+    yield
+    assert not asked
+
 
 def foreign(module, name, bases=(), **attributes):
     """Return a class as a framework has it, whose repr does what nobody asked for."""
 
     def fetch(*_):
-        pytest.fail("asked the database")
+        asked.append(name)
+        return "fetched"
 
     own = {"__repr__": fetch, "__str__": fetch, "__iter__": fetch, "__len__": fetch}
     return type(name, bases, {"__module__": module, **own, **attributes})
@@ -151,6 +161,32 @@ def test_a_small_array_of_numbers_is_shown_and_one_of_objects_is_not():
     assert show(array(3, "f")) == "array"
     assert show(array(3, "O")) == "<numpy.ndarray of shape (3,)>"
     assert show(array(5_000_000, "f")) == "<numpy.ndarray of shape (5000000,)>"
+
+
+def test_what_a_function_could_reach_does_not_keep_its_owner_from_being_shown():
+    def callback():
+        pass
+
+    reaches_lazy = types.FunctionType(callback.__code__, {"lazy": QuerySet()})
+
+    assert show(Described(callback=reaches_lazy, kind=QuerySet)) == "<Described 2>"
+
+
+def test_what_a_class_holds_does_not_keep_its_owner_from_being_shown():
+    class Meta(type):
+        def __repr__(cls):
+            return "a class"
+
+    class Form(metaclass=Meta):
+        choices = QuerySet()
+
+    assert show(Described(form=Form)) == "<Described 1>"
+
+
+def test_an_array_does_not_keep_its_owner_from_being_shown():
+    tensor, _ = LAZY["array"]
+
+    assert show(Described(weights=tensor)) == "<Described 1>"
 
 
 def test_what_is_far_away_in_a_big_graph_is_not_looked_for():

@@ -4,12 +4,13 @@ import dataclasses
 import gc
 import importlib.util
 import re
+import sys
 import types
 import weakref
 
 import pytest
 
-from statecrumbs._render import jsonable
+from statecrumbs._render import jsonable, render
 from tests.statecrumbs.shown import (
     Described,
     Order,
@@ -51,15 +52,18 @@ def test_a_repr_that_returns_no_string_gives_unserializable():
     assert show(Wrong()) == show(Missing()) == "<unserializable>"
 
 
+class Text(str):
+    """Has no methods that could be used."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        raise AssertionError
+
+    __len__ = __getitem__ = isascii = encode = __format__ = startswith = lower = __str__
+
+
 def test_a_repr_that_returns_a_subclass_of_str_gives_an_exact_one():
-    class Text(str):
-        __slots__ = ()
-
-        def __str__(self):
-            raise AssertionError
-
-        __len__ = __getitem__ = isascii = encode = __format__ = __str__
-
     class Wrong:
         def __repr__(self):
             return Text("secret=hunter2 ok")
@@ -68,8 +72,15 @@ def test_a_repr_that_returns_a_subclass_of_str_gives_an_exact_one():
 
     assert type(text) is str
     assert text == "secret=[redacted] ok"
-    assert type(jsonable(Text("alice"), redactor, 100)) is str
+
+
+def test_names_that_are_of_a_subclass_of_str_become_exact_ones():
+    named = types.SimpleNamespace()
+    vars(named)[Text("token")] = 1
+
+    assert show(named) == "namespace(token='[redacted]')"
     assert type(show(type(Text("Name"), (), {})())) is str
+    assert type(jsonable(Text("alice"), redactor, 100)) is str
 
 
 def test_a_repr_that_recurses_for_ever_gives_unserializable():
@@ -108,19 +119,42 @@ def test_lone_surrogates_are_escaped():
     assert jsonable("é", redactor, 100) == "é"
 
 
+def descend(depth, at_the_bottom):
+    return descend(depth - 1, at_the_bottom) if depth else at_the_bottom()
+
+
+def deepest():
+    depth = sys.getrecursionlimit()
+    while True:
+        try:
+            descend(depth, int)
+        except RecursionError:
+            depth -= 1
+        else:
+            return depth
+
+
 def test_rendering_at_the_bottom_of_the_stack_does_not_raise():
-    texts = []
+    bottom = deepest()
+    value = {"a": [Described(x=1)]}
 
-    def descend():
-        texts.append(show({"a": [Described(x=1)]}))
-        descend()
+    # What is called there, render and jsonable, need a frame each to begin with.
+    rendered = {descend(bottom - left, lambda: show(value)) for left in range(5, 60)}
+    dumped = {descend(bottom - left, lambda: jsonable(value, redactor)) for left in range(5, 60)}
 
-    with pytest.raises(RecursionError):
-        descend()
+    assert rendered == dumped
+    assert rendered >= {"<unserializable>", "{'a': [<Described 1>]}"}
 
-    assert set(texts) <= {
-        "{'a': [<Described 1>]}", "{'a': [<unserializable>]}", "<unserializable>"
-    }  # fmt: skip
+
+def test_a_failure_of_ours_is_not_the_programs(monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("statecrumbs._render.Renderer", fail)
+
+    assert render([1], redactor) == jsonable([1], redactor) == "<unserializable>"
+    assert jsonable("x" * 2000, redactor) == "<unserializable>"
+    assert render([1], redactor, limit=5) == "<unse"
 
 
 class Meta(type):

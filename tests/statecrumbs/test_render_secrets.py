@@ -61,7 +61,7 @@ HIDING = [
     ([(b"cookie", SECRET.encode())], "[(b'cookie', '[redacted]')]"),
     ([["authorization", SECRET], ["a", "b"]], "[['authorization', '[redacted]'], ['a', 'b']]"),
     (["run", "--password", SECRET, "-v"], "['run', '--password', '[redacted]', '-v']"),
-    (["run", f"--password={SECRET}"], "['run', '--password=[redacted]']"),
+    (["run", f"--password={SECRET}", "db"], "['run', '--password=[redacted]', 'db']"),
     ({"name": "DB_PASSWORD", "value": SECRET}, "{'name': 'DB_PASSWORD', 'value': '[redacted]'}"),
     ({"Key": "token", "Value": SECRET}, "{'Key': 'token', 'Value': '[redacted]'}"),
     (functools.partial(print, token=SECRET), None),
