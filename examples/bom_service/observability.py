@@ -1,0 +1,72 @@
+"""Logs, spans and crash dumps: what each process of the service sets up, in one call.
+
+From then on the code says only what happens, once: `log.info("parts_stored", parts=7)` is a line of
+the log with the request's ID, an event of the span around it, and a crumb in a crash dump.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+import penstock
+import statecrumbs
+from penstock.contrib.structlog import flow_processor
+from penstock_structlog import crumb_processor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def observe(process: str, folder: Path) -> None:
+    """Write what `process` logs, its spans and its crash dump to files of that name in `folder`."""
+    log_to(folder / f"{process}.log")
+    export_to(folder / f"{process}.spans", process)
+    statecrumbs.enable(on_crash="file", output_file=folder / f"{process}.dump.json")
+
+
+def log_to(path: Path) -> None:
+    """Write the events of structlog, and the records of any other library, as lines of JSON."""
+    both = [
+        flow_processor,  # the ID of the request, in the worker too
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[crumb_processor, *both, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=both,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.captureWarnings(True)
+
+
+def export_to(path: Path, process: str) -> None:
+    """Write each span as a line of JSON; another exporter would send it to a collector."""
+    exporter = ConsoleSpanExporter(out=path.open("w", encoding="utf-8"), formatter=span_line)
+    provider = TracerProvider(resource=Resource.create({"service.name": f"bom_service.{process}"}))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    penstock.configure("otel")
+
+
+def span_line(span: ReadableSpan) -> str:
+    """Return `span` in the SDK's own JSON, on one line."""
+    return span.to_json(indent=None) + "\n"

@@ -1,0 +1,86 @@
+"""What is printed: where the ID of a request is found, what a crash left behind, the map."""
+
+from __future__ import annotations
+
+import json
+from operator import itemgetter
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from examples.bom_sync.report import SYSTEM_FIELDS, WIDTH, heading
+from penstock import generate_dag
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def tell_places(folder: Path, name: str, flow_id: str) -> None:
+    """Show where the ID of one request is: response header, logs, spans."""
+    heading(f"Where the ID of the request for {name} is found:")
+    print(f"  $ grep {flow_id} *.log *.spans\n")
+    tell_place("header", ["X-Correlation-ID"])
+    for process in ("web", "worker"):
+        records = lines_of(folder / f"{process}.log", flow_id)
+        tell_place(f"{process}.log", [each["event"] for each in records])
+    for process in ("web", "worker"):
+        spans = lines_of(folder / f"{process}.spans", flow_id)
+        spans.sort(key=itemgetter("start_time"))
+        tell_place(f"{process}.spans", [each["name"] for each in spans])
+
+
+def lines_of(path: Path, flow_id: str) -> list[dict[str, Any]]:
+    """Return the lines of JSON in `path` that `flow_id` is in."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if flow_id in line]
+
+
+def tell_place(place: str, found: list[str]) -> None:
+    """Show what was found in one place, a line each."""
+    for number, each in enumerate(found):
+        print(clipped(f"  {'' if number else place:12}  {each}"))
+
+
+def tell_dump(path: Path) -> None:
+    """Tell from the worker's crash dump what the failing flow had done, in both processes."""
+    crumbs = json.loads(path.read_text("utf-8"))
+    crash = crumbs[-1]
+    frame, exception = crash["frame"], crash["exception"]
+    heading("What statecrumbs kept of the flow that failed, in both processes:")
+    for crumb in crumbs:
+        if crumb.get("frame", {}).get("correlation_id") == frame["correlation_id"]:
+            print(crumb_line(crumb))
+    print()
+    print(f"  failed step  {frame['name']}")
+    print(f"  exception    {exception['type']}")
+    print(clipped(f"               {exception['message']}"))
+    print(f"  flow ID      {frame['correlation_id']}")
+    print(f"  dump         {path}")
+
+
+def crumb_line(crumb: dict[str, Any]) -> str:
+    """Return one line about `crumb`: its process, its step, its event, its data."""
+    fields = {key: crumb[key] for key in crumb if key not in {*SYSTEM_FIELDS, "context", "level"}}
+    data = " ".join(f"{key}={value}" for key, value in fields.items())
+    # What came along with the task says where it was recorded.
+    process = "web" if "origin" in crumb["frame"] else "worker"
+    step = crumb["frame"]["name"]
+    return clipped(f"  {process:6}  {step:12}  {crumb['event']:19}  {data}".rstrip())
+
+
+def tell_map(folder: Path) -> None:
+    """Draw the flow that the code declares, and leave it in `folder` for a README, too."""
+    heading("The map, drawn from the code:")
+    for line in generate_dag("bom_import", format="text").splitlines():
+        print(f"  {line}".rstrip())
+    generate_dag("bom_import", format="mermaid", output=folder / "map.mmd")
+
+
+def tell_files(folder: Path) -> None:
+    """Say where everything is."""
+    heading(f"Everything is in {folder}")
+    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    print(fill("  ".join(names), WIDTH, initial_indent="  ", subsequent_indent="  "))
+
+
+def clipped(line: str) -> str:
+    """Return as much of `line` as fits."""
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
