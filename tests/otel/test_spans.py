@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextvars
+import gc
 import inspect
+import weakref
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 import penstock
-from corectx import Site, correlation_id, enter, leave, scope, start
+from corectx import Site, correlation_id, current, enter, leave, scope, start
 from penstock import flow
 from penstock_otel import OTelBackend, instrument
+from penstock_otel._records import operation_of
 from statecrumbs import crumb
 
 from .conftest import traced
@@ -331,3 +335,40 @@ def test_a_failing_sdk_does_not_break_the_program(registry, caplog):
     assert declare()(1)
     end()
     assert len([record for record in caplog.records if record.name == "corectx"]) == 1
+
+
+def test_an_operation_that_runs_for_ever_remembers_only_what_is_open(spans):
+    seen = []
+
+    @flow("orders").entrypoint
+    def take():
+        for _ in range(100):
+            charge()
+        for number in range(2000):
+            leave(enter(current().child(Site("step", f"step {number}", "orders"))))
+        seen.append(operation_of(current()))
+        assert list(seen[0].records) == [current()]
+
+    @flow("orders").step
+    def charge():
+        pass
+
+    take()
+    assert seen[0].records == {}
+    assert len(seen[0].steps) == 1024
+
+
+def test_an_operation_that_is_over_is_collected_with_its_spans(registry):
+    class Tracked(Site):
+        __slots__ = ("__weakref__",)
+
+    traces = traced()
+    end = instrument(traces.provider)
+    site = Tracked("request", "GET")
+    gone = weakref.ref(site)
+    enter_in = contextvars.copy_context()
+    enter_in.run(enter, start(site))  # and never left
+    del site, enter_in
+    gc.collect()
+    end()
+    assert gone() is None
