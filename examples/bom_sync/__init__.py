@@ -1,4 +1,4 @@
-"""Bills of materials arrive as messages, and become parts in a database. The main example.
+"""Bills of materials arrive as messages, and become parts in a database.
 
 Run it from the top folder with ``python -m examples.bom_sync``.
 
