@@ -11,15 +11,34 @@ if TYPE_CHECKING:
     End = Callable[[BaseException | None], None]
 
 
-class Body:
-    """Pass the chunks of a body on, and tell `end` when there are no more.
+class _Ending:
+    """Tell `end` once, whoever notices the end first: the body, Django, or the collector.
 
     A client that goes away is not an error: then Django closes the body, or drops it.
     """
 
-    def __init__(self, chunks: Iterator[Any], end: End) -> None:
-        self._chunks = chunks
+    def __init__(self, end: End) -> None:
         self._end: End | None = end
+
+    def close(self) -> None:
+        """End early; Django calls it for every body."""
+        self._finish(None)
+
+    def __del__(self) -> None:
+        self._finish(None)
+
+    def _finish(self, exc: BaseException | None) -> None:
+        end, self._end = self._end, None
+        if end is not None:
+            end(exc)
+
+
+class Body(_Ending):
+    """Pass the chunks of a body on, and tell `end` when there are no more."""
+
+    def __init__(self, chunks: Iterator[Any], end: End) -> None:
+        super().__init__(end)
+        self._chunks = chunks
 
     def __iter__(self) -> Body:
         return self
@@ -34,25 +53,13 @@ class Body:
             self._finish(exc)
             raise
 
-    def close(self) -> None:
-        """End early; Django calls it for every body."""
-        self._finish(None)
 
-    def __del__(self) -> None:
-        self._finish(None)
-
-    def _finish(self, exc: BaseException | None) -> None:
-        end, self._end = self._end, None
-        if end is not None:
-            end(exc)
-
-
-class AsyncBody:
+class AsyncBody(_Ending):
     """`Body` for an asynchronous iterator."""
 
     def __init__(self, chunks: AsyncIterator[Any], end: End) -> None:
+        super().__init__(end)
         self._chunks = chunks
-        self._end: End | None = end
 
     def __aiter__(self) -> AsyncBody:
         return self
@@ -66,15 +73,3 @@ class AsyncBody:
         except BaseException as exc:
             self._finish(exc)
             raise
-
-    def close(self) -> None:
-        """End early; Django calls it for every body."""
-        self._finish(None)
-
-    def __del__(self) -> None:
-        self._finish(None)
-
-    def _finish(self, exc: BaseException | None) -> None:
-        end, self._end = self._end, None
-        if end is not None:
-            end(exc)
