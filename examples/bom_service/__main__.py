@@ -68,13 +68,11 @@ def tell_everything(folder: Path, broker: str) -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     with Process("web", folder) as web, Process("worker", folder) as worker:
-        documents = list(make_documents(folder / "documents"))
-        progress("BOMs", f"{len(documents)} documents, made by cyclonedx-bom")
         port = int(web.wait_until_ready())
         worker.wait_until_ready()
         progress("web", f"a process of its own, on port {port}")
         progress("work", f"a process of its own, with the broker {broker.partition(':')[0]}")
-        flow_ids = {path.stem: post(path, port) for path in documents}
+        flow_ids = {path.stem: post(path, port) for path in make_documents(folder / "documents")}
         wait_for_imports(flow_ids.values())
     # Both have ended, and so all is written.
     tell_imports(flow_ids.values())

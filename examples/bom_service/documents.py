@@ -21,7 +21,7 @@ UNPINNED = [*PINNED, "in-house-tool"]
 
 
 def make_documents(folder: Path) -> Iterator[Path]:
-    """Write the documents to `folder`, and yield the path of each."""
+    """Write the documents to `folder`, and yield the path of each when it is there."""
     folder.mkdir(exist_ok=True)
     yield from_requirements(folder / "service.json", PINNED)
     environment = folder / "environment.json"

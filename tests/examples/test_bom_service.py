@@ -31,7 +31,6 @@ STORY = """\
 bom_service: bills of materials are posted, and a worker imports them
 
   into  FOLDER
-  BOMs  4 documents, made by cyclonedx-bom
   web   a process of its own, on port PORT
   work  a process of its own, with the broker filesystem
   post  service      202 Accepted
@@ -308,7 +307,7 @@ def test_when_it_is_interrupted_or_killed_both_processes_end_too(tmp_path, numbe
         os.killpg(job.pid, number)
         _, errors = job.communicate(timeout=100)
 
-    assert len(children) == 2
+    assert len(children) >= 2
     for end in ends:  # readable when the process has ended
         assert select.select([end], [], [], 60)[0]
         os.close(end)
