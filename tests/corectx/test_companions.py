@@ -131,6 +131,27 @@ def test_what_an_observer_adds_travels_and_arrives():
     assert arrived == [(remote, "00-1")]
 
 
+def test_too_much_that_was_added_does_not_cost_the_correlation(records):
+    texts = {f"key{number}": "x" * 256 for number in range(40)}
+    end = ending(sent=lambda frame, fields: fields.update(texts))
+    frame = start(STEP, values={"order": 7})
+    headers = around(lambda: inject({}, allow=["order"]), lambda: frame)()
+    end()
+    arrived = extract(headers, allow=["order"])
+    assert (arrived.correlation_id, arrived.name) == (frame.correlation_id, "pages")
+    assert arrived.values == {"order": 7}
+    assert len(records) == 1
+    records.clear()
+
+
+@pytest.mark.parametrize("key", [5, None, ("a", "b"), b"bytes"])
+def test_what_stands_under_no_text_is_left_behind(key):
+    end = ending(sent=lambda frame, fields: fields.update({key: "text"}))
+    headers = around(lambda: inject({}), lambda: start(STEP))()
+    end()
+    assert set(json.loads(headers[HEADER])) == {"id", "parent", "step"}
+
+
 @pytest.mark.parametrize("bad", [b"bytes", object(), "x" * 257, 7])
 def test_what_cannot_travel_is_left_behind(bad):
     end = ending(sent=lambda frame, fields: fields.update(bad=bad, good="text"))

@@ -110,16 +110,23 @@ def _encode(frame: Frame, allow: Collection[str]) -> str:
         named = named.parent
     if named is not None and named.name is not None:
         fields["step"] = named.name[:_MAX_NAME]
-    if listeners.sent:
-        added: dict[str, str] = {}
-        notify_sent(frame, added)
-        fields = {**{key: text for key, text in added.items() if _is_text(text)}, **fields}
+    added: dict[str, object] = _added(frame) if listeners.sent else {}
     kept = _kept(frame.values, allow) if allow else None
-    text = json.dumps({**fields, "values": kept} if kept else fields, separators=(",", ":"))
-    if len(text) > _MAX_HEADER:
-        text = json.dumps(fields, separators=(",", ":"))
-        report_once("size", "The allowed values of a frame are larger than a header; left out.")
+    values: dict[str, object] = {"values": kept} if kept else {}
+    text = ""
+    for extra in ({**added, **values}, values, added, {}):
+        text = json.dumps({**extra, **fields}, separators=(",", ":"))
+        if len(text) <= _MAX_HEADER:
+            break
+        report_once("size", "What is to travel is larger than a header; some was left out.")
     return text
+
+
+def _added(frame: Frame) -> dict[str, object]:
+    """Return what observers let travel with `frame`: short texts under keys of their own."""
+    added: dict[str, Any] = {}
+    notify_sent(frame, added)
+    return {key: text for key, text in added.items() if _is_text(key) and _is_text(text)}
 
 
 def _decode(text: str, allow: Collection[str]) -> Frame | None:
