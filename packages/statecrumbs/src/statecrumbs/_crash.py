@@ -97,9 +97,7 @@ class _Hook:
             self._previous(*args)
 
 
-def _report(
-    exc: BaseException | None, frame: Frame | None = None, *, is_end: bool = False
-) -> None:
+def _report(exc: BaseException | None, frame: Frame | None = None, *, is_end: bool = False) -> None:
     if exc is not None:
         report_crash(exc, frame, is_end=is_end)
 

@@ -1,6 +1,6 @@
 """A Sphinx extension: ``.. penstock:: FLOW`` puts the map of a flow into a page.
 
-In ``conf.py``::
+It comes with ``pip install "penstock[sphinx]"``. In ``conf.py``::
 
     extensions = ["penstock.contrib.sphinx"]
     penstock_app = "shop.flows"  # imported first, so that the flows are declared
@@ -14,12 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from docutils import nodes
-from docutils.parsers.rst import Directive
-
 from penstock._app import AppError, load_app
 from penstock._dag import DIRECTIONS, generate_dag
 from penstock._graph import UnknownFlowError
+
+try:
+    from docutils import nodes
+    from docutils.parsers.rst import Directive
+except ModuleNotFoundError as error:
+    raise ImportError(
+        'penstock.contrib.sphinx needs Sphinx. Run: pip install "penstock[sphinx]"'
+    ) from error
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
