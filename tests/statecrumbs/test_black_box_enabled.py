@@ -139,6 +139,37 @@ def test_forked_children_have_boxes_of_their_own(tmp_path):
     assert child.process["parent_pid"] == parent.process["pid"]
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    ("target", "died"), [("work", None), ("fail", "exception"), ("die", "gone")]
+)
+def test_a_child_of_multiprocessing_leaves_a_box_when_it_dies(tmp_path, method, target, died):
+    result = run(
+        tmp_path,
+        f"""
+        import multiprocessing, os, signal
+        from statecrumbs import enable, crumb
+        enable(black_box="boxes")
+        def work():
+            crumb("child")
+        def fail():
+            work()
+            raise ValueError("the child's")
+        def die():
+            work()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if __name__ == "__main__":
+            child = multiprocessing.get_context("{method}").Process(target={target})
+            child.start()
+            child.join()
+        """,
+    )
+    assert result.returncode == 0
+    found = boxes(tmp_path)
+    assert [box.died for box in found] == ([died] if died else [])
+    assert all(events(box.crumbs)[0] == "child" for box in found)
+
+
 @pytest.mark.parametrize("folder", ["/proc/self", "missing/boxes", "file"])
 def test_a_folder_that_cannot_be_used_is_one_warning(tmp_path, folder):
     (tmp_path / "file").touch()

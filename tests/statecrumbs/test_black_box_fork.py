@@ -225,6 +225,7 @@ def test_children_of_multiprocessing_clean_up_unless_they_die(tmp_path, target, 
             sys.exit(1)
         def fail():
             work()
+            box.note_crash()  # as the hook for exceptions does
             raise ValueError("the child's")
         def die():
             work()

@@ -36,6 +36,7 @@ class BlackBox:
     """
 
     __slots__ = (
+        "__weakref__",
         "_argv",
         "_directory",
         "_is_on",
@@ -111,6 +112,11 @@ class BlackBox:
         box._open_ring()
         _open_boxes.add(box)
         _install_hook()
+        # A child of a fork server gets here before it starts its work, which forgets what is to be
+        # done at its end.
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            util.register_after_fork(box, cls._close_with_multiprocessing)
         return box
 
     @property
@@ -180,14 +186,7 @@ class BlackBox:
         if process is not None and process.parent_process() is not None:
             from multiprocessing.util import Finalize
 
-            Finalize(None, self._end_child, exitpriority=-100)
-
-    def _end_child(self) -> None:
-        # Called in a `finally:` around the target of the child.
-        error = sys.exc_info()[1]
-        if error is not None and not isinstance(error, SystemExit):
-            self.note_crash()
-        self.close()
+            Finalize(None, self.close, exitpriority=-100)
 
     def _open_ring(self) -> Write | None:
         """Make a file for this process; return what writes to it, None when the box is off."""
