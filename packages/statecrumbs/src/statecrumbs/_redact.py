@@ -46,9 +46,19 @@ class Redactor:
         """
         if len(text) < _SHORTEST_TOKEN and "=" not in text and ":" not in text:
             return text
-        from statecrumbs._scrub import scrub  # it needs `re`
+        return _scrub(text, self.is_sensitive, self._hints)
 
-        return scrub(text, self.is_sensitive, self._hints)
+
+def _import_scrub(text: str, is_sensitive: Callable[[str], bool], hints: tuple[str, ...]) -> str:
+    """Scrub the first text; later ones go straight to the module that this imports."""
+    global _scrub
+    from statecrumbs._scrub import scrub  # it needs `re`
+
+    _scrub = scrub
+    return scrub(text, is_sensitive, hints)
+
+
+_scrub: Callable[[str, Callable[[str], bool], tuple[str, ...]], str] = _import_scrub
 
 
 def _split_all(names: Iterable[Any], option: str) -> list[list[str]]:
