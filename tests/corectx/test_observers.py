@@ -383,6 +383,30 @@ def test_ctrl_c_in_an_observer_passes_and_leaves_nothing(event):
         end()
 
 
+@pytest.mark.parametrize("event", ["resumed", "suspended"])
+@pytest.mark.parametrize("kind", [generator, async_generator])
+def test_ctrl_c_while_a_generator_rests_or_goes_on_leaves_nothing(event, kind):
+    end = subscribe(SimpleNamespace(**{event: raising(KeyboardInterrupt())}))
+
+    async def stepping(iterator):
+        with scope(consumer="on") as frame:
+            with pytest.raises(KeyboardInterrupt):
+                await iterator.asend(None)
+            assert current() is frame
+
+    try:
+        if kind is generator:
+            iterator = around(kind, lambda: start(TASK))()
+            with scope(consumer="on") as frame:
+                with pytest.raises(KeyboardInterrupt):
+                    next(iterator)
+                assert current() is frame
+        else:
+            asyncio.run(stepping(around(kind, lambda: start(TASK))()))
+    finally:
+        end()
+
+
 def test_ctrl_c_in_one_observer_of_several_passes():
     end = subscribe(SimpleNamespace(crumb=raising(KeyboardInterrupt())))
     with pytest.raises(KeyboardInterrupt):

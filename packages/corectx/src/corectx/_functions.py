@@ -267,15 +267,21 @@ class _Inside:
         self._is_linked = self._is_work and frame is not None and open_inside(frame, outer)
         set_current(self._inner)
         if listeners.resumed and self._is_work and frame is not None:
-            notify_resumed(frame)
+            try:
+                notify_resumed(frame)
+            except BaseException:  # a user's Ctrl-C: then __exit__ is not called
+                set_current(outer)
+                raise
 
     def __exit__(self, *_: object) -> None:
         self._inner = get_current()
         frame = self._frame
-        if listeners.suspended and self._is_work and frame is not None:
-            notify_suspended(frame)
-        # What was current outside may have been left by the body: a generator that it closed.
-        set_current(frame.outer if self._is_linked and frame is not None else self._outer)
+        try:
+            if listeners.suspended and self._is_work and frame is not None:
+                notify_suspended(frame)
+        finally:
+            # What was current outside may have been left by the body: a generator that it closed.
+            set_current(frame.outer if self._is_linked and frame is not None else self._outer)
 
     def tell_entered(self) -> None:
         """Tell the observers that the work begins."""

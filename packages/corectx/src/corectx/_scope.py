@@ -24,7 +24,8 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
 
     As a decorator it takes functions, coroutine functions, generators and async generators. One
     instance may be entered again while it is entered, in any number of threads and tasks: it keeps
-    no state, since the frames that it opens know where they came from.
+    no state, since the frames that it opens know where they came from. (Only of two frames of one
+    instance in one context can it not tell which to leave: the inner one goes first.)
     """
 
     # A scope is itself the site of its frames.
