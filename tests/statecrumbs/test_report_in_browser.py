@@ -298,6 +298,16 @@ def test_filters_by_thread_and_frame_and_operation(show):
     assert report.count == "6 crumbs"
 
 
+@pytest.mark.parametrize("span", [0.9, 900, 90_000_000])
+def test_times_are_never_cut_short(show, span):
+    crumbs = [crumb("first", 0, "Worker-1"), crumb("last", span, "Worker-1")]
+    report = show(Recording("box", crumbs, {}))
+    report.press("t")
+    assert report.page.locator(".time").evaluate_all(
+        "times => times.every(time => time.scrollWidth <= time.clientWidth)"
+    )
+
+
 def test_time_order_mixes_the_threads(show):
     report = show(CRASH)
     report.press("t")

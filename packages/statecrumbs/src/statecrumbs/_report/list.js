@@ -17,8 +17,15 @@ class List {
     this.head.setAttribute("aria-hidden", "true");
     this.head.addEventListener("click", () => this.toggle(this.headed));
     box.prepend(this.head);
-    const longest = crumbs.reduce((most, crumb) => Math.max(most, crumb.event.length), 0);
-    box.style.setProperty("--event", `${Math.min(longest, 24)}ch`);
+    // As wide as what is in them, so that the columns after them are aligned.
+    for (const [column, text, most] of [
+      ["--time", (crumb) => relative(crumb.time), 16],
+      ["--thread", (crumb) => crumb.thread, 16],
+      ["--event", (crumb) => crumb.event, 24],
+    ]) {
+      const longest = crumbs.reduce((length, crumb) => Math.max(length, text(crumb).length), 0);
+      box.style.setProperty(column, `${Math.min(longest, most)}ch`);
+    }
     box.addEventListener("scroll", () => this.paint(), { passive: true });
     new ResizeObserver(() => this.paint()).observe(box);
     box.addEventListener("click", (event) => {
