@@ -46,6 +46,8 @@ def enable(**given: Any) -> None:
     options.update(given)
     _recorder.reconfigure()
     _open_black_box(options.black_box)
+    if options.redactor is not None:
+        options.redactor.scrub("token=x")  # imports what it needs now, not in the middle of a crash
     _crash.watch()
 
 

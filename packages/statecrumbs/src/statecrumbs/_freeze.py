@@ -32,12 +32,11 @@ _SCALARS = frozenset((int, float, bool, type(None)))
 
 def freeze_event(event: str) -> str:
     """Return `event` as an exact string of bounded length that any file takes."""
-    text = str.__str__(event)[: _MAX_EVENT + 1]
-    if len(text) > _MAX_EVENT:
-        text = text[: _MAX_EVENT - 3] + "..."
+    # Cut twice: a secret across the first cut is far behind the second.
+    text = str.__str__(event)[: 4 * _MAX_EVENT]
     if options.redactor is not None:
         text = options.redactor.scrub(text)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return clip(text, _MAX_EVENT)
 
 
 def freeze_data(data: Mapping[str, object]) -> dict[str, Scalar]:

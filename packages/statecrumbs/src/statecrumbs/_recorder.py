@@ -9,7 +9,8 @@ anything else is rendered at once, so that a crumb keeps no object of the progra
 
 from __future__ import annotations
 
-import threading
+import sys
+from _thread import _local, get_ident
 from collections import deque
 from time import time_ns
 
@@ -40,15 +41,19 @@ _KNOWN = 1024
 _known: dict[str, tuple[str, set[str]]] = {}
 
 
-class _ThreadName(threading.local):
+class _ThreadName(_local):  # threading.local, without the import of threading
     """The name of the current thread, looked up once a thread."""
 
     def __init__(self) -> None:
         # Not `current_thread()`: for a thread that Python did not start it makes an object under a
         # lock, which a signal handler or a finalizer must not wait for.
-        active: dict[int, threading.Thread] = getattr(threading, "_active", {})
-        ident = threading.get_ident()
-        self.name = active[ident].name if ident in active else f"Thread-{ident}"
+        threading = sys.modules.get("threading")
+        if threading is None:  # then nobody has started a thread
+            self.name = "MainThread"
+            return
+        ident = get_ident()
+        thread = getattr(threading, "_active", {}).get(ident)
+        self.name = f"Thread-{ident}" if thread is None else str(thread.name)
 
 
 _thread = _ThreadName()
