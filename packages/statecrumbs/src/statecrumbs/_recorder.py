@@ -14,7 +14,7 @@ from _thread import _local, get_ident
 from collections import deque
 from time import time_ns
 
-from corectx.lowlevel import CURRENT, listeners, notify_crumb
+from corectx.lowlevel import get_current, listeners, notify_crumb
 from statecrumbs._freeze import SYSTEM_FIELDS, freeze_data, freeze_event, place_of
 from statecrumbs._options import options
 from statecrumbs._records import NOWHERE, rendered_data, to_crumbs
@@ -97,7 +97,7 @@ def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, 
                     continue
             break
         else:
-            frame = CURRENT.get()
+            frame = get_current()
             if frame is None:
                 record = (time_ns(), _next_unframed(), known, data, NOWHERE, _thread.name)
                 _append(record)
@@ -128,7 +128,7 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     try:
         frozen_event = freeze_event(event)
         frozen_data = freeze_data(data)
-        frame = CURRENT.get()
+        frame = get_current()
         if frame is None:
             record = (time_ns(), _next_unframed(), frozen_event, frozen_data, NOWHERE, _thread.name)
             _append(record)
@@ -186,7 +186,7 @@ def snapshot() -> list[Crumb]:
 
 def trail() -> list[Crumb]:
     """Return the crumbs of the current operation, oldest first; empty outside of one."""
-    frame = CURRENT.get()
+    frame = get_current()
     return [] if frame is None else to_crumbs(trail_of(frame).records.copy())
 
 
@@ -194,7 +194,7 @@ def clear() -> None:
     """Forget the crumbs in the ring, and those of the current operation."""
     _ring.clear()
     _unframed.clear()
-    for around in trails_around(CURRENT.get()):
+    for around in trails_around(get_current()):
         around.clear()
 
 
