@@ -21,6 +21,7 @@ SUITE = """
 
     def neighbour():
         while go_on.wait(5):
+            go_on.clear()
             crumb("of a neighbour")
             recorded.set()
 
@@ -32,12 +33,12 @@ SUITE = """
 
     def test_that_fails():
         recorded.clear()
-        recorded.wait(5)
+        go_on.set()
+        recorded.wait(1)  # in another worker of pytest-xdist there is no neighbour
         crumb("of the failing test", rows=3, password="hunter2")
         worker = threading.Thread(target=crumb, args=("of its thread",))
         worker.start()
         worker.join()
-        go_on.clear()
         assert False
 """
 

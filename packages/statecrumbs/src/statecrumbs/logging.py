@@ -23,6 +23,20 @@ _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
 _OURS = ("statecrumbs", "corectx")
 
 
+class _NoLock:
+    """Stands for the lock of a handler that needs none."""
+
+    def acquire(self) -> None:
+        """Wait for nothing."""
+
+    def release(self) -> None:
+        """Let nobody in."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
 class CrumbHandler(logging.Handler):
     """Record each log record as a crumb.
 
@@ -37,7 +51,7 @@ class CrumbHandler(logging.Handler):
 
     def createLock(self) -> None:  # noqa: N802 - overrides
         """Have no lock: recording needs none, and a handler's would be held over a ``__repr__``."""
-        self.lock: threading.RLock | None = None
+        self.lock: Any = _NoLock()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record `record` as a crumb. Never raises."""
