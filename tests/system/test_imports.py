@@ -20,9 +20,7 @@ DEPENDS_ON = {"corectx": set(), "statecrumbs": {"corectx"}, "penstock": {"corect
 # an extra, or a distribution of ours that the module forwards to.
 OPTIONAL = {
     "statecrumbs/pytest_plugin.py": {"pytest"},
-    "penstock/formats/png.py": {"PIL"},
-    "penstock/formats/_lettering.py": {"PIL"},
-    "penstock/formats/_paint.py": {"PIL"},
+    "penstock/formats/_pillow.py": {"PIL"},
     "penstock/formats/_graphviz.py": {"graphviz"},
     "penstock/backends/otel.py": {"penstock_otel"},
     "penstock/contrib/django.py": {"penstock_django"},
@@ -147,7 +145,7 @@ def test_an_allowed_import_is_let_through(source):
 
 
 def test_an_optional_import_is_allowed_in_its_own_file_only():
-    assert strangers("penstock", "penstock/formats/png.py", "import PIL") == []
+    assert strangers("penstock", "penstock/formats/_pillow.py", "import PIL") == []
     assert strangers("penstock", "penstock/formats/svg.py", "import PIL") != []
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw
-
 from penstock.formats._curves import bent
 from penstock.formats._layout._measure import FRAME_INSET, PAD_X, TAG_INSET, tag_width
 from penstock.formats._lettering import Lettering
+from penstock.formats._pillow import Image, ImageDraw
 from penstock.formats._plate import box_texts, frame_texts
 from penstock.formats._style import (
     HEADING_SIZE,

@@ -41,12 +41,10 @@ def render(
     """
     if theme not in THEMES:
         raise ValueError(f"theme is {theme!r}; it must be one of {', '.join(THEMES)}")
-    try:
-        from PIL import Image
 
-        from penstock.formats._paint import SAMPLES, Painter
-    except ImportError as error:
-        raise ImportError('PNG needs Pillow: pip install "penstock[png]"') from error
+    from penstock.formats._paint import SAMPLES, Painter
+    from penstock.formats._pillow import Image
+
     drawn = plate(graph, direction=direction)
     scale = _possible(scale, drawn)
     width, height = round(drawn.width * scale), round(drawn.height * scale)
