@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 
 import pytest
+
+# A shell starts its background jobs deaf to Ctrl-C, and what they start inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What a checkout on CI cannot change: its interpreter and its operating system. A missing server,
 # program or package is not among them: .ci/run installs it.
