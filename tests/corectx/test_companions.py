@@ -152,7 +152,7 @@ def test_what_stands_under_no_text_is_left_behind(key):
     assert set(json.loads(headers[HEADER])) == {"id", "parent", "step"}
 
 
-@pytest.mark.parametrize("bad", [b"bytes", object(), "x" * 257, 7])
+@pytest.mark.parametrize("bad", [b"bytes", object(), "x" * 1025, 7])
 def test_what_cannot_travel_is_left_behind(bad):
     end = ending(sent=lambda frame, fields: fields.update(bad=bad, good="text"))
     headers = around(lambda: inject({}), lambda: start(STEP))()

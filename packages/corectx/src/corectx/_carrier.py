@@ -35,6 +35,7 @@ CORRELATION_HEADER = "X-Correlation-ID"
 
 _MAX_HEADER = 8192  # bytes; the usual limit of an HTTP server for one header
 _MAX_NAME = 256  # characters of a flow's or a step's name
+_MAX_ADDED = 1024  # characters of what one observer adds
 _MAX_VALUES = 32
 _MAX_VALUE = 1024  # characters of one string value
 _MAX_BITS = 64  # of one integer
@@ -126,7 +127,11 @@ def _added(frame: Frame) -> dict[str, object]:
     """Return what observers let travel with `frame`: short texts under keys of their own."""
     added: dict[str, Any] = {}
     notify_sent(frame, added)
-    return {key: text for key, text in added.items() if _is_text(key) and _is_text(text)}
+    return {
+        key: text
+        for key, text in added.items()
+        if _is_text(key, _MAX_NAME) and _is_text(text, _MAX_ADDED)
+    }
 
 
 def _decode(text: str, allow: Collection[str]) -> Frame | None:
@@ -191,8 +196,8 @@ def _kept(values: Mapping[str, object], allow: Collection[str]) -> dict[str, obj
     return dict(list(kept.items())[:_MAX_VALUES])
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _MAX_NAME
+def _is_text(value: object, longest: int) -> bool:
+    return isinstance(value, str) and len(value) <= longest
 
 
 def _may_travel(value: object) -> bool:

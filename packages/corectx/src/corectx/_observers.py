@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
             """Hear that `frame` is about to travel; what is put into `fields` goes with it.
 
-            Each is text of at most 256 characters, under a key of the observer's own.
+            Each is text of at most 1,024 characters, under a key of the observer's own.
             """
 
         def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:

@@ -13,6 +13,7 @@ from corectx._failures import note_failure
 from corectx._frame import NO_VALUES, remote
 from corectx._functions import around, kind_of
 from corectx._observers import listeners, notify_crumb, notify_entered, notify_left
+from corectx._reports import report_once
 
 __all__ = [
     "CURRENT",
@@ -26,5 +27,6 @@ __all__ = [
     "notify_entered",
     "notify_left",
     "remote",
+    "report_once",
     "set_current",
 ]
