@@ -1,0 +1,251 @@
+"""The files of many processes as one `Evidence`.
+
+What arrives may be anything: a file that is being written, cut off, or none of ours. Lines that say
+nothing are left out and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from penstock._evidence._journal import ENDING, VERSION
+from penstock._evidence._questions import Question
+from penstock._evidence._runs import EVERY_HASH, hash_of
+from penstock._evidence._tallies import Totals
+from penstock._graph import node_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SLACK = 5_000_000_000  # ns that the clocks of two machines may differ by
+_SAME_CLOCK = 3_600_000_000_000  # ns that the epochs of one machine may: its clock was set
+
+
+class EvidenceError(ValueError):
+    """Say that what somebody named as evidence is none; the message says what to do."""
+
+
+@dataclass
+class Start:
+    """Starts of a step that no declared predecessor preceded, as far as all the files tell.
+
+    `step`, `path` and `before` are those of `Question`; `example` is the correlation ID of one.
+    """
+
+    step: str
+    missing: tuple[str, ...]
+    path: tuple[str, ...]
+    before: tuple[str, ...]
+    count: int
+    example: str | None
+
+
+@dataclass
+class Evidence:
+    """What was observed, of all processes: the counts of each step by its id, and odd starts.
+
+    `unjudged` counts starts that were out of order in the eyes of one process, where another one
+    no longer knows. `processes` and `skipped` count the files, and the lines that said nothing.
+    """
+
+    steps: dict[str, Totals] = field(default_factory=dict[str, Totals])
+    starts: list[Start] = field(default_factory=list[Start])
+    unjudged: int = 0
+    processes: int = 0
+    skipped: int = 0
+
+    def add(self, other: Evidence) -> None:
+        """Add what `other` has; it was observed elsewhere."""
+        for step, totals in other.steps.items():
+            self.steps.setdefault(step, Totals()).add(totals)
+        self.starts += other.starts
+        self.unjudged += other.unjudged
+        self.processes += other.processes
+        self.skipped += other.skipped
+
+
+@dataclass
+class _Process:
+    """What one file says."""
+
+    id: str
+    host: str
+    epoch: int
+    steps: dict[str, Totals] = field(default_factory=dict[str, Totals])
+    asked: dict[Question, tuple[int, dict[str, int], int]] = field(
+        default_factory=dict[Question, "tuple[int, dict[str, int], int]"]
+    )
+    started: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
+    limit: int = EVERY_HASH
+    skipped: int = 0
+
+
+def read(paths: Iterable[str | os.PathLike[str]]) -> Evidence:
+    """Return what is in `paths`: folders that were observed into, and single files.
+
+    Raises `EvidenceError` where there is no evidence, and OSError for what cannot be read.
+    """
+    processes: dict[str, _Process] = {}
+    for path in paths:
+        for file in _files(os.fspath(path)):
+            process = _process(file)
+            # The same file may be given twice, by two names, or copied at two times.
+            known = processes.get(process.id)
+            if known is None or _weight(known) < _weight(process):
+                processes[process.id] = process
+    return _merged(list(processes.values()))
+
+
+def _files(path: str) -> list[str]:
+    if not os.path.isdir(path):
+        return [path]
+    names = sorted(name for name in os.listdir(path) if name.endswith(ENDING))
+    if not names:
+        raise EvidenceError(
+            f"{path} has no *{ENDING} files. Run the program with PENSTOCK_OBSERVE={path} first."
+        )
+    return [os.path.join(path, name) for name in names]
+
+
+def _weight(process: _Process) -> int:
+    return sum(totals.began for totals in process.steps.values())
+
+
+def _process(path: str) -> _Process:
+    with open(path, "rb") as file:
+        lines = file.read().split(b"\n")
+    torn = lines.pop()  # what follows the last line feed was cut off
+    first = _object(lines[0]) if lines else None
+    if first is None or "penstock" not in first:
+        raise EvidenceError(f"{path} is not a file that penstock.observe() writes.")
+    if first["penstock"] != VERSION:
+        raise EvidenceError(
+            f"{path} is of version {first['penstock']!r} of the format; this penstock reads "
+            f"version {VERSION}."
+        )
+    process = _Process(str(first.get("id")), str(first.get("host")), _number(first.get("epoch")))
+    process.skipped = bool(torn)
+    for line in lines[1:]:
+        found = _object(line)
+        try:
+            _take(process, found or {})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            process.skipped += 1
+    return process
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _take(process: _Process, line: dict[str, Any]) -> None:
+    if "step" in line:
+        process.steps[str(line["step"])] = Totals(
+            began=_number(line["began"]),
+            errors=_number(line["errors"]),
+            cancelled=_number(line["cancelled"]),
+            seen={each: _number(count) for each, count in line["seen"].items()},
+            took={int(bucket): _number(count) for bucket, count in line["took"].items()},
+        )
+    elif "question" in line:
+        question = Question(
+            str(line["question"]),
+            bool(line["explained"]),
+            _texts(line["missing"]),
+            _texts(line["path"]),
+            _texts(line["before"]),
+        )
+        _, asked, _ = process.asked.get(question, (0, {}, 0))
+        new = {each: _number(when) for each, when in line["asked"].items()}
+        process.asked[question] = _number(line["count"]), {**new, **asked}, _number(line["limit"])
+    elif "run" in line:
+        started = process.started.setdefault(str(line["run"]), {})
+        for name, when in line["started"].items():
+            started.setdefault(node_id(str(line["flow"]), name), _number(when))
+    else:
+        process.limit = _number(line["limit"])
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise ValueError(value)  # noqa: TRY004 - of a file, not of an argument
+    return value
+
+
+def _texts(value: list[object]) -> tuple[str, ...]:
+    return tuple(map(str, value))
+
+
+def _merged(processes: list[_Process]) -> Evidence:
+    evidence = Evidence(processes=len(processes))
+    for process in processes:
+        evidence.skipped += process.skipped
+        for step, totals in process.steps.items():
+            evidence.steps.setdefault(step, Totals()).add(totals)
+    answers = _Answers(processes)
+    starts: dict[tuple[str, ...], Start] = {}
+    for process in processes:
+        for question, (count, asked, limit) in process.asked.items():
+            _settle(evidence, starts, process, question, count, asked, limit, answers)
+    evidence.starts = sorted(starts.values(), key=lambda each: (-each.count, each.step, each.path))
+    return evidence
+
+
+def _settle(
+    evidence: Evidence,
+    starts: dict[tuple[str, ...], Start],
+    process: _Process,
+    question: Question,
+    count: int,
+    asked: dict[str, int],
+    limit: int,
+    answers: _Answers,
+) -> None:
+    """Answer one question of one process: what the others know holds for all that is alike."""
+    sure = [each for each in asked if hash_of(each) < min(limit, answers.limit)]
+    if not sure:
+        evidence.unjudged += 0 if question.is_explained else count
+        return
+    totals = evidence.steps.setdefault(question.step, Totals())
+    odd = list(sure)
+    for predecessor in question.missing:
+        answered = [each for each in sure if answers.knows(each, predecessor, process, asked[each])]
+        seen = totals.seen.get(predecessor, 0)
+        totals.seen[predecessor] = seen + round(count * len(answered) / len(sure))
+        odd = [each for each in odd if each not in set(answered)]
+    odd_count = round(count * len(odd) / len(sure))
+    if question.is_explained or not odd_count:
+        return
+    start = starts.setdefault(
+        (question.step, *question.path, "", *question.before),
+        Start(question.step, question.missing, question.path, question.before, 0, min(odd)),
+    )
+    start.count += odd_count
+
+
+class _Answers:
+    """What had started where, of the runs that were in several processes."""
+
+    def __init__(self, processes: list[_Process]) -> None:
+        self.limit = min((process.limit for process in processes), default=EVERY_HASH)
+        self._started: dict[tuple[str, str], list[tuple[_Process, int]]] = {}
+        for process in processes:
+            for run, steps in process.started.items():
+                for step, when in steps.items():
+                    self._started.setdefault((run, step), []).append((process, when))
+
+    def knows(self, run: str, step: str, asking: _Process, when: int) -> bool:
+        """Tell whether `step` had started in `run` when the process `asking` asked."""
+        for process, started in self._started.get((run, step), ()):
+            apart = process.epoch - asking.epoch
+            is_same_clock = process.host == asking.host and abs(apart) < _SAME_CLOCK
+            if started <= when if is_same_clock else started + apart <= when + _SLACK:
+                return True
+        return False

@@ -1,0 +1,250 @@
+"""Hears of each step, counts it, and sees what had started before it in the same run.
+
+What happens at every step is in `entered` and `left`, since it is the price of observing. No thread
+ever waits here: a signal handler may run steps too.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter, deque
+from contextlib import contextmanager
+from time import perf_counter_ns
+from typing import TYPE_CHECKING
+
+from penstock import _registry
+from penstock._evidence._questions import MOST_NAMES, Question, Questions
+from penstock._evidence._runs import Run, Sample
+from penstock._evidence._tallies import Tally
+from penstock._graph import node_id
+from penstock._registry import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from typing import Any
+
+    from corectx import Frame
+    from penstock._evidence._tallies import Totals
+
+# Of what travels with a frame, our part: the names of what has started in the run, as a JSON list.
+# Its first item is null where there was more, or may have been. The size is what corectx allows.
+_FIELD = "started"
+_MOST_TEXT = 1024
+_MOST_NAME = 256  # characters, as in corectx
+
+_MOST_DURATIONS = 1000  # of one step, until they are folded
+
+
+class Observer:
+    """Count what runs, for `corectx.subscribe`; each method may be called in any thread.
+
+    `on_begin` is called when the first step of this process begins, once in each child of a fork.
+    `questions` and `sample` are what cannot be answered in this process; see `settled`.
+    """
+
+    def __init__(self, on_begin: Callable[[], None]) -> None:
+        self._on_begin = on_begin
+        self._prefix = f"penstock.observe.{id(self):x}:"
+        # Of each step that goes on: perf_counter_ns() when it began, and where its end is counted.
+        # None for what began before a fork: the parent counts that.
+        self._open: dict[Frame, tuple[int, Tally] | None] = {}
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._tallies: dict[Step, Tally] = {}
+        # Who gets the lock takes in what waits; the others leave theirs there and go on.
+        self._lock = threading.Lock()
+        self._asked: deque[tuple[Question, str | None, int]] = deque()
+        self._shared: deque[Run] = deque()
+        self.questions = Questions()
+        self.sample = Sample()
+
+    def entered(self, frame: Frame, /) -> None:
+        """Count the start of a step, and see what had started before it."""
+        tally: Any = self._tallies.get(frame.site)  # type: ignore[call-overload]
+        if tally is None:
+            if not isinstance(frame.site, Step):
+                return
+            tally = self._tally(frame.site)
+        run: Any = frame.store.get(tally.key)
+        if run is None:
+            run = self._begin(frame, tally)
+        started = run.started
+        near = tally.near
+        is_explained = not near
+        for name in near:
+            if name in started:
+                is_explained = True
+            else:
+                tally.missed.append(name)
+        if not is_explained or run.is_shared or tally.far:
+            self._look_further(frame, tally, run)
+        now = perf_counter_ns()
+        started.setdefault(tally.name, now)
+        self._open[frame] = (now, tally)
+
+    def left(self, frame: Frame, exc: BaseException | None, /) -> None:
+        """Count the end of a step, how long it took, and how it ended."""
+        began = self._open.pop(frame, None)
+        if began is None:
+            return
+        took = perf_counter_ns() - began[0]
+        tally = began[1]
+        if exc is None:
+            ended = tally.done
+        elif isinstance(exc, Exception):
+            ended = tally.failed
+        else:  # CancelledError, KeyboardInterrupt, SystemExit
+            ended = tally.cancelled
+        ended.append(took)
+        if len(ended) > _MOST_DURATIONS:
+            self._work_off(tally)
+
+    def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
+        """Let the names of what has started travel with `frame`."""
+        run: Any = frame.store.get(f"{self._prefix}{frame.flow}")
+        if run is not None:
+            self._share(run)
+            fields[_FIELD] = _written(run)
+
+    def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:
+        """Remember what had started in the process that the remote `frame` is of."""
+        if frame.flow is not None:
+            names, is_whole = _read(fields.get(_FIELD))
+            run = Run(frame.flow, frame.correlation_id, is_whole=is_whole)
+            run.started.update(dict.fromkeys(names, 0))
+            frame.store[f"{self._prefix}{frame.flow}"] = run
+            self._share(run)
+
+    @contextmanager
+    def settled(self) -> Generator[dict[str, Totals], None, None]:
+        """Give the counts so far by the id of the step; waits for other threads, not for steps.
+
+        In the block nothing else changes `questions` and `sample`.
+        """
+        with self._lock:
+            self._take_in()
+            unfinished = Counter(began[1] for began in list(self._open.values()) if began)
+            found: dict[str, Totals] = {}
+            for tally in list(self._tallies.values()):
+                tally.fold()
+                totals = tally.totals(unfinished[tally])
+                if tally.id in found:  # the module was reloaded: another function, the same step
+                    totals.add(found[tally.id])
+                found[tally.id] = totals
+            yield found
+
+    def start_over_in_child(self) -> None:
+        """Forget, in the child of a fork, what the parent counts; the runs go on in both."""
+        self._open = dict.fromkeys(self._open)
+        self._start_over()
+        for frame in self._open:
+            for run in _runs_in(frame):
+                run.is_shared = False
+                self._share(run)
+
+    def _tally(self, step: Step) -> Tally:
+        """Return the new tally of `step`, which has none so far."""
+        if not self._tallies:
+            self._on_begin()
+        made = Tally(step, _registry.default_registry, self._prefix)
+        return self._tallies.setdefault(step, made)
+
+    def _begin(self, frame: Frame, tally: Tally) -> Run:
+        """Return the run that `frame` is the first of, or the first that we hear of."""
+        run = Run(tally.flow, frame.correlation_id, is_whole=tally.is_entrypoint)
+        if any(other.is_shared for other in _runs_in(frame)):
+            self._share(run)
+        begun: Any = frame.store.setdefault(tally.key, run)
+        return begun  # type: ignore[no-any-return]
+
+    def _share(self, run: Run) -> None:
+        """Note that `run` is in other processes too."""
+        if not run.is_shared:
+            run.is_shared = True
+            self._shared.append(run)
+            self._work_off()
+
+    def _look_further(self, frame: Frame, tally: Tally, run: Run) -> None:
+        """Look for predecessors in other flows, and ask about those that have not started here."""
+        missing = [name for name in tally.near if name not in run.started]
+        for name, (key, far) in tally.far.items():
+            other: Any = frame.store.get(key)
+            if other is None or far not in other.started:
+                missing.append(name)
+                tally.missed.append(name)
+        if not missing or not run.is_whole:
+            return
+        ids = tuple(tally.after[name] for name in missing)
+        if not tally.is_entrypoint and len(missing) == len(tally.after):
+            before = tuple(run.started)[:MOST_NAMES]
+            question = Question(tally.id, False, ids, _path_to(frame), before)
+        elif run.is_shared:
+            question = Question(tally.id, True, ids)
+        else:
+            return
+        self._asked.append((question, run.correlation_id, perf_counter_ns()))
+        self._work_off()
+
+    def _work_off(self, full: Tally | None = None) -> None:
+        """Do what waits, and fold `full`; unless another thread, or what this interrupts, does."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._take_in()
+                if full is not None:
+                    full.fold()
+            finally:
+                self._lock.release()
+
+    def _take_in(self) -> None:
+        while self._asked:
+            self.questions.ask(*self._asked.popleft())
+        while self._shared:
+            self.sample.offer(self._shared.popleft())
+
+
+def _runs_in(frame: Frame) -> list[Run]:
+    """Return the runs in the operation of `frame`, one for each flow and observer."""
+    return [each for each in list(frame.store.values()) if isinstance(each, Run)]
+
+
+def _path_to(frame: Frame) -> tuple[str, ...]:
+    """Return what `frame` was opened in, outermost first: ids of steps, "kind name" of others."""
+    path: list[str] = []
+    each = frame.parent
+    while each is not None and len(path) < MOST_NAMES:
+        if each.name:
+            is_step = isinstance(each.site, Step) or (each.kind == "remote" and each.flow)
+            path.append(node_id(each.flow or "", each.name) if is_step else _shown(each))
+        each = each.parent
+    return tuple(reversed(path))
+
+
+def _shown(frame: Frame) -> str:
+    return f"{frame.kind} {frame.name}"
+
+
+def _written(run: Run) -> str:
+    """Return what has started in `run`, for `_FIELD`; the first ones are left out first."""
+    names = list(run.started)
+    text = json.dumps(names if run.is_whole else [None, *names], separators=(",", ":"))
+    while len(text) > _MOST_TEXT:
+        names = names[len(names) // 4 + 1 :]
+        text = json.dumps([None, *names], separators=(",", ":"))
+    return text
+
+
+def _read(text: object) -> tuple[list[str], bool]:
+    """Return the names in `_FIELD`, and whether they are all; what we did not write has none."""
+    if not isinstance(text, str) or len(text) > _MOST_TEXT:
+        return [], False
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return [], False
+    if not isinstance(found, list):
+        return [], False
+    items: list[Any] = found
+    names = [each for each in items if isinstance(each, str) and len(each) <= _MOST_NAME]
+    return names, len(names) == len(items)

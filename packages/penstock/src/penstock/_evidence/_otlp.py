@@ -1,0 +1,185 @@
+"""Exported spans as `Evidence`: what ``penstock-otel`` says of entrypoints and steps.
+
+The files are OTLP in its JSON encoding (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding),
+one export request in a file, or one in each line as the collector's file exporter writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from penstock._evidence._merge import Evidence, EvidenceError, Start
+from penstock._evidence._questions import MOST_NAMES
+from penstock._evidence._sketch import bucket_of
+from penstock._evidence._tallies import Totals
+from penstock._graph import node_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from os import PathLike
+
+    from penstock._graph import Graph
+
+_ERROR = (2, "STATUS_CODE_ERROR")
+
+
+class _Span(NamedTuple):
+    """What of a span matters here; times are Unix times in ns."""
+
+    id: tuple[str, str]  # of the trace, of the span
+    parent: tuple[str, str] | None
+    name: str
+    flow: str
+    step: str
+    correlation_id: str
+    began: int
+    ended: int
+    is_error: bool
+
+
+def read_spans(paths: Iterable[str | PathLike[str]], graph: Graph) -> Evidence:
+    """Return what the spans in `paths` say of the flows in `graph`.
+
+    A run is what has one correlation ID, or one trace ID. Where spans of a trace are missing, since
+    they were sampled or went elsewhere, its steps are counted, but none is called undeclared.
+    Raises `EvidenceError` for a file that has no spans, and OSError.
+    """
+    evidence = Evidence()
+    spans: dict[tuple[str, str], _Span] = {}
+    hosts: set[str] = set()
+    for path in paths:
+        found, skipped = _spans(path, hosts)
+        evidence.skipped += skipped
+        spans.update((span.id, span) for span in found)  # the same file may be given twice
+    evidence.processes = len(hosts)
+    before: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        before.setdefault(edge.target, []).append(edge.source)
+    entrypoints = {node.id for node in graph.nodes if node.entrypoint}
+    partial = {
+        span.correlation_id for span in spans.values() if span.parent and span.parent not in spans
+    }
+    starts: dict[tuple[str, ...], Start] = {}
+    started: dict[str, dict[str, int]] = {}
+    for span in sorted(spans.values(), key=lambda span: (span.began, span.ended, span.id)):
+        if not span.step:
+            continue
+        step = node_id(span.flow, span.step)
+        run = started.setdefault(span.correlation_id, {})
+        _count(evidence.steps.setdefault(step, Totals()), span, before.get(step, []), run)
+        if (
+            step in before
+            and step not in entrypoints
+            and not any(each in run for each in before[step])
+        ):
+            if span.correlation_id in partial:
+                evidence.unjudged += 1
+            else:
+                _odd(starts, span, before[step], _path_to(span, spans), run)
+        run.setdefault(step, span.began)
+    evidence.starts = sorted(starts.values(), key=lambda each: (-each.count, each.step, each.path))
+    return evidence
+
+
+def _count(totals: Totals, span: _Span, before: list[str], run: dict[str, int]) -> None:
+    totals.began += 1
+    totals.errors += span.is_error
+    bucket = bucket_of(max(span.ended - span.began, 0))
+    totals.took[bucket] = totals.took.get(bucket, 0) + 1
+    for each in before:
+        totals.seen[each] = totals.seen.get(each, 0) + (each in run)
+
+
+def _odd(
+    starts: dict[tuple[str, ...], Start],
+    span: _Span,
+    missing: list[str],
+    path: tuple[str, ...],
+    run: dict[str, int],
+) -> None:
+    prefix = node_id(span.flow, "")
+    names = [each[len(prefix) :] for each in run if each.startswith(prefix)][:MOST_NAMES]
+    step = node_id(span.flow, span.step)
+    start = starts.setdefault(
+        (step, *path, "", *names),
+        Start(step, tuple(missing), path, tuple(names), 0, span.correlation_id),
+    )
+    start.count += 1
+
+
+def _path_to(span: _Span, spans: dict[tuple[str, str], _Span]) -> tuple[str, ...]:
+    """Return what `span` is inside of, outermost first: ids of steps, names of other spans."""
+    path: list[str] = []
+    parent = span.parent
+    while parent in spans and len(path) < MOST_NAMES:
+        around = spans[parent]
+        path.append(node_id(around.flow, around.step) if around.step else f"span {around.name}")
+        parent = around.parent
+    return tuple(reversed(path))
+
+
+def _spans(path: str | PathLike[str], hosts: set[str]) -> tuple[list[_Span], int]:
+    """Return the spans in a file, and how many of its lines or spans could not be read."""
+    with open(path, "rb") as file:
+        content = file.read()
+    documents, skipped = _documents(content)
+    found: list[_Span] = []
+    for document in documents:
+        for resource, each in _raw_spans(document):
+            try:
+                found.append(_span(each))
+            except (KeyError, TypeError, ValueError, AttributeError):
+                skipped += 1
+            else:
+                hosts.add(json.dumps(resource, sort_keys=True, default=str))
+    if not found:
+        raise EvidenceError(f"{path} has no spans: it should be OTLP in JSON.")
+    return found, skipped
+
+
+def _documents(content: bytes) -> tuple[list[Any], int]:
+    try:
+        return [json.loads(content)], 0
+    except (ValueError, RecursionError):
+        pass
+    found: list[Any] = []
+    skipped = 0
+    for line in content.splitlines():
+        try:
+            found.append(json.loads(line))
+        except (ValueError, RecursionError):
+            skipped += bool(line.strip())
+    return found, skipped
+
+
+def _raw_spans(document: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each span with the resource that it is of."""
+    for resource in _items(document, "resourceSpans"):
+        for scope in _items(resource, "scopeSpans"):
+            for span in _items(scope, "spans"):
+                yield resource.get("resource"), span
+
+
+def _items(value: Any, key: str) -> list[Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _span(raw: dict[str, Any]) -> _Span:
+    attributes = {
+        each["key"]: each["value"].get("stringValue", "") for each in _items(raw, "attributes")
+    }
+    trace = str(raw["traceId"])
+    parent = raw.get("parentSpanId")
+    return _Span(
+        id=(trace, str(raw["spanId"])),
+        parent=(trace, str(parent)) if parent else None,
+        name=str(raw.get("name", "")),
+        flow=str(attributes.get("penstock.flow", "")),
+        step=str(attributes.get("penstock.step", "")),
+        correlation_id=str(attributes.get("penstock.correlation_id") or trace.lower()),
+        began=int(raw["startTimeUnixNano"]),
+        ended=int(raw["endTimeUnixNano"]),
+        is_error=(raw.get("status") or {}).get("code") in _ERROR,
+    )

@@ -1,0 +1,181 @@
+"""`observe`: have what really runs counted in a folder, for ``penstock verify``."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from corectx import subscribe
+from corectx.lowlevel import report_once
+from penstock._evidence._journal import Journal
+from penstock._evidence._observer import Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+    from types import TracebackType
+
+_INTERVAL = 0.5  # seconds; a process that is killed loses what it counted since the last one
+_PATIENCE = 0.2  # seconds that a fork may wait for a slow disk
+
+
+class Observation:
+    """Counts what runs until it is stopped; get it from `observe`, and leave it alone or stop it.
+
+    It is a context manager too. `folder` is where the files are, one for each process, which has
+    what was counted up to half a second ago.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder: str = folder
+        self._observer = Observer(self._begin)
+        self._ticker = _Ticker(self.flush)
+        self._start_over()
+        self._unsubscribe: Callable[[], None] | None = subscribe(self._observer)
+        atexit.register(self.stop)
+
+    def _start_over(self) -> None:
+        self._journal = Journal(self._observer, self.folder)
+        self._writing = threading.Lock()
+
+    def flush(self) -> None:
+        """Write down what was counted so far. A full or read-only disk costs one log record."""
+        with self._writing:
+            try:
+                self._journal.write()
+            except OSError as error:
+                report_once(
+                    ("observe", self.folder),
+                    f"Cannot write down what was observed in {self.folder}: {error.strerror}. It "
+                    "is tried again; what the program does is not affected.",
+                )
+
+    def stop(self) -> None:
+        """Write down what was counted, and count no more; calling it again does nothing."""
+        if self._unsubscribe is None:
+            return
+        self._unsubscribe()
+        self._unsubscribe = None
+        self._ticker.stop()
+        _observations.pop(self.folder, None)
+        atexit.unregister(self.stop)
+        self.flush()
+
+    def __enter__(self) -> Observation:  # noqa: PYI034 - typing.Self is not in Python 3.10
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def pause(self) -> None:
+        """Have no thread of ours while the process forks: Python warns of any, and rightly."""
+        self._ticker.pause()
+
+    def go_on(self) -> None:
+        """Write again, in the parent of a fork."""
+        self._ticker.go_on()
+
+    def start_over_in_child(self) -> None:
+        """Count in a file of its own, in the child of a fork."""
+        self._observer.start_over_in_child()
+        self._ticker = _Ticker(self.flush)
+        self._start_over()
+
+    def _begin(self) -> None:
+        """Begin to write: the first step of this process begins."""
+        # These end their children by os._exit(), which goes past `atexit`; billiard is Celery's.
+        for name in ("multiprocessing.util", "billiard.util"):
+            util = sys.modules.get(name)
+            if util is not None:
+                util.Finalize(None, self.flush, exitpriority=-100)
+        self._ticker.start()
+
+
+class _Ticker:
+    """Calls `tick` every half second, in a thread of its own, from `start` until `stop`."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        self._tick = tick
+        self._thread: threading.Thread | None = None
+        self._is_over = threading.Event()
+
+    def start(self) -> None:
+        is_over = self._is_over
+
+        def work() -> None:
+            while not is_over.wait(_INTERVAL):
+                self._tick()
+
+        thread = threading.Thread(target=work, name="penstock-observe", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter ends, or there are too many threads
+            return
+        self._thread = thread
+
+    def pause(self) -> None:
+        self._is_over.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_PATIENCE)
+
+    def go_on(self) -> None:
+        self._is_over = threading.Event()
+        if self._thread is not None:
+            self.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._thread = None
+
+
+def observe(path: str | PathLike[str]) -> Observation:
+    """Count which steps run, in what order, how they end and how long they take, until stopped.
+
+    `path` is a folder, which is made when there is something to write. Each process has a file of
+    its own there, added to every half second; ``penstock verify`` reads them all. What is counted
+    is bounded: it grows with the number of steps, not of calls. The environment variable
+    ``PENSTOCK_OBSERVE`` with a folder does the same from the start, in child processes too.
+
+    Observing the same folder again returns the same `Observation`. Raises TypeError or ValueError
+    for what is no path; trouble with the disk is logged once, on the logger ``corectx``.
+    """
+    folder = os.fspath(path)
+    if not isinstance(folder, str):
+        raise TypeError(f"observe() takes the path of a folder as text, not {path!r}.")
+    if not folder:
+        raise ValueError("observe() takes the path of a folder, but got an empty one.")
+    folder = os.path.abspath(folder)  # the program may go to another folder
+    found = _observations.get(folder)
+    if found is None:
+        found = _observations[folder] = Observation(folder)
+        _hear_of_forks()
+    return found
+
+
+# By folder: a process counts once for each.
+_observations: dict[str, Observation] = {}
+_hears_of_forks = False
+
+
+def _hear_of_forks() -> None:
+    global _hears_of_forks
+    if not _hears_of_forks and hasattr(os, "register_at_fork"):  # absent on Windows
+        _hears_of_forks = True
+        os.register_at_fork(
+            before=lambda: _each(Observation.pause),
+            after_in_parent=lambda: _each(Observation.go_on),
+            after_in_child=lambda: _each(Observation.start_over_in_child),
+        )
+
+
+def _each(do: Callable[[Observation], None]) -> None:
+    for observation in list(_observations.values()):
+        do(observation)
