@@ -117,6 +117,7 @@ def test_without_pillow_the_error_says_what_to_install(monkeypatch):
     for module in [name for name in sys.modules if name.partition(".")[0] == "PIL"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "PIL", None)
-    monkeypatch.delitem(sys.modules, "penstock.formats._paint", raising=False)
+    for module in ("_lettering", "_paint", "_pillow"):
+        monkeypatch.delitem(sys.modules, f"penstock.formats.{module}", raising=False)
     with pytest.raises(ImportError, match=r'pip install "penstock\[png\]"'):
         png.render(graph_of(SEED, "bom_sync"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from penstock import _registry
 from penstock._files import write_atomically
-from penstock._graph import build
+from penstock._overlay import build_with
 from penstock._suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from penstock._graph import Graph
+    from penstock._overlay import Data
     from penstock._registry import Registry
 
 FORMATS = ("mermaid", "dot", "json", "text", "svg", "html", "png", "pdf")
@@ -44,6 +45,7 @@ def generate_dag(
     direction: str = "TD",
     engine: str | None = None,
     max_chars: int | None = None,
+    data: Data | None = None,
     registry: Registry | None = None,
 ) -> bytes: ...
 @overload
@@ -55,6 +57,7 @@ def generate_dag(
     direction: str = "TD",
     engine: str | None = None,
     max_chars: int | None = None,
+    data: Data | None = None,
     registry: Registry | None = None,
 ) -> str: ...
 @overload
@@ -66,6 +69,7 @@ def generate_dag(
     direction: str = "TD",
     engine: str | None = None,
     max_chars: int | None = None,
+    data: Data | None = None,
     registry: Registry | None = None,
 ) -> str: ...
 @overload
@@ -77,6 +81,7 @@ def generate_dag(
     direction: str = "TD",
     engine: str | None = None,
     max_chars: int | None = None,
+    data: Data | None = None,
     registry: Registry | None = None,
 ) -> str | bytes: ...
 
@@ -89,6 +94,7 @@ def generate_dag(
     direction: str = "TD",
     engine: str | None = None,
     max_chars: int | None = None,
+    data: Data | None = None,
     registry: Registry | None = None,
 ) -> str | bytes:
     """Draw the flow `name`, or all flows where there is no name, and return the drawing.
@@ -100,19 +106,21 @@ def generate_dag(
     `direction` is where the flow goes: "TD" (or "TB"), "BT", "LR", "RL"; JSON and text have none.
     `engine="graphviz"` draws svg, png and pdf with Graphviz; nothing else draws pdf. `max_chars`
     is Mermaid's limit for one diagram (50,000 unless told, 1,000 at least): a larger graph becomes
-    Markdown with several diagrams and an index. `registry` is where the flows are, by default the
-    one that the decorators fill.
+    Markdown with several diagrams and an index. `data` is what `penstock.observe` wrote, a folder
+    or several: then the drawing also says how often each step ran and which edges were seen.
+    `registry` is where the flows are, by default the one that the decorators fill.
 
     Raises UnknownFlowError, a KeyError, for a flow that is not declared; ValueError for any other
     argument; ImportError where png has no Pillow; GraphvizError, a RuntimeError, where the engine
-    has no Graphviz; OSError where `output` cannot be written.
+    has no Graphviz; EvidenceError, a ValueError, for `data` that is none; OSError for files.
     """
     chosen = _format(format, output)
     _known("direction", direction, DIRECTIONS)
     _check(chosen, engine, max_chars)
 
     # The default is looked up now, since a test may have put another one in its place.
-    graph = build(_registry.default_registry if registry is None else registry, name)
+    registry = _registry.default_registry if registry is None else registry
+    graph = build_with(registry, name, data)
     content = _draw(graph, chosen, direction, engine, max_chars)
     if output is not None:
         write_atomically(output, content.encode() if isinstance(content, str) else content)

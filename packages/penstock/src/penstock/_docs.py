@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock._files import write_atomically
-from penstock._graph import build
+from penstock._overlay import build_with
 from penstock.formats import mermaid, visible
+from penstock.formats._amounts import duration, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
     from penstock._graph import Graph, Node
+    from penstock._overlay import Data
     from penstock._registry import Registry
 
 # What stands between these two is replaced; `*` is the whole system.
@@ -36,23 +38,29 @@ class Stale:
     diff: str
 
 
-def document(registry: Registry, folder: str | PathLike[str], *, write: bool) -> list[Stale]:
+def document(
+    registry: Registry, folder: str | PathLike[str], *, write: bool, data: Data | None = None
+) -> list[Stale]:
     """Bring the pages in `folder` up to date: ``index.md`` and one page for each flow.
+
+    With `data` they also tell what really ran; see `generate_dag`.
 
     Returns those that were not; without `write` nothing is written. A page of a flow that is gone
     stays: it may be a user's own.
     """
     folder = os.fspath(folder)
     names = _file_names(registry.flows)
-    pages = {"index.md": _index(registry, names)}
+    pages = {"index.md": _index(registry, names, data)}
     for flow, file in names.items():
-        pages[file] = _page(build(registry, flow), registry.flows[flow].doc)
+        pages[file] = _page(build_with(registry, flow, data), registry.flows[flow].doc)
     if write:
         os.makedirs(folder, exist_ok=True)
     return _replace({os.path.join(folder, file): text for file, text in pages.items()}, write)
 
 
-def inject(registry: Registry, files: Iterable[str], *, write: bool) -> list[Stale]:
+def inject(
+    registry: Registry, files: Iterable[str], *, write: bool, data: Data | None = None
+) -> list[Stale]:
     """Put the diagrams of flows into `files`, between the markers for them.
 
     ``<!-- penstock:flow=NAME -->`` and ``<!-- penstock:end -->`` each stand alone on a line; the
@@ -64,11 +72,11 @@ def inject(registry: Registry, files: Iterable[str], *, write: bool) -> list[Sta
         text = _read(path)
         if text is None:
             raise FileNotFoundError(2, "No such file", path)
-        wanted[path] = _injected(registry, path, text)
+        wanted[path] = _injected(registry, path, text, data)
     return _replace(wanted, write)
 
 
-def _injected(registry: Registry, path: str, text: str) -> str:
+def _injected(registry: Registry, path: str, text: str, data: Data | None) -> str:
     parts: list[str] = []
     position = 0
     while (begin := _BEGIN.search(text, position)) is not None:
@@ -77,7 +85,7 @@ def _injected(registry: Registry, path: str, text: str) -> str:
             line = text.count("\n", 0, begin.start()) + 1
             raise ValueError(f"{path}:{line}: this marker has no {_END} below it.")
         flow = begin["flow"]
-        drawing = _drawing(build(registry, None if flow == "*" else flow))
+        drawing = _drawing(build_with(registry, None if flow == "*" else flow, data))
         parts.append(f"{text[position : begin.end()]}\n\n{drawing}\n\n")
         position = end
     if not parts:
@@ -124,32 +132,46 @@ def _file_names(flows: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def _index(registry: Registry, names: dict[str, str]) -> str:
+def _index(registry: Registry, names: dict[str, str], data: Data | None) -> str:
     lines = ["# Flows", ""]
     if names:
         lines += ["| flow | entrypoints | steps | what it does |", "|---|---|---|---|"]
     for flow, file in names.items():
-        graph = build(registry, flow)
+        graph = build_with(registry, flow, data)
         own = [node for node in graph.nodes if node.flow == flow and not node.unknown]
         entrypoints = ", ".join(_code(node.name) for node in own if node.entrypoint)
         summary = _cell((registry.flows[flow].doc or "").strip().partition("\n")[0])
         lines.append(f"| [{_cell(flow)}]({file}) | {entrypoints} | {len(own)} | {summary} |")
-    return "\n".join([*lines, "", _drawing(build(registry, None)), ""])
+    return "\n".join([*lines, "", _drawing(build_with(registry, None, data)), ""])
 
 
 def _page(graph: Graph, doc: str | None) -> str:
     lines = [f"# {_cell(graph.title)}", ""]
     if doc and doc.strip():
         lines += [_prose(doc), ""]
-    lines += [_drawing(graph), "", "| step | where | after | what it does |", "|---|---|---|---|"]
+    head = ["step", "where", "after", "what it does"]
+    head += ["runs", "failed", "p50", "p95"] * graph.is_observed
+    lines += [_drawing(graph), "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     before: dict[str, list[str]] = {}
     by_id = {node.id: node for node in graph.nodes}
     for edge in graph.edges:
+        if edge.status == "undeclared":
+            continue
         before.setdefault(edge.target, []).append(_code(by_id[edge.source].name))
     for node in graph.nodes:
         after = ", ".join(before.get(node.id, [])) or "*starts here*" * node.entrypoint
-        lines.append(f"| {_code(node.name)} | {_where(node)} | {after} | {_cell(node.summary)} |")
+        row = [_code(node.name), _where(node), after, _cell(node.summary)]
+        row += _ran(node) if graph.is_observed else []
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join([*lines, ""])
+
+
+def _ran(node: Node) -> list[str]:
+    ran = node.ran
+    if ran is None or not ran.began:
+        return ["**never ran**" if ran else "", "", "", ""]
+    took = ["" if each is None else duration(each) for each in (ran.p50, ran.p95)]
+    return [f"{ran.began:,}", share(ran.errors, ran.began) if ran.errors else "", *took]
 
 
 def _drawing(graph: Graph) -> str:

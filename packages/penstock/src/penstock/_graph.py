@@ -7,6 +7,7 @@ it and gives the same bytes whatever the import order, the hash seed or the inte
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from penstock._registry import Flow, Registry, Step
+    from penstock._verify import Ran
 
 _MOST_FLOWS_LISTED = 10  # in an error message
 
@@ -32,7 +34,7 @@ class Node:
 
     `file` is relative to the folder that the module was imported from ("shop/flows.py", with
     slashes on every system), so that a drawing is the same on every machine; for a script it is
-    the bare file name. `line` counts from 1.
+    the bare file name. `line` counts from 1. `ran` is what was observed, None where nobody looked.
     """
 
     id: str
@@ -45,14 +47,21 @@ class Node:
     file: str | None
     line: int | None
     unknown: bool = False
+    ran: Ran | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Join two nodes, by their ids: `target` declares that it comes after `source`."""
+    """Join two nodes, by their ids: `target` declares that it comes after `source`.
+
+    Where it was observed what runs, `status` is "seen", "unseen" or "undeclared", which only ran;
+    elsewhere it is "". `count` says how often it ran.
+    """
 
     source: str
     target: str
+    status: str = ""
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,11 @@ class Graph:
     groups: tuple[Group, ...]
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the graph also says what really ran."""
+        return any(node.ran is not None for node in self.nodes)
 
 
 class UnknownFlowError(KeyError):
@@ -128,6 +142,14 @@ def node_id(flow: str, name: str) -> str:
     if ":" in flow or "\\" in flow:
         flow = flow.replace("\\", "\\\\").replace(":", "\\:")
     return f"{flow}:{name}"
+
+
+def parted(id_: str) -> tuple[str, str]:
+    """Return the flow and the name that `node_id` made the id of."""
+    at = 0
+    while id_[at] != ":":
+        at += 2 if id_[at] == "\\" else 1
+    return re.sub(r"\\(.)", r"\1", id_[:at]), id_[at + 1 :]
 
 
 def resolve(flows: Mapping[str, Flow], flow: str, reference: str) -> tuple[str, str]:

@@ -1,7 +1,8 @@
-"""The ``penstock`` command: list, show, draw, check and document the flows of a program.
+"""The ``penstock`` command: list, show, draw, check, document and verify the flows of a program.
 
-Exit codes: 0 all is well; 1 `check` found problems, or `docs --check` stale pages; 2 wrong
-arguments, or something to draw with is missing; 3 the program named by --app cannot be imported.
+Exit codes: 0 all is well; 1 `check` found problems, `docs --check` stale pages, or `verify` what it
+was told to fail for; 2 wrong arguments, something to draw with is missing, or there is no evidence;
+3 the program named by --app cannot be imported.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock._registry import Flow, Step
+    from penstock._verify import Verdict
 
 __all__ = ["main"]
 
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> i
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="List, show, draw, check and document the flows that a program declares.",
+        description="List, show, draw, check, document and verify the flows of a program.",
         epilog="Exit codes: 0 all is well, 1 problems found, 2 wrong arguments, 3 --app failed.",
     )
     parser.add_argument(
@@ -89,6 +91,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     command.add_argument(
         "--max-chars", type=int, metavar="N", help="split Mermaid diagrams at this size"
     )
+    _add_evidence(command)
     command.set_defaults(run=_render)
 
     command = commands.add_parser("check", help="find what is wrong with the flows")
@@ -106,8 +109,50 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="replace what stands between <!-- penstock:flow=NAME --> and <!-- penstock:end -->",
     )
     command.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
+    _add_evidence(command)
     command.set_defaults(run=_docs)
+
+    command = commands.add_parser("verify", help="compare the flows with what really ran")
+    command.add_argument(
+        "data",
+        nargs="*",
+        metavar="DATA",
+        help="a folder that was observed into, with penstock.observe() or PENSTOCK_OBSERVE",
+    )
+    _add_spans(command)
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.add_argument(
+        "--fail-under",
+        type=float,
+        metavar="PERCENT",
+        help="exit 1 if less than that of the edges was seen",
+    )
+    command.add_argument(
+        "--fail-undeclared", action="store_true", help="exit 1 if anything ran undeclared"
+    )
+    command.set_defaults(run=_verify)
     return parser
+
+
+def _add_evidence(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="also show what was observed there; more than once for several",
+    )
+    _add_spans(command)
+
+
+def _add_spans(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--from-otlp",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the same from exported spans, in OTLP's JSON",
+    )
 
 
 def _list(chosen: argparse.Namespace) -> int:
@@ -151,6 +196,7 @@ def _render(chosen: argparse.Namespace) -> int:
         direction=chosen.direction,
         engine=chosen.engine,
         max_chars=chosen.max_chars,
+        data=_verdict(chosen),
     )
     if chosen.output is not None:
         print(f"wrote {chosen.output}", file=sys.stderr)
@@ -181,10 +227,13 @@ def _docs(chosen: argparse.Namespace) -> int:
         raise ValueError(
             "docs needs a folder to write to, with -o DIR, or files to bring up to date."
         )
+    data = _verdict(chosen)
     stale: list[Stale] = []
     if chosen.output is not None:
-        stale += document(_registry.default_registry, chosen.output, write=not chosen.check)
-    stale += inject(_registry.default_registry, chosen.files, write=not chosen.check)
+        stale += document(
+            _registry.default_registry, chosen.output, write=not chosen.check, data=data
+        )
+    stale += inject(_registry.default_registry, chosen.files, write=not chosen.check, data=data)
     for each in stale:
         if chosen.check:
             sys.stdout.write(each.diff)
@@ -194,6 +243,47 @@ def _docs(chosen: argparse.Namespace) -> int:
         print(f"{_counted(len(stale), 'file')} out of date", file=sys.stderr)
         return FOUND
     return 0
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    from penstock._verdict import as_json, as_text
+
+    verdict = _verdict(chosen)
+    if verdict is None:
+        raise ValueError(
+            "verify needs evidence: a folder that was observed into, or --from-otlp FILE. Run the "
+            "program with PENSTOCK_OBSERVE=DIR, then: penstock verify DIR"
+        )
+    if chosen.json:
+        _print_json(as_json(verdict))
+    else:
+        sys.stdout.write(as_text(verdict))
+    failures: list[str] = []
+    if chosen.fail_under is not None and verdict.coverage < chosen.fail_under:
+        failures.append(
+            f"{verdict.coverage:.1f} % of the edges were seen, which is under "
+            f"{chosen.fail_under:g} %"
+        )
+    if chosen.fail_undeclared and verdict.undeclared:
+        failures.append("something ran that is not declared")
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    return FOUND if failures else 0
+
+
+def _verdict(chosen: argparse.Namespace) -> Verdict | None:
+    """Return what the evidence that was named says, or None where none was."""
+    if not chosen.data and not chosen.from_otlp:
+        return None
+    from penstock._evidence._merge import read
+    from penstock._evidence._otlp import read_spans
+    from penstock._verify import verify
+
+    graph = build(_registry.default_registry)
+    evidence = read(chosen.data)
+    if chosen.from_otlp:
+        evidence.add(read_spans(chosen.from_otlp, graph))
+    return verify(graph, evidence)
 
 
 def _described(flow: Flow) -> dict[str, Any]:

@@ -63,18 +63,33 @@ _COLOURS = (
     (".tip-unknown", "fill", "alarm"),
 )
 
+# Where it was observed what runs.
+_OBSERVED_FORMS = (
+    (".line.unseen", "stroke-dasharray:0 6;stroke-linecap:round;stroke-width:2.5"),
+    (".line.undeclared", "stroke-dasharray:12 3;stroke-width:3"),
+    (".counts", "font-variant-numeric:tabular-nums"),
+)
+_OBSERVED_COLOURS = (
+    (".line.undeclared", "stroke", "alarm"),
+    (".tip-undeclared", "fill", "alarm"),
+    (".tip-unseen", "fill", "line"),
+    (".counts", "fill", "ink"),
+)
 
-def standalone() -> str:
-    """Return the rules for a file of its own: light, and dark where the reader prefers that."""
-    dark = _coloured(_colours_of(DARK))
-    return (
-        _formed() + _coloured(_colours_of(LIGHT)) + f"@media(prefers-color-scheme:dark){{{dark}}}"
-    )
+
+def standalone(*, is_observed: bool) -> str:
+    """Return the rules for a file of its own: light, and dark where the reader prefers that.
+
+    Those for what was observed are in them only where `is_observed`.
+    """
+    light, dark = (_coloured(_colours_of(each), is_observed) for each in (LIGHT, DARK))
+    return f"{_formed(is_observed)}{light}@media(prefers-color-scheme:dark){{{dark}}}"
 
 
-def themeable() -> str:
-    """Return the rules in CSS variables, which `variables` sets."""
-    return _formed() + _coloured({each.name: f"var(--{each.name})" for each in fields(Palette)})
+def themeable(*, is_observed: bool) -> str:
+    """Return the rules in CSS variables, which `variables` sets; otherwise as `standalone`."""
+    named = {each.name: f"var(--{each.name})" for each in fields(Palette)}
+    return _formed(is_observed) + _coloured(named, is_observed)
 
 
 def variables(palette: Palette) -> str:
@@ -90,11 +105,13 @@ def _scoped(selectors: str) -> str:
     return ",".join(f"{_ROOT} {selector}" for selector in selectors.split(","))
 
 
-def _formed() -> str:
-    return "".join(f"{_scoped(selectors)}{{{form}}}" for selectors, form in _FORMS)
+def _formed(is_observed: bool) -> str:
+    forms = _FORMS + _OBSERVED_FORMS if is_observed else _FORMS
+    return "".join(f"{_scoped(selectors)}{{{form}}}" for selectors, form in forms)
 
 
-def _coloured(colours: Mapping[str, str]) -> str:
+def _coloured(colours: Mapping[str, str], is_observed: bool) -> str:
+    rules = _COLOURS + _OBSERVED_COLOURS if is_observed else _COLOURS
     return "".join(
-        f"{_scoped(selectors)}{{{prop}:{colours[name]}}}" for selectors, prop, name in _COLOURS
+        f"{_scoped(selectors)}{{{prop}:{colours[name]}}}" for selectors, prop, name in rules
     )

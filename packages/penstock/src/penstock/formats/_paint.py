@@ -9,7 +9,7 @@ from penstock.formats._curves import bent
 from penstock.formats._layout._measure import FRAME_INSET, PAD_X, TAG_INSET, tag_width
 from penstock.formats._lettering import Lettering
 from penstock.formats._pillow import Image, ImageDraw
-from penstock.formats._plate import box_texts, frame_texts
+from penstock.formats._plate import box_texts, frame_texts, painted
 from penstock.formats._style import (
     HEADING_SIZE,
     NAME_SIZE,
@@ -38,7 +38,13 @@ if TYPE_CHECKING:
 SAMPLES = 3  # a pixel of the picture is the mean of so many squared
 _CURVE_STEPS = 6
 _LINE, _BORDER, _ENTRY_BORDER = 1.5, 1.25, 2.25
-_DASHES = {"back": (6.0, 4.0), "unknown": (2.0, 3.0)}
+_DASHES = {
+    "back": (6.0, 4.0),
+    "unknown": (2.0, 3.0),
+    "unseen": (2.0, 5.0),
+    "undeclared": (12.0, 3.0),
+}
+_THICKNESS = {"unseen": 2.0, "undeclared": 3.0}  # of lines that are not as all others
 _BOX_DASHES = (5.0, 4.0)
 
 
@@ -79,7 +85,7 @@ class Painter:
         for box in boxes:
             if is_stacked(box.node):
                 self._outline(shape(box.node), box.x + STACK, box.y + STACK, box.width, box.height)
-        for line in drawing.lines:
+        for line in painted(drawing.lines):
             ends = [y for _, y in line.points]
             if self._shows(min(ends) - 10, max(ends) + 10):
                 self._line(line)
@@ -171,14 +177,18 @@ class Painter:
             points += _curve(first, corner, last)
         points.append(end)
         for part in _dashes(points, _DASHES[line.kind]) if line.kind in _DASHES else [points]:
-            self._stroke(part, colour, _LINE)
+            self._stroke(part, colour, _THICKNESS.get(line.kind, _LINE))
         self._tip(points[-2], end, line.kind)
 
     def _line_colour(self, kind: str) -> str:
         palette = self._palette
-        return {"back": palette.back, "link": palette.link, "unknown": palette.alarm}.get(
-            kind, palette.line
-        )
+        colours = {
+            "back": palette.back,
+            "link": palette.link,
+            "unknown": palette.alarm,
+            "undeclared": palette.alarm,
+        }
+        return colours.get(kind, palette.line)
 
     def _tip(self, before: Point, end: Point, kind: str) -> None:
         """Paint the arrowhead after the `end` of a line that comes from `before`."""
@@ -210,7 +220,7 @@ class Painter:
                 text,
                 (middle, y),
                 NAME_SIZE if name else PROSE_SIZE,
-                ink if name else self._palette.prose,
+                self._palette.prose if kind == "prose" else ink,
                 room=box.width - PAD_X,
                 middle=True,
                 bold=name,
@@ -236,11 +246,12 @@ class Painter:
     def _entry(self, entry: Entry, x: int) -> None:
         """Paint one entry of the legend."""
         x, y = x + entry.x, entry.y
-        if entry.key in {"back", "link"}:
+        if entry.key in {"back", "link", "unseen", "undeclared"}:
             points = [(float(x), float(y)), (x + SWATCH - TIP, float(y))]
             dashed = entry.key in _DASHES
             for part in _dashes(points, _DASHES[entry.key]) if dashed else [points]:
-                self._stroke(part, self._line_colour(entry.key), _LINE)
+                thickness = _THICKNESS.get(entry.key, _LINE)
+                self._stroke(part, self._line_colour(entry.key), thickness)
             self._tip(points[0], points[1], entry.key)
         else:
             if entry.key == "task":

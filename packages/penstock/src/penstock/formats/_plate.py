@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.formats import visible
-from penstock.formats._layout import Box, Drawing, Frame, lay_out
+from penstock.formats._layout import Box, Drawing, Frame, Line, lay_out
 from penstock.formats._layout._measure import PAD_Y, PROSE_GAP
 from penstock.formats._metrics import fit, mono, sans, width, wrap
 from penstock.formats._style import (
@@ -22,6 +22,8 @@ from penstock.formats._style import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from penstock._graph import Graph
 
 MARGIN = 28
@@ -124,6 +126,11 @@ def _legend(drawing: Drawing, room: int, y: int) -> tuple[list[Entry], int]:
     return entries, y + _LEGEND_LINE // 2
 
 
+def painted(lines: Iterable[Line]) -> list[Line]:
+    """Return `lines` in the order in which they are painted: what is not declared lies on top."""
+    return sorted(lines, key=lambda line: line.kind == "undeclared")
+
+
 def box_texts(box: Box) -> list[tuple[str, str, int]]:
     """Return the lines in a box, all centred: text, its form, and its baseline."""
     texts: list[tuple[str, str, int]] = []
@@ -132,10 +139,11 @@ def box_texts(box: Box) -> list[tuple[str, str, int]]:
     for line in box.label.name:
         texts.append((line, "name", y + NAME_LINE - 5))
         y += NAME_LINE
-    y += PROSE_GAP
-    for line in box.label.prose:
-        texts.append((line, "prose", y + PROSE_LINE - 4))
-        y += PROSE_LINE
+    for lines, form in ((box.label.prose, "prose"), (box.label.counts, "prose counts")):
+        y += PROSE_GAP if lines else 0
+        for line in lines:
+            texts.append((line, form, y + PROSE_LINE - 4))
+            y += PROSE_LINE
     return texts
 
 
@@ -161,9 +169,13 @@ def describe(graph: Graph) -> str:
         sentences.append(f"It starts at {', '.join(starts)}.")
     if len(graph.edges) <= _TOLD:
         sentences += [
-            f"{names[edge.source]} leads to {names[edge.target]}." for edge in graph.edges
+            f"{names[edge.source]} leads to {names[edge.target]}{_OBSERVED.get(edge.status, '')}."
+            for edge in graph.edges
         ]
     return " ".join(sentences)
+
+
+_OBSERVED = {"unseen": ", which was never seen", "undeclared": ", which is not declared"}
 
 
 def _counted(count: int, word: str) -> str:

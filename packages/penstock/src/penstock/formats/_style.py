@@ -48,7 +48,7 @@ class Palette:
     entry_box: str
     link: str  # from one flow to another
     back: str  # closes a cycle
-    alarm: str  # declared, but does not exist
+    alarm: str  # declared, but does not exist; or the other way round
     group: str
     group_border: str
 
@@ -124,5 +124,7 @@ LEGEND: Mapping[str, str] = MappingProxyType(
         "unknown": "Unknown step",
         "back": "Leads back",
         "link": "To another flow",
+        "unseen": "Never seen",
+        "undeclared": "Not declared",
     }
 )

@@ -11,9 +11,9 @@
   const help = [...details.childNodes];
   const before = data.nodes.map(() => []);
   const after = data.nodes.map(() => []);
-  for (const [source, target] of data.edges) {
-    after[source].push(target);
-    before[target].push(source);
+  for (const [source, target, observed] of data.edges) {
+    after[source].push([target, observed]);
+    before[target].push([source, observed]);
   }
   let current = null;
   let selected = -1;
@@ -175,20 +175,22 @@
       place.append(link);
       parts.push(place);
     }
+    if (node.ran) parts.push(element("p", node.ran.join("\n"), "ran"));
     if (node.doc) parts.push(element("div", node.doc, "doc"));
     parts.push(...neighbours("Comes after", before[index]), ...neighbours("Leads to", after[index]));
     details.replaceChildren(...parts);
     details.scrollTop = 0;
   }
 
-  function neighbours(title, indexes) {
-    if (!indexes.length) return [];
+  function neighbours(title, found) {
+    if (!found.length) return [];
     const list = element("ul");
-    for (const index of indexes) {
+    for (const [index, observed] of found) {
       const button = element("button", data.nodes[index].name, "code");
       button.addEventListener("click", () => select(index));
       const item = element("li");
       item.append(button);
+      if (observed) item.append(element("span", observed, "facts observed"));
       list.append(item);
     }
     return [element("h3", title), list];

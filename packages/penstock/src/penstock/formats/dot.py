@@ -14,11 +14,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from penstock.formats import visible
+from penstock.formats._amounts import summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from penstock._graph import Graph, Node
+    from penstock._graph import Edge, Graph, Node
 
 __all__ = ["quote", "render"]
 
@@ -31,7 +32,8 @@ def render(graph: Graph, *, direction: str = "TD") -> str:
     """Return `graph` as a DOT digraph.
 
     Flows are clusters where there are several. An entrypoint has a double border, a task is a box
-    with tabs, a step that does not exist is dashed; a step's summary is its tooltip.
+    with tabs, a step that does not exist is dashed; a step's summary is its tooltip. Where it was
+    observed what runs, an edge that was never seen is dotted, and one that is not declared is bold.
     """
     return "\n".join(_lines(graph, _DIRECTIONS.get(direction, direction))) + "\n"
 
@@ -53,7 +55,7 @@ def _lines(graph: Graph, rankdir: str) -> Iterator[str]:
                 yield f"        {nodes[each]}"
             yield "    }"
     for edge in graph.edges:
-        yield f"    {ids[edge.source]} -> {ids[edge.target]}"
+        yield f"    {ids[edge.source]} -> {ids[edge.target]}{_observed(edge)}"
     yield "}"
 
 
@@ -74,6 +76,9 @@ def _ids(graph: Graph) -> dict[str, str]:
 
 def _attributes(node: Node, own: str) -> str:
     label = quote(node.name)
+    if node.ran is not None:
+        lines = [label, *map(quote, summary(node.ran))]
+        label = '"{}"'.format("\\n".join(line[1:-1] for line in lines))
     attributes = [f"label={label}"] if label != own else []
     if node.call_kind == "task":
         attributes.append("shape=tab, style=solid")
@@ -84,3 +89,11 @@ def _attributes(node: Node, own: str) -> str:
     if node.summary:
         attributes.append(f"tooltip={quote(node.summary)}")
     return f" [{', '.join(attributes)}]" if attributes else ""
+
+
+def _observed(edge: Edge) -> str:
+    if edge.status == "unseen":
+        return ' [style=dotted, label="never seen"]'
+    if edge.status == "undeclared":
+        return f' [style=bold, color=red, label="not declared: {edge.count:,}"]'
+    return f' [label="{edge.count:,}"]' if edge.status else ""

@@ -15,13 +15,15 @@ from urllib.parse import quote
 
 from penstock._graph import Graph, Group
 from penstock.formats import _css, svg, visible
+from penstock.formats._amounts import counted, summary
 from penstock.formats._plate import plate
 from penstock.formats._style import DARK, LIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock._graph import Node
+    from penstock._graph import Edge, Node
+    from penstock._verify import Ran
 
 __all__ = ["render"]
 
@@ -59,7 +61,7 @@ def render(graph: Graph, *, direction: str = "TD", source: str = "{file}#L{line}
     """
     index = {node.id: at for at, node in enumerate(graph.nodes)}
     views = _views(graph)
-    style = _style()
+    style = _style(is_observed=graph.is_observed)
     script = _file("_viewer.js")
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
@@ -155,13 +157,13 @@ def _view(view: Graph, index: Mapping[str, int], direction: str) -> str:
     )
 
 
-def _style() -> str:
+def _style(*, is_observed: bool) -> str:
     light, dark = _css.variables(LIGHT), _css.variables(DARK)
     return (
         f":root{{{light}}}"
         f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
         f":root[data-theme=dark]{{{dark}}}"
-        f"{_css.themeable()}\n{_file('_viewer.css')}"
+        f"{_css.themeable(is_observed=is_observed)}\n{_file('_viewer.css')}"
     )
 
 
@@ -170,7 +172,9 @@ def _data(graph: Graph, views: list[Graph], source: str) -> str:
     index = {node.id: at for at, node in enumerate(graph.nodes)}
     content = {
         "nodes": [_node(node, source) for node in graph.nodes],
-        "edges": [[index[edge.source], index[edge.target]] for edge in graph.edges],
+        "edges": [
+            [index[edge.source], index[edge.target], *_observed(edge)] for edge in graph.edges
+        ],
         "views": [view.title for view in views],
     }
     text = json.dumps(content, separators=(",", ":"))
@@ -185,6 +189,8 @@ def _node(node: Node, source: str) -> dict[str, object]:
         "kind": _kind(node),
         "doc": node.doc or "",
     }
+    if node.ran is not None:
+        shown["ran"] = [*summary(node.ran), *_ends(node.ran)]
     if node.unknown:
         shown["unknown"] = True
     if node.file is not None:
@@ -193,6 +199,21 @@ def _node(node: Node, source: str) -> dict[str, object]:
         shown["where"] = f"{visible(node.file)}:{line}"
         shown["href"] = source.replace("{file}", path).replace("{line}", line)
     return shown
+
+
+def _ends(ran: Ran) -> list[str]:
+    """Return what else is known of a step that ran, in words."""
+    ended = {"failed": ran.errors, "was cancelled": ran.cancelled}
+    return [f"{how} {counted(count, 'time')}" for how, count in ended.items() if count]
+
+
+def _observed(edge: Edge) -> list[str]:
+    """Return what is told of `edge` beside the name of its other end."""
+    if edge.status == "seen":
+        return [counted(edge.count, "time")]
+    if edge.status == "undeclared":
+        return [f"not declared, {counted(edge.count, 'time')}"]
+    return ["never seen"] if edge.status else []
 
 
 def _kind(node: Node) -> str:

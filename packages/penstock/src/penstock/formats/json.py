@@ -6,12 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from penstock._graph import Edge, Graph, Group, Node
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from penstock._verify import Ran
 
-    from penstock._graph import Edge, Graph, Group, Node
-
-__all__ = ["render"]
+__all__ = ["parse", "render"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -32,19 +32,52 @@ def render(graph: Graph) -> str:
     or "task"; "" where `unknown` is true, since that step is named but not declared. `file`
     is relative to the folder that the module was imported from. `summary` is the first line of
     `doc`, or "".
+
+    Where it was observed what runs, a node also has ``ran: {began, errors, cancelled, p50, p95}``,
+    the durations in nanoseconds or null, and an edge has a `status`, "seen", "unseen" or
+    "undeclared", and a `count`.
     """
     content = {
         "version": 1,
         "title": graph.title,
-        "groups": _records(graph.groups),
-        "nodes": _records(graph.nodes),
-        "edges": _records(graph.edges),
+        "groups": [_record(group) for group in graph.groups],
+        "nodes": [_node(node) for node in graph.nodes],
+        "edges": [_edge(edge) for edge in graph.edges],
     }
     text = json.dumps(content, ensure_ascii=False, indent=2)
     # A lone surrogate has no UTF-8, but JSON can spell it.
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
-def _records(items: Sequence[Group | Node | Edge]) -> list[dict[str, object]]:
+def _node(node: Node) -> dict[str, object]:
+    record = _record(node)
+    if node.ran is None:
+        del record["ran"]
+    else:
+        record["ran"] = _record(node.ran)
+    return record
+
+
+def _edge(edge: Edge) -> dict[str, object]:
+    record = _record(edge)
+    if not edge.status:
+        del record["status"], record["count"]
+    return record
+
+
+def _record(item: Group | Node | Edge | Ran) -> dict[str, object]:
     # As dataclasses.asdict, which copies deeply and takes ten times as long.
-    return [{name: getattr(item, name) for name in item.__slots__} for item in items]
+    return {name: getattr(item, name) for name in item.__slots__}
+
+
+def parse(text: str) -> Graph:
+    """Return the graph that `render` wrote as `text`, without what was observed."""
+    content = json.loads(text)
+    return Graph(
+        title=content["title"],
+        groups=tuple(
+            Group(**{**group, "nodes": tuple(group["nodes"])}) for group in content["groups"]
+        ),
+        nodes=tuple(Node(**{**node, "ran": None}) for node in content["nodes"]),
+        edges=tuple(Edge(edge["source"], edge["target"]) for edge in content["edges"]),
+    )

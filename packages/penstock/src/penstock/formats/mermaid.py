@@ -20,6 +20,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from penstock.formats import visible
+from penstock.formats._amounts import summary
 from penstock.formats._parts import Diagram, document, split
 
 if TYPE_CHECKING:
@@ -126,6 +127,9 @@ class _Writer:
             else:
                 self.ids[node.id] = next(fresh)
                 self.labels[node.id] = self._label(node.name)
+            if node.ran is not None:
+                lines = [self._label(node.name), *map(self._label, summary(node.ran))]
+                self.labels[node.id] = "<br/>".join(lines)
         taken = set(self.ids.values())
         flows = [group.flow for group in graph.groups] if self.framed else []
         named = {flow for flow in flows if self._is_plain(flow) and flow not in taken}
@@ -158,7 +162,7 @@ class _Writer:
 
     def arrow(self, edge: Edge) -> str:
         """Return the line, unindented, that draws `edge`."""
-        return f"{self.ids[edge.source]} --> {self.ids[edge.target]}"
+        return f"{self.ids[edge.source]} {_arrow(edge)} {self.ids[edge.target]}"
 
     def text(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> str:
         """Return the diagram of `nodes` and `edges`."""
@@ -205,11 +209,20 @@ class _Writer:
 
     def edge_size(self, edge: Edge) -> int:
         """Return the most characters that `edge` adds to a diagram, its ends not counted."""
-        return len(self.ids[edge.source]) + len(self.ids[edge.target]) + 14
+        return len(self.ids[edge.source]) + len(self.ids[edge.target]) + 11 + len(_arrow(edge))
 
     def frame_size(self, flow: str) -> int:
         """Return how many characters the frame of `flow` adds to a diagram."""
         return _length(self.frames[flow]) + 22 if self.framed else 0
+
+
+def _arrow(edge: Edge) -> str:
+    """Return the arrow for `edge`: dotted where it was never seen, thick where not declared."""
+    if edge.status == "unseen":
+        return '-. "never seen" .->'
+    if edge.status == "undeclared":
+        return f'== "not declared#58; {edge.count:,}" ==>'
+    return f'-- "{edge.count:,}" -->' if edge.status else "-->"
 
 
 def _encode(match: re.Match[str]) -> str:

@@ -10,9 +10,10 @@ import zlib
 from typing import TYPE_CHECKING
 
 from penstock.formats import _css, visible
+from penstock.formats._amounts import counted
 from penstock.formats._curves import bent
 from penstock.formats._layout._measure import FRAME_INSET, TAG_INSET, tag_width
-from penstock.formats._plate import box_texts, describe, frame_texts, plate
+from penstock.formats._plate import box_texts, describe, frame_texts, painted, plate
 from penstock.formats._style import (
     PROSE_LINE,
     STACK,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["body", "opening", "prefix_for", "render"]
 
-_KINDS = ("next", "back", "link", "unknown")
+_KINDS = ("next", "back", "link", "unknown")  # every drawing has their arrowheads
+_LINES = ("back", "link", "unseen", "undeclared")  # what of the legend is a line
 _KEEP = 'xml:space="preserve"'  # a name may begin with a space, or have two
 
 
@@ -43,7 +45,7 @@ def render(graph: Graph, *, direction: str = "TD") -> str:
     prefix = prefix_for(graph, direction)
     parts = [
         *opening(graph, drawn, prefix, role="img"),
-        f"<style>{_css.standalone()}</style>",
+        f"<style>{_css.standalone(is_observed=graph.is_observed)}</style>",
         *body(drawn, {node.id: at for at, node in enumerate(graph.nodes)}, prefix),
         "</svg>",
     ]
@@ -73,7 +75,8 @@ def body(drawn: Plate, index: Mapping[str, int], prefix: str) -> Iterator[str]:
     Boxes and lines say which node they are as `data-node`, `data-from` and `data-to`: what `index`
     has for the node's id. `data-at` of the plate is where their coordinates begin.
     """
-    yield f"<defs>{''.join(_tip(kind, prefix) for kind in _KINDS)}</defs>"
+    kinds = (*_KINDS, *sorted({line.kind for line in drawn.drawing.lines}.difference(_KINDS)))
+    yield f"<defs>{''.join(_tip(kind, prefix) for kind in kinds)}</defs>"
     yield f'<rect class="paper" width="{drawn.width}" height="{drawn.height}" rx="8"/>'
     yield from _heading(drawn)
     at = f"{drawn.x} {drawn.y}"
@@ -84,7 +87,7 @@ def body(drawn: Plate, index: Mapping[str, int], prefix: str) -> Iterator[str]:
             form = shape(box.node)
             card = _outline(form, box.x + STACK, box.y + STACK, box.width, box.height)
             yield f'<g class="{form}">{card}</g>'
-    for line in drawn.drawing.lines:
+    for line in painted(drawn.drawing.lines):
         yield _line(line, index[line.edge.source], index[line.edge.target], prefix)
     for box in drawn.drawing.boxes:
         yield _node(box, index[box.node.id])
@@ -126,10 +129,13 @@ def _frame(frame: Frame) -> str:
 
 
 def _line(line: Line, source: int, target: int, prefix: str) -> str:
-    return (
+    drawn = (
         f'<path class="line {line.kind}" data-from="{source}" data-to="{target}"'
-        f' marker-end="url(#{prefix}-{line.kind})" d="{_rounded(line.points)}"/>'
+        f' marker-end="url(#{prefix}-{line.kind})" d="{_rounded(line.points)}"'
     )
+    if not line.edge.status:
+        return f"{drawn}/>"
+    return f"{drawn}><title>{counted(line.edge.count, 'time')}, {line.edge.status}</title></path>"
 
 
 def _rounded(points: Sequence[tuple[int, int]]) -> str:
@@ -179,7 +185,7 @@ def _tag(tag: str, box: Box) -> Iterator[str]:
 def _entry(entry: Entry, drawn: Plate, prefix: str) -> str:
     """Return one entry of the legend."""
     x, y = entry.x + drawn.x, entry.y
-    if entry.key in _KINDS[1:] and entry.key != "unknown":
+    if entry.key in _LINES:
         picture = (
             f'<path class="line {entry.key}" marker-end="url(#{prefix}-{entry.key})"'
             f' d="M{x} {y}H{x + SWATCH - TIP}"/>'

@@ -9,7 +9,8 @@
 Steps stand in an order in which they can run, a branch at a time. A line leads down from a step to
 all that come after it; one that passes under another line is interrupted there. What cannot be
 drawn so is told in words below the step: links to other flows, links that lead back up (cycles),
-and those for which there is no room beside ten other lines.
+and those for which there is no room beside ten other lines. So is what really ran, if that was
+observed: how often, and which links were never seen, or are not declared.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.formats import visible
+from penstock.formats._amounts import summary
 from penstock.formats._columns import columns, shortened
 from penstock.formats._connected import connected
 from penstock.formats._lanes import Lanes, ordered
@@ -39,6 +41,7 @@ _NOTE_WIDTH = 72
 
 _ENTRYPOINT, _TASK, _STEP, _MISSING = "◆", "■", "●", "○"
 _BACK, _TO, _FROM, _DOWN, _UP = "↺", "→", "←", "↓", "↑"
+_RAN, _UNSEEN, _UNDECLARED = "∑", "✗", "!"
 _LEGEND = {
     _ENTRYPOINT: "entrypoint",
     _TASK: "task",
@@ -49,6 +52,9 @@ _LEGEND = {
     _FROM: "from another flow",
     _DOWN: "further down",
     _UP: "from further up",
+    _RAN: "observed",
+    _UNSEEN: "never seen to lead to",
+    _UNDECLARED: "leads to, but is not declared",
 }
 
 
@@ -84,9 +90,14 @@ def _links(graph: Graph, nodes: dict[str, Node]) -> tuple[_Following, _Notes]:
     """Return the links that lines can be drawn for, and what has to be told below a step."""
     place = {each: index for index, each in enumerate(nodes)}
     following: _Following = {each: [] for each in nodes}
-    notes: _Notes = {each: [] for each in nodes}
+    notes: _Notes = {each: _observed(node) for each, node in nodes.items()}
     for edge in graph.edges:
         source, target = nodes[edge.source], nodes[edge.target]
+        if edge.status in _STATUSES:
+            name = visible(target.name) if source.flow == target.flow else _full_name(target)
+            notes[source.id].append((_STATUSES[edge.status], name))
+        if edge.status == "undeclared":
+            continue
         if source.flow != target.flow:
             notes[source.id].append((_TO, _full_name(target)))
             notes[target.id].append((_FROM, _full_name(source)))
@@ -121,6 +132,13 @@ def _rows(
                 notes[target].append((_UP, visible(nodes[each].name)))
             for note in _wrapped(notes[each]):
                 yield lanes.beside(), note
+
+
+_STATUSES = {"unseen": _UNSEEN, "undeclared": _UNDECLARED}
+
+
+def _observed(node: Node) -> list[tuple[str, str]]:
+    return [] if node.ran is None else [(_RAN, ", ".join(summary(node.ran)))]
 
 
 def _full_name(node: Node) -> str:

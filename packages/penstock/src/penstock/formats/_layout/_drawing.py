@@ -40,7 +40,7 @@ class Line(NamedTuple):
     """Hold one edge's corners from its source to its target; all its parts are at right angles.
 
     `kind` is "next", "back" (closes a cycle), "link" (to another flow) or "unknown" (from a step
-    that does not exist).
+    that does not exist); "unseen" or "undeclared" where the edge is that.
     """
 
     edge: Edge

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats import visible
+from penstock.formats._amounts import summary as summary_of
 from penstock.formats._metrics import ELLIPSIS, mono, sans, width, wrap
 from penstock.formats._style import (
     HEADING_SIZE,
@@ -29,36 +30,46 @@ FRAME_INSET = 20  # pixels between a frame and what is in it
 PAD_X = 18
 PAD_Y = 11
 TAG_INSET = 12  # from a box' right border to the pill on its upper border
-PROSE_GAP = 4  # between the name and the prose under it
+PROSE_GAP = 4  # between the name, the prose under it and the counts under that
 _LONGEST = 600  # characters of a text that are looked at; never more than a few dozen fit
 
 
 class Label(NamedTuple):
-    """Hold a box' lines of text and the size of the box; `cut` where not all of a text is shown."""
+    """Hold a box' lines of text and the size of the box; `cut` where not all of a text is shown.
+
+    `counts` says how often it ran, where that was observed.
+    """
 
     name: tuple[str, ...]
     prose: tuple[str, ...]
+    counts: tuple[str, ...]
     width: int
     height: int
     cut: bool
 
 
 def measure(node: Node) -> Label:
-    """Return the label for `node`: its name in one or two lines, its summary in one or two."""
+    """Return the label for `node`: its name in one or two lines, its summary in one or two.
+
+    Then, where it was observed what runs, one or two lines of that.
+    """
     shown = visible(node.name)
     name = wrap(shown[:_LONGEST], NAME_SIZE, _NAME_ROOM, mono, lines=2, code=True)
     room = max(width(line, NAME_SIZE, mono) for line in name)
     summary = visible(node.summary) if node.summary else ""
     prose = _prose(summary[:_LONGEST], room)
-    room = max([room, *(width(line, PROSE_SIZE, sans) for line in prose)])
+    counts = () if node.ran is None else summary_of(node.ran)
+    room = max([room, *(width(line, PROSE_SIZE, sans) for line in (*prose, *counts))])
     tag = TAGS.get(node.call_kind, "")
     beside_arrow = 2 * (tag_width(tag) + TAG_INSET + 8) if tag else 0
-    height = 2 * PAD_Y + NAME_LINE * len(name) + PROSE_LINE * len(prose)
+    height = 2 * PAD_Y + NAME_LINE * len(name) + PROSE_LINE * (len(prose) + len(counts))
+    height += PROSE_GAP * (bool(prose) + bool(counts))
     return Label(
         name=tuple(name),
         prose=tuple(prose),
+        counts=counts,
         width=-(-max(_MIN_WIDTH, beside_arrow, room + 2 * PAD_X) // _ROUNDING) * _ROUNDING,
-        height=height + (PROSE_GAP if prose else 0) + height % 2,
+        height=height + height % 2,
         cut=name[-1].endswith(ELLIPSIS) or bool(prose and prose[-1].endswith(ELLIPSIS)),
     )
 

@@ -12,7 +12,7 @@ from penstock.formats._layout._measure import FRAME_INSET, heading_size, measure
 from penstock.formats._layout._page import moved
 
 if TYPE_CHECKING:
-    from penstock._graph import Graph, Group
+    from penstock._graph import Edge, Graph, Group
     from penstock.formats._layout._page import Framed, Page, Pair
     from penstock.formats._layout._route import Path, Point
 
@@ -118,7 +118,7 @@ class _Sheet:
             boxes=tuple(self._box(at) for at in range(len(self._graph.nodes))),
             frames=tuple(map(self._frame, self._graph.groups, self._page.frames)),
             lines=tuple(
-                Line(edge, self._kind(*ends), self._points(*ends))
+                Line(edge, self._kind(edge, *ends), self._points(*ends))
                 for edge, ends in zip(self._graph.edges, self._edges, strict=True)
             ),
         )
@@ -159,7 +159,9 @@ class _Sheet:
         other = self._on_page((begin[0] + extent[0], begin[1] + extent[1]))
         return min(one[0], other[0]), min(one[1], other[1])
 
-    def _kind(self, source: int, target: int) -> str:
+    def _kind(self, edge: Edge, source: int, target: int) -> str:
+        if edge.status in {"unseen", "undeclared"}:
+            return edge.status
         if self._groups[source] != self._groups[target]:
             return "link"
         if source >= target:

@@ -1,0 +1,66 @@
+"""Put on a graph what really ran: counts at the steps, seen and unseen edges, undeclared ones."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from penstock._evidence._merge import read
+from penstock._graph import Edge, Graph, build
+from penstock._verify import Verdict, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    from penstock._registry import Registry
+
+    Path: TypeAlias = str | os.PathLike[str]
+    # Files and folders that were observed into, or what was already made of them.
+    Data: TypeAlias = Path | Iterable[Path] | Verdict
+
+
+def build_with(registry: Registry, name: str | None, data: Data | None) -> Graph:
+    """Return the graph that `build` makes, with what `data` says, if anything.
+
+    Raises what `build` does, and `EvidenceError` and OSError as `read` does.
+    """
+    graph = build(registry, name)
+    if data is None:
+        return graph
+    if isinstance(data, Verdict):
+        return overlay(graph, data)
+    paths = [data] if isinstance(data, (str, os.PathLike)) else data
+    return overlay(graph, verify(build(registry), read(paths)))
+
+
+def overlay(graph: Graph, verdict: Verdict) -> Graph:
+    """Return `graph`, the whole system's or one flow's, with what `verdict` says.
+
+    A call that nobody declared becomes an edge from the step that made it. It does not change the
+    order of the nodes, so that the drawing stays like the one without data.
+    """
+    ran = {step: each for flow in verdict.flows.values() for step, each in flow.ran.items()}
+    seen = {(edge.source, edge.target): edge for edge in verdict.edges}
+    rank = {node.id: at for at, node in enumerate(graph.nodes)}
+    edges: list[Edge] = []
+    for edge in graph.edges:
+        found = seen[edge.source, edge.target]
+        edges.append(replace(edge, status=found.status, count=found.count))
+    odd: dict[tuple[str, str], int] = {}
+    for start in verdict.undeclared:
+        if start.caller in rank and start.step in rank:
+            pair = start.caller, start.step
+            odd[pair] = odd.get(pair, 0) + start.count
+    declared = {(edge.source, edge.target) for edge in edges}
+    edges += [
+        Edge(*pair, status="undeclared", count=count)
+        for pair, count in odd.items()
+        if pair not in declared
+    ]
+    return replace(
+        graph,
+        nodes=tuple(replace(node, ran=ran.get(node.id)) for node in graph.nodes),
+        edges=tuple(sorted(edges, key=lambda edge: (rank[edge.source], rank[edge.target]))),
+    )
