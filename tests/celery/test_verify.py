@@ -1,0 +1,107 @@
+"""What a worker runs, in any way that Celery has, against what is declared."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.celery.app import filesystem
+
+ROOT = Path(__file__).parents[2]
+MODULE = "tests.celery.observed_shop"
+NUMBER = 20  # of orders, each way
+
+
+@pytest.fixture(scope="module")
+def verdict(tmp_path_factory):
+    """Place orders with a real worker; return what the command says about it."""
+    folder = tmp_path_factory.mktemp("shop")
+    settings = {**filesystem(folder), "worker_enable_remote_control": False}
+    environment = {
+        **os.environ,
+        "TEST_SHOP": json.dumps(settings),
+        "PENSTOCK_OBSERVE": str(folder / "evidence"),
+    }
+
+    def start(*arguments: str, **more):
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", *arguments], cwd=ROOT, env=environment, **more
+        )
+
+    worker = start(
+        *("celery", "-A", MODULE, "worker", "-P", "prefork", "-c", "2", "-l", "error"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        client = start(MODULE, str(NUMBER), stdout=subprocess.PIPE, text=True)
+        said, _ = client.communicate(timeout=50)
+    finally:
+        worker.terminate()
+        _, complaints = worker.communicate(timeout=30)
+    assert said == "done\n", complaints
+    command = [sys.executable, "-m", "penstock", "--app", MODULE, "verify", "--json"]
+    done = subprocess.run(
+        [*command, folder / "evidence"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def edges(flow) -> dict[str, int]:
+    return {f"{edge['from']} -> {edge['to']}": edge["count"] for edge in flow["edges"]}
+
+
+def runs(flow) -> dict[str, int]:
+    return {step["name"]: step["runs"] for step in flow["steps"]}
+
+
+EACH = {"receive": NUMBER, "reserve": NUMBER, "charge": NUMBER, "ship": NUMBER}
+
+
+@pytest.mark.parametrize("way", ["by_chord", "in_turn"])
+def test_a_fan_out_is_seen_whole_and_nothing_is_called_undeclared(verdict, way):
+    assert runs(verdict[way]) == EACH
+    assert edges(verdict[way]) == {
+        "receive -> reserve": NUMBER,
+        "receive -> charge": NUMBER,
+        "reserve -> ship": NUMBER,
+        "charge -> ship": NUMBER,
+    }
+    assert verdict[way]["undeclared"] == []
+
+
+def test_so_is_a_chain(verdict):
+    flow = verdict["by_chain"]
+    assert runs(flow) == EACH
+    assert edges(flow) == {
+        "receive -> reserve": NUMBER,
+        "reserve -> charge": NUMBER,
+        "reserve -> ship": NUMBER,
+        "charge -> ship": NUMBER,
+    }
+    assert flow["undeclared"] == []
+
+
+def test_a_predecessor_that_comes_later_is_found_across_processes(verdict):
+    flow = verdict["wrongly"]
+    assert edges(flow) == {
+        "receive -> reserve": NUMBER,
+        "ship -> charge": 0,
+        "reserve -> ship": NUMBER,
+        "charge -> ship": NUMBER,
+    }
+    assert {(start["to"], *start["expected"]) for start in flow["undeclared"]} == {
+        ("charge", "ship")
+    }
+    assert sum(start["count"] for start in flow["undeclared"]) == NUMBER
