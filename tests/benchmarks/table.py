@@ -70,12 +70,13 @@ BOUNDS = [
     Bound("... its crumb: the list", "hostile_values", "list.bytes", "bytes", 4096),
     Bound("... its crumb: the string", "hostile_values", "string.bytes", "bytes", 4096),
     Bound("... its crumb: the nested list", "hostile_values", "nesting.bytes", "bytes", 4096),
-    # The allocator may take a page or two more; a crumb that is kept would be over 100 MiB.
+    Bound("what observing adds to a step", "observing", "ns", "ns", 1500),
     Bound("SVG of 10,000 steps, 12,800 edges", "drawings", "branching-svg", "s", 3),
     Bound("SVG of a chain of 10,000", "drawings", "chain-svg", "s", 3),
     Bound("SVG of a fan of 10,000", "drawings", "fan-svg", "s", 3),
     Bound("SVG of a hub of 10,000", "drawings", "hub-svg", "s", 10),
     Bound("Mermaid of 10,000 steps", "drawings", "branching-mermaid", "s", 0.3),
     Bound("the memory for all of these", "drawings", "MiB", "MiB", 300),
+    # The allocator may take a page or two more; a crumb that is kept would be over 100 MiB.
     Bound("growth over a million crumbs", "memory", "KiB", "KiB", 1024),
 ]
