@@ -50,7 +50,7 @@ class Mirror:
 
     def _write(self, record: Record) -> None:
         """Write one crumb, which survives the process from then on."""
-        at_ns, _, event, data, place, thread = record
+        at_ns, event, data, place, thread = record
         known = self._scopes.get(id(place))
         self._box.write(
             event,

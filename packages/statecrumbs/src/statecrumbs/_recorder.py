@@ -1,7 +1,7 @@
 """Record crumbs: one append of a small tuple to a bounded ring, and one to the operation's trail.
 
 There is no lock, so that a signal handler, a ``__del__`` or a forked child can record at any time:
-the append of a bounded deque and the step of an `itertools.count` are single operations.
+the append of a bounded deque and the step of an iterator are single operations.
 
 What is recorded is frozen: exact scalars of bounded size are kept and rendered when somebody looks;
 anything else is rendered at once, so that a crumb keeps no object of the program alive.
@@ -41,34 +41,36 @@ _KNOWN = 1024
 _known: dict[str, tuple[str, set[str]]] = {}
 
 
-class _ThreadName(_local):  # threading.local, without the import of threading
-    """The name of the current thread, looked up once a thread."""
-
-    def __init__(self) -> None:
-        # Not `current_thread()`: for a thread that Python did not start it makes an object under a
-        # lock, which a signal handler or a finalizer must not wait for.
-        threading = sys.modules.get("threading")
-        if threading is None:  # then nobody has started a thread
-            self.name = "MainThread"
-            return
-        ident = get_ident()
-        thread = getattr(threading, "_active", {}).get(ident)
-        self.name = f"Thread-{ident}" if thread is None else str(thread.name)
-
-
-_thread = _ThreadName()
+# Its `name` is that of the current thread, once `thread_name` was called in there. Exactly a
+# `threading.local` (without the import of threading): a subclass would be slower to look into.
+_thread = _local()
 
 
 def thread_name() -> str:
-    """Return the name of the current thread, without a lock."""
-    return _thread.name
+    """Return the name of the current thread, looked up once a thread, without a lock."""
+    try:
+        return _thread.name  # type: ignore[no-any-return]
+    except AttributeError:
+        _thread.name = name = _look_up_thread_name()
+        return name
+
+
+def _look_up_thread_name() -> str:
+    # Not `current_thread()`: for a thread that Python did not start it makes an object under a
+    # lock, which a signal handler or a finalizer must not wait for.
+    threading = sys.modules.get("threading")
+    if threading is None:  # then nobody has started a thread
+        return "MainThread"
+    ident = get_ident()
+    thread = getattr(threading, "_active", {}).get(ident)
+    return f"Thread-{ident}" if thread is None else str(thread.name)
 
 
 _ring: deque[Record] = deque(maxlen=options.max_crumbs)
 _append = _ring.append
 # Crumbs outside of any frame are the process's own: this counts them, the ring keeps them.
 _unframed = Trail(0)
-_next_unframed = _unframed.next_number
+_unframed_ticks = _unframed.ticks
 # Is given each record once it is in memory: the black box, where there is one. It takes records as
 # they are, since it renders them in less time than it takes to make the text that observers get.
 _mirror: Callable[[Record], None] | None = None
@@ -90,8 +92,7 @@ def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, 
                     if len(value) <= 128:  # noqa: PLR2004 - _FAST_STRING; a literal is faster
                         continue
                 elif kind is int:
-                    # The first test is the fast one, for integers of one digit inside CPython.
-                    if -1_000_000_000 < value < 1_000_000_000 or value.bit_length() <= 64:  # noqa: PLR2004
+                    if value.bit_length() <= 64:  # noqa: PLR2004
                         continue
                 elif kind in _SINGLETONS:
                     continue
@@ -99,19 +100,22 @@ def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, 
         else:
             frame = get_current()
             if frame is None:
-                record = (time_ns(), _next_unframed(), known, data, NOWHERE, _thread.name)
+                record = (time_ns(), known, data, NOWHERE, _thread.name)
                 _append(record)
+                next(_unframed_ticks)
             else:
-                append, next_number, place = frame.label or _label(frame)
-                record = (time_ns(), next_number(), known, data, place, _thread.name)
+                append, ticks, place = frame.label or _label(frame)
+                record = (time_ns(), known, data, place, _thread.name)
                 _append(record)
                 append(record)
+                next(ticks)
             if _mirror is not None:
                 _mirror(record)
             if listeners.crumb:
                 notify_crumb(frame, record[0], known, rendered_data(data))
             return
-    except (KeyError, TypeError):  # an event that was not seen before, or is no string
+    # Something that was not seen before, an event or a thread; or an event that is no string.
+    except (KeyError, AttributeError, TypeError):
         pass
     except BaseException as error:
         if type(event) is str and not isinstance(error, Exception):
@@ -130,13 +134,15 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
         frozen_data = freeze_data(data)
         frame = get_current()
         if frame is None:
-            record = (time_ns(), _next_unframed(), frozen_event, frozen_data, NOWHERE, _thread.name)
+            record = (time_ns(), frozen_event, frozen_data, NOWHERE, thread_name())
             _append(record)
+            next(_unframed_ticks)
         else:
-            append, next_number, place = frame.label or _label(frame)
-            record = (time_ns(), next_number(), frozen_event, frozen_data, place, _thread.name)
+            append, ticks, place = frame.label or _label(frame)
+            record = (time_ns(), frozen_event, frozen_data, place, thread_name())
             _append(record)
             append(record)
+            next(ticks)
         if _mirror is not None:
             _mirror(record)
         if listeners.crumb:
@@ -168,7 +174,7 @@ def _label(frame: Frame) -> Label:
     """Make the label of `frame` at its first crumb: its trail, and what its crumbs say of it."""
     trail = trail_of(frame)
     place, lasting = place_of(frame)
-    label = (trail.records.append, trail.next_number, place)
+    label = (trail.records.append, trail.ticks, place)
     if lasting:
         frame.label = label
     return label
@@ -219,7 +225,7 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
         kept = len(trails[0].records)
         dropped = trails[0].recorded() - kept
     else:
-        kept = sum(record[4] is NOWHERE for record in ring)
+        kept = sum(record[3] is NOWHERE for record in ring)
         dropped = _unframed.recorded() - kept
     return inherited + to_crumbs(shown), max(dropped, 0)
 

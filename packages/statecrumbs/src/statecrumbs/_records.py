@@ -1,8 +1,7 @@
 """What is kept of a crumb, and the dict that people see.
 
-A record is a tuple ``(time_ns, number, event, data, place, thread)``: Unix time in nanoseconds; the
-number of the crumb in its trail; its data, exact scalars or `Rendered` text; where it was recorded;
-the name of the thread.
+A record is a tuple ``(time_ns, event, data, place, thread)``: Unix time in nanoseconds; the event;
+its data, exact scalars or `Rendered` text; where it was recorded; the name of the thread.
 """
 
 from __future__ import annotations
@@ -12,16 +11,16 @@ from statecrumbs._redact import REDACTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeAlias
 
     Scalar: TypeAlias = str | int | float | bool | None
     Crumb: TypeAlias = dict[str, Any]
     # The ambient values and the facts of the frame, both ready to be shown; either may be empty.
     Place: TypeAlias = tuple[dict[str, Scalar], dict[str, str]]
-    Record: TypeAlias = tuple[int, int, str, dict[str, Scalar], Place, str]
-    # What the recorder keeps in the `label` of a frame: append to the trail, next number, place.
-    Label: TypeAlias = tuple[Callable[[Record], None], Callable[[], int], Place]
+    Record: TypeAlias = tuple[int, str, dict[str, Scalar], Place, str]
+    # What the recorder keeps in the `label` of a frame: append to the trail, its ticks, place.
+    Label: TypeAlias = tuple[Callable[[Record], None], Iterator[None], Place]
 
 NOWHERE: Place = ({}, {})
 
@@ -51,7 +50,7 @@ def rendered_data(data: dict[str, Scalar]) -> dict[str, str]:
 
 def to_crumb(record: Record) -> Crumb:
     """Return `record` as the dict that `snapshot` and the dumps consist of."""
-    time_ns, _, event, data, (context, frame), thread = record
+    time_ns, event, data, (context, frame), thread = record
     crumb: Crumb = {"event": event}
     if options.include_timestamp:
         crumb["ts"] = timestamp(time_ns)

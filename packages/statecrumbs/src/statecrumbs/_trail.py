@@ -6,8 +6,9 @@ that fails. Every root frame therefore has a bounded trail in its store.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from itertools import count
+from itertools import repeat
 
 from statecrumbs._options import options
 
@@ -24,21 +25,20 @@ _KEY = "statecrumbs.trail"
 class Trail:
     """The last crumbs of one operation, and how many there were."""
 
-    __slots__ = ("_cleared", "_looks", "inherited", "next_number", "records")
+    __slots__ = ("_cleared", "inherited", "records", "ticks")
 
     def __init__(self, bound: int) -> None:
         self.records: deque[Record] = deque(maxlen=bound)
-        self.next_number = count().__next__
+        # Whoever appends a record takes a tick. To count down how often None is still to come is
+        # the cheapest way to count: an `itertools.count` makes a number each time.
+        self.ticks = repeat(None, sys.maxsize)
         # Crumbs that came with the message that started the operation, from another process.
         self.inherited: list[Crumb] = []
-        self._looks = 0
         self._cleared = 0
 
     def recorded(self) -> int:
         """Return how many crumbs were recorded, since the beginning or the last `clear`."""
-        number = self.next_number() - self._looks  # a look takes a number too
-        self._looks += 1
-        return number - self._cleared
+        return sys.maxsize - self.ticks.__length_hint__() - self._cleared
 
     def clear(self) -> None:
         """Forget the crumbs, and that there were any."""

@@ -73,7 +73,7 @@ class Plugin:
             logger.exception("The crumbs of a failing test could not be shown.")
 
     def _own_records(self) -> list[Record]:
-        return [record for record in _recorder.records() if record[5] not in self._strangers]
+        return [record for record in _recorder.records() if record[4] not in self._strangers]
 
     def pytest_unconfigure(self) -> None:
         """Remove this worker's black box."""
