@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from corectx._ids import is_valid_id, new_correlation_id, new_frame_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import MappingProxyType as MappingProxyType  # noqa: PLC0414 - for _scope
     from typing import Any, Protocol
 
     class SiteLike(Protocol):
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
         @property
         def flow(self) -> str | None: ...
 
+else:
+    # As `types` has it, which takes longer to import than any module of ours.
+    MappingProxyType = type(type.__dict__)
 
 NO_VALUES: MappingProxyType[str, object] = MappingProxyType({})
 

@@ -8,7 +8,6 @@ each resumption, in whatever thread or task that happens.
 from __future__ import annotations
 
 import sys
-from types import CodeType
 
 from corectx._current import attach, detach, enter, get_current, leave, set_current
 from corectx._failures import note_failure
@@ -42,6 +41,7 @@ def kind_of(function: Callable[..., object]) -> str:
     `inspect.markcoroutinefunction`.
     """
     from functools import partial  # as below
+    from types import CodeType
 
     inspect = sys.modules.get("inspect")  # whoever marked a function has imported it
     if inspect is not None and inspect.iscoroutinefunction(function):

@@ -25,10 +25,6 @@ def new_correlation_id() -> str:
         chosen = ask_starting()
         if is_valid_id(chosen):
             return str(chosen)
-    return _draw()
-
-
-def _draw() -> str:
     try:
         return _pool.pop()
     except IndexError:
@@ -37,7 +33,10 @@ def _draw() -> str:
 
 def new_frame_id() -> str:
     """Return 16 random lowercase hex digits, a valid W3C span ID (never all zero)."""
-    return _draw()[:16]
+    try:
+        return _pool.pop()[:16]
+    except IndexError:
+        return _refill()[:16]
 
 
 def is_valid_id(text: object) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from corectx._current import get_current, leave_around, set_current
 from corectx._failures import note_failure
-from corectx._frame import Frame, chain
+from corectx._frame import Frame, MappingProxyType, chain
 from corectx._functions import around
 from corectx._observers import listeners, notify_entered, notify_left
 

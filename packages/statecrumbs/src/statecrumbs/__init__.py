@@ -22,8 +22,11 @@ _exceptions  an exception as data                      _live       a dump at a s
 from __future__ import annotations
 
 from statecrumbs._control import disable, enable
-from statecrumbs._dump import report
 from statecrumbs._recorder import clear, crumb, snapshot, trail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from statecrumbs._dump import report
 
 __all__ = ["clear", "crumb", "disable", "dump", "enable", "report", "snapshot", "trail"]
 
@@ -33,3 +36,17 @@ def dump() -> None:
     from statecrumbs.formatter import format_json
 
     print(format_json(snapshot()))  # noqa: T201 - what it is for
+
+
+def __getattr__(name: str) -> object:
+    # Whoever only records, a library for one, does not load what dumps.
+    if name == "report":
+        from statecrumbs._dump import report
+
+        globals()[name] = report
+        return report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from statecrumbs import _crash, _live, _recorder
-from statecrumbs._dump import note_end_with
+from statecrumbs import _recorder
 from statecrumbs._options import check, options
 
 TYPE_CHECKING = False
@@ -41,6 +40,9 @@ def enable(**given: Any) -> None:
     if another tool has replaced them. An unknown option or a wrong type raises `TypeError`, a wrong
     value `ValueError`, and then nothing has changed.
     """
+    # What a crash needs is loaded now: recording alone needs none of it, and a crash is no time to.
+    from statecrumbs import _crash, _live
+
     check(given)
     _live.listen(given.get("dump_signal", options.dump_signal))
     options.update(given)
@@ -53,6 +55,8 @@ def enable(**given: Any) -> None:
 
 def disable() -> None:
     """Undo `enable`: the hooks that it replaced are back, and all options at their defaults."""
+    from statecrumbs import _crash, _live
+
     _crash.unwatch()
     _open_black_box(None)
     _live.listen(None)
@@ -63,6 +67,8 @@ def disable() -> None:
 def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
     """Mirror into a file in `directory` from now on; None: into none."""
     global _mirror
+    from statecrumbs._dump import note_end_with
+
     if _mirror is not None and _mirror.directory != directory:
         note_end_with(None)
         _mirror.close()

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import sys
 from _thread import _local, get_ident
-from collections import deque
 from time import time_ns
 
 from corectx.lowlevel import get_current, listeners, notify_crumb
 from statecrumbs._freeze import SYSTEM_FIELDS, freeze_data, freeze_event, place_of
 from statecrumbs._options import options
-from statecrumbs._records import NOWHERE, rendered_data, to_crumbs
+from statecrumbs._records import NOWHERE, rendered_data, ring_of, to_crumbs
 from statecrumbs._trail import Trail, trail_of, trails_around
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
     from typing import Any
 
@@ -66,7 +66,7 @@ def _look_up_thread_name() -> str:
     return f"Thread-{ident}" if thread is None else str(thread.name)
 
 
-_ring: deque[Record] = deque(maxlen=options.max_crumbs)
+_ring = ring_of(options.max_crumbs)
 _append = _ring.append
 # Crumbs outside of any frame are the process's own: this counts them, the ring keeps them.
 _unframed = Trail(0)
@@ -233,7 +233,7 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
 def reconfigure() -> None:
     """Take over the options in force: the size of the ring, and what counts as a secret."""
     if _ring.maxlen not in (options.max_crumbs, None):  # None: a test collects all
-        exchange_ring(deque(_ring.copy(), maxlen=options.max_crumbs))
+        exchange_ring(ring_of(options.max_crumbs, _ring.copy()))
     _known.clear()
 
 

@@ -11,6 +11,7 @@ from statecrumbs._redact import REDACTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeAlias
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     # What the recorder keeps in the `label` of a frame: append to the trail, its ticks, place.
     Label: TypeAlias = tuple[Callable[[Record], None], Iterator[None], Place]
 
+else:
+    # The module around it would be a quarter of what it takes to import this package.
+    from _collections import deque
+
 NOWHERE: Place = ({}, {})
 
 
@@ -29,6 +34,11 @@ class Rendered(str):
     """Text that stands for a value: rendered, redacted and bounded already."""
 
     __slots__ = ()
+
+
+def ring_of(bound: int, records: Iterable[Record] = ()) -> deque[Record]:
+    """Return a ring that keeps the last `bound` records; of `records` too."""
+    return deque(records, bound)
 
 
 def rendered_data(data: dict[str, Scalar]) -> dict[str, str]:

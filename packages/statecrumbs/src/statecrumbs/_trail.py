@@ -7,17 +7,17 @@ that fails. Every root frame therefore has a bounded trail in its store.
 from __future__ import annotations
 
 import sys
-from collections import deque
 from itertools import repeat
 
 from statecrumbs._options import options
+from statecrumbs._records import ring_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corectx import Frame
-    from statecrumbs._records import Crumb, Record
+    from statecrumbs._records import Crumb
 
 _KEY = "statecrumbs.trail"
 
@@ -28,7 +28,7 @@ class Trail:
     __slots__ = ("_cleared", "inherited", "records", "ticks")
 
     def __init__(self, bound: int) -> None:
-        self.records: deque[Record] = deque(maxlen=bound)
+        self.records = ring_of(bound)
         # Whoever appends a record takes a tick. To count down how often None is still to come is
         # the cheapest way to count: an `itertools.count` makes a number each time.
         self.ticks = repeat(None, sys.maxsize)
