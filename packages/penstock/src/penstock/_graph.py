@@ -122,7 +122,7 @@ def build(registry: Registry, name: str | None = None) -> Graph:
     for flow in chosen:
         for step in flows[flow].steps.values():
             target = node_id(flow, step.name)
-            nodes[target] = _node(flow, step)
+            nodes[target] = _node(target, flow, step)
             for reference in step.after:
                 owner, predecessor = resolve(flows, flow, reference)
                 source = node_id(owner, predecessor)
@@ -130,9 +130,9 @@ def build(registry: Registry, name: str | None = None) -> Graph:
                 if source not in nodes:
                     steps = flows[owner].steps
                     nodes[source] = (
-                        _node(owner, steps[predecessor])
+                        _node(source, owner, steps[predecessor])
                         if predecessor in steps
-                        else _unknown(owner, predecessor)
+                        else _unknown(source, owner, predecessor)
                     )
     return _ordered(title, flows, nodes, pairs)
 
@@ -254,10 +254,10 @@ def _closing(roots: Iterable[int], successors: list[list[int]]) -> set[tuple[int
     return back
 
 
-def _node(flow: str, step: Step) -> Node:
+def _node(node_id: str, flow: str, step: Step) -> Node:
     doc = inspect.cleandoc(step.doc) if step.doc else None
     return Node(
-        id=node_id(flow, step.name),
+        id=node_id,
         name=step.name,
         flow=flow,
         entrypoint=step.kind == "entrypoint",
@@ -269,9 +269,9 @@ def _node(flow: str, step: Step) -> Node:
     )
 
 
-def _unknown(flow: str, name: str) -> Node:
+def _unknown(node_id: str, flow: str, name: str) -> Node:
     return Node(
-        id=node_id(flow, name),
+        id=node_id,
         name=name,
         flow=flow,
         entrypoint=False,

@@ -74,8 +74,8 @@ class Step:
     @property
     def after(self) -> tuple[str, ...]:
         """The predecessors, each "step" or "other_flow:step"; they may not exist."""
-        names = (each if isinstance(each, str) else each.name_in(self.flow) for each in self._after)
-        return tuple(dict.fromkeys(names))
+        names = [each if isinstance(each, str) else each.name_in(self.flow) for each in self._after]
+        return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
 
     @property
     def where(self) -> str:

@@ -173,7 +173,7 @@ class _Writer:
         for edge in edges:
             flow = flows.get(edge.source)
             if flow == flows.get(edge.target):
-                drawn |= {edge.source, edge.target}
+                drawn.update((edge.source, edge.target))
             else:
                 flow = None
             inside.setdefault(flow, []).append(edge)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -39,9 +39,9 @@ class Unit:
     extent: Point
     port: int
     size: Point
-    places: list[Point]
-    entries: list[Path]
-    exits: list[Path]
+    places: Sequence[Point]
+    entries: Sequence[Path]
+    exits: Sequence[Path]
 
 
 def fold(
@@ -81,10 +81,15 @@ def fold(
     return sorted(units, key=lambda unit: unit.members)
 
 
+# What nearly every unit has: one box, whose port is the unit's.
+_AT_START: Final[Sequence[Point]] = ((0, 0),)
+_NO_LINE: Final[Sequence[Path]] = ([],)
+
+
 def _single(node: int, extent: Point, *, loop: bool) -> Unit:
     across, along = extent
     room = LOOP_ROOM if loop else 0
-    return Unit((node,), (across + room, along), across // 2, extent, [(0, 0)], [[]], [[]])
+    return Unit((node,), (across + room, along), across // 2, extent, _AT_START, _NO_LINE, _NO_LINE)
 
 
 def _grid(

@@ -47,8 +47,18 @@ def assign_tracks(nets: Sequence[Net]) -> int:
     if len(bent) <= _COMPARED:
         bent = _uncrossed(bent)
     for index, net in enumerate(bent):
-        earlier = [other.track + 1 for other in bent[:index] if _touch(other, net)]
-        net.track = max(earlier, default=0)
+        track = 0
+        before, behind = net.near - _CLEARANCE, net.far + _CLEARANCE
+        for other in bent[:index]:
+            # The tests before the last one are only there to ask it seldom.
+            if (
+                other.track >= track
+                and other.near < behind
+                and other.far > before
+                and _touch(other, net)
+            ):
+                track = other.track + 1
+        net.track = track
     return max((net.track + 1 for net in bent), default=0)
 
 
