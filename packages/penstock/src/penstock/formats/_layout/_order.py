@@ -110,14 +110,17 @@ class _Order:
     def _below(self, layer: list[int]) -> int:
         """Return how many pairs of the segments below `layer` cross."""
         position = self.position
-        far = _PORTS * len(position)
-        ends: list[int] = []  # both ends of a segment in one number, since that sorts faster
+        ends: list[int] = []  # where segments end, in the order in which they begin
         for vertex in layer:
-            here = position[vertex]
-            for out, (lower, into) in zip(self.outs[vertex], self.below[vertex], strict=True):
-                ends.append((here + out) * far + position[lower] + into)
-        ends.sort()
-        return _inversions([end % far for end in ends])
+            below = self.below[vertex]
+            if len(below) == 1:
+                lower, into = below[0]
+                ends.append(position[lower] + into)
+            else:
+                segments = zip(self.outs[vertex], below, strict=True)
+                both = sorted((out, position[lower] + into) for out, (lower, into) in segments)
+                ends += [end for _, end in both]
+        return _inversions(ends)
 
     def transpose(self) -> None:
         """Let neighbours in a layer change places while that removes crossings."""
