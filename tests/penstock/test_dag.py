@@ -169,7 +169,7 @@ DRAWN = """\
 mermaid 987763468468b836
 dot fc8137f047a8ce4e
 json b027f75db085e515
-text f358dd6e2a6f9300
+text f5ce70dede8bff1b
 """
 
 

@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from penstock._graph import build
 from penstock.formats import text, visible
 from penstock.formats._columns import columns, shortened
 from tests.penstock.declared import ORDERS, SEED, graph_of, registry_of, tangle
@@ -229,11 +230,20 @@ def test_a_summary_is_cut_to_its_room(given, room, left):
     assert shortened(given, room) == left
 
 
-def test_a_long_summary_ends_at_the_hundredth_column():
-    lines = text.render(graph_of({"f": {"a": ()}}, a={"doc": "word " * 40})).split("\n")
+def test_nothing_but_a_long_name_reaches_past_the_eightieth_column():
+    flows = {
+        "f": {"a": (), "b": ("a", "c"), "c": ("b", "missing", "g:s")},
+        "g": {"s": ("f:a",), "t": ("s",)},
+    }
+    registry = registry_of(flows, a={"doc": "word " * 40}, t={"call_kind": "task"})
+    registry.describe("f", "Does this and that. " * 9)
+    lines = text.render(build(registry)).split("\n")
+    assert lines[0].startswith("f: Does this")
     assert lines[3].startswith("◆ a  word word")
     assert lines[3].endswith("word…")
-    assert len(lines[3]) <= 100
+    assert max(map(columns, lines)) <= 80
+    legend = "   ".join(lines[lines.index("") :]).split("   ")
+    assert {"◆ entrypoint", "■ task", "○ not declared", "← from another flow"} <= set(legend)
 
 
 def test_a_long_name_is_never_cut_and_pushes_no_other_summary_aside():

@@ -24,7 +24,7 @@ from penstock.formats._connected import connected
 from penstock.formats._lanes import Lanes, ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from penstock._graph import Graph, Group, Node
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-WIDTH = 100  # columns; summaries are cut there, names never
+WIDTH = 80  # columns, of any terminal; summaries are cut there, names never
 _LANES = 10
-_SUMMARY_COLUMN = 48  # summaries start before this, except beside a longer name
+_SUMMARY_COLUMN = 44  # summaries start before this, except beside a longer name
 _SUMMARY_WIDTH = 20  # what is left of a summary beside any name
 _NOTE_WIDTH = 72
 
@@ -67,14 +67,27 @@ def render(graph: Graph) -> str:
         lines += [*_heading(group), *_aligned(_rows(group, nodes, following, notes)), ""]
     used = {_mark(node) for node in graph.nodes}
     used.update(sign for each in notes.values() for sign, _ in each)
-    lines.append("   ".join(f"{sign} {meant}" for sign, meant in _LEGEND.items() if sign in used))
+    lines += _legend(used)
     return "\n".join(line.rstrip(" ") for line in lines) + "\n"
+
+
+def _legend(used: Container[str]) -> Iterator[str]:
+    """Yield the lines that say what the signs mean that are `used`."""
+    line = ""
+    for sign, meant in _LEGEND.items():
+        entry = f"{sign} {meant}"
+        if sign in used and line and len(line) + 3 + len(entry) > WIDTH:
+            yield line
+            line = entry
+        elif sign in used:
+            line = f"{line}   {entry}" if line else entry
+    yield line
 
 
 def _heading(group: Group) -> list[str]:
     text = visible(group.flow)
     if group.summary:
-        text = f"{text}: {visible(group.summary)}"
+        text = f"{text}: {_cut(visible(group.summary), columns(text) + 2)}"
     return [text, "─" * min(columns(text), WIDTH), ""]
 
 
