@@ -113,8 +113,8 @@
         ?? views.find((each) => each.boxes.has(index));
       show(view);
     }
-    for (const each of views) {
-      each.boxes.get(index)?.node.classList.add("selected");
+    for (const each of views.filter((one) => one.boxes.has(index))) {
+      each.boxes.get(index).node.classList.add("selected");
       each.svg.classList.add("focused");
       for (const line of each.svg.querySelectorAll(`[data-from="${index}"],[data-to="${index}"]`)) {
         line.classList.add("related");
