@@ -12,8 +12,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from penstock._graph import build
 from penstock.formats import html, visible
-from tests.penstock.declared import SEED, graph_of
+from tests.penstock.declared import SEED, graph_of, registry_of
 from tests.penstock.formats.hostile import names
 
 SHOP = {
@@ -261,6 +262,34 @@ def test_all_flows_can_be_switched_through(visit):
     page.keyboard.type("clean_up")
     page.keyboard.press("Enter")
     assert page.locator(".view:not([hidden])").get_attribute("aria-label") == "nightly"
+    # A flow that has not the chosen step is not dimmed for it.
+    dimmed = page.locator("svg.focused").evaluate_all("all => all.map(e => e.parentNode.ariaLabel)")
+    assert dimmed == ["All flows", "nightly"]
+
+
+_TEXTS = """[...document.querySelectorAll('.view:not([hidden]) svg text')].map(e => {
+    const outer = e.closest('.node, .frame')?.querySelector('rect') ?? e.ownerSVGElement;
+    const [text, room] = [e, outer].map(each => each.getBoundingClientRect());
+    return [text.left - room.left, room.right - text.right, e.textContent];
+})"""
+
+
+def test_no_text_reaches_out_of_its_box_in_the_font_that_is_here(visit):
+    prose = "Reads what came from the warehouse, and hands it over to whoever wants to know of it."
+    service = "com.example.WarehouseManagementService.synchronise_with_all_the_others"
+    flows = {
+        "illimitable_little_wires": {"a": (), service: ("a",), "mmmmm_wwwww_MMMMM_WWWWW": ("a",)},
+        "WMWMWMWMWMWMWMWM" * 4: {"i": (), "\N{CYRILLIC SMALL LETTER SHA}" * 30: ("i",)},
+    }
+    every = {name: {"doc": prose} for steps in flows.values() for name in steps}
+    every["i"] = {"doc": "WM" * 90, "call_kind": "async_generator"}
+    registry = registry_of(flows, **every)
+    for flow in flows:
+        registry.describe(flow, prose)
+    for graph in (build(registry), *(build(registry, flow) for flow in flows)):
+        texts = visit(graph).evaluate(_TEXTS)
+        assert len(texts) > 9
+        assert [each for each in texts if min(each[:2]) < 2] == []
 
 
 def test_the_drawing_is_zoomed_and_moved(visit):

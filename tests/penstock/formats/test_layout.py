@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -85,6 +86,17 @@ def test_a_line_that_skips_steps_leaves_the_chain_straight():
     )
     assert len({middle(box) for box in boxes.values()}) == 1
     assert len(lines["a", "d"].points) == len(lines["b", "e"].points) == 6
+
+
+def test_a_line_that_is_nearly_straight_is_straight():
+    _, _, lines = laid_out({"f": {"a": (), "b": ("a",), "c": ("a", "b"), "d": ("c",), "e": ("b",)}})
+    across = {
+        abs(one[0] - other[0])
+        for line in lines.values()
+        for one, other in pairwise(line.points)
+        if one[1] == other[1]
+    }
+    assert min(across) > 20
 
 
 def test_layers_follow_after_in_every_direction():
@@ -296,10 +308,22 @@ def test_every_label_fits_into_its_box():
         assert len(label.prose) <= 2
         assert all(width(line, NAME_SIZE, mono) <= label.width - 20 for line in label.name)
         assert all(width(line, PROSE_SIZE, sans) <= label.width - 20 for line in label.prose)
-        shown = "".join(label.name)
-        cut = label.name[-1].endswith("\N{HORIZONTAL ELLIPSIS}")
-        kept = shown[:-1].rstrip() if cut else shown
-        assert visible(name).replace(" ", "").startswith(kept.replace(" ", ""))
+        whole = visible(name).replace(" ", "")
+        start, _, end = "".join(label.name).replace(" ", "").rpartition("\N{HORIZONTAL ELLIPSIS}")
+        assert whole.startswith(start)
+        assert whole.endswith(end)
+        assert start or whole == end
+
+
+def test_of_names_that_are_too_long_the_ends_can_be_told_apart():
+    module = "com.example.warehouse.WarehouseSynchronisationService."
+    methods = ("receive_purchase_order", "_send_confirmation", "x" * 900)
+    shown = [measure(graph_of({"f": {module + each: ()}}).nodes[0]).name for each in methods]
+    assert shown[:2] == [
+        ("com.example.warehouse.", "\N{HORIZONTAL ELLIPSIS}receive_purchase_order"),
+        ("com.example.warehouse.", "\N{HORIZONTAL ELLIPSIS}Service._send_confirmation"),
+    ]
+    assert shown[2][1] == "\N{HORIZONTAL ELLIPSIS}" + "x" * 26
 
 
 def test_names_break_where_people_would_break_them():

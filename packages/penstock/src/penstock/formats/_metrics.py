@@ -1,9 +1,9 @@
 """How wide text is, and how it is broken into lines, without a font.
 
-Widths are in thousandths of the font size and bounds for the usual fonts: Arial and Helvetica have
-the widths of `_SANS`, Segoe UI, Roboto and SF less; DejaVu Sans has up to a sixth more, which the
-boxes' padding takes. The tables are fixed: `unicodedata` follows the interpreter's Unicode version,
-so drawings would differ between interpreters.
+Widths are in thousandths of the font size and bounds for the usual fonts, since nobody knows which
+of them a reader has: `_SANS` has, for each character, the wider one of Arial and DejaVu Sans; Segoe
+UI, Roboto and SF have less. The tables are fixed: `unicodedata` follows the interpreter's Unicode
+version, so drawings would differ between interpreters.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
-# Advance widths of U+0020 to U+007E in Arial, Helvetica and Liberation Sans.
+# Advance widths of U+0020 to U+007E: what is wider, in Arial (as Helvetica and Liberation Sans) or
+# in DejaVu Sans.
 _SANS = (
-    "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 "
-    "556 556 556 556 278 278 584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 "
-    "556 833 722 778 667 778 722 667 611 722 667 944 667 667 611 278 278 278 469 556 333 556 "
-    "556 500 556 556 278 556 556 222 222 500 222 833 556 556 556 556 333 500 278 556 500 722 "
-    "500 500 500 334 260 334 584"
+    "318 401 460 838 636 950 780 275 390 390 500 838 318 361 318 337 636 636 636 636 636 636 636 "
+    "636 636 636 337 337 838 838 838 556 1015 684 686 722 770 667 611 778 752 295 500 667 557 863 "
+    "748 787 667 787 722 667 611 732 684 989 685 667 685 390 337 390 838 556 500 613 635 550 635 "
+    "615 352 635 634 278 278 579 278 974 634 612 635 635 411 521 392 634 592 818 592 592 525 636 "
+    "337 636 838"
 )
 _ASCII_WIDTHS = (*[0] * 0x20, *map(int, _SANS.split()), 0)  # without controls, by code
 _MONO_WIDTH = 610  # Menlo and DejaVu Sans Mono have 602, Courier New and Liberation Mono 600
@@ -74,6 +75,11 @@ def sans(text: str) -> int:
     return sum(_ASCII_WIDTHS[ord(each)] if each.isascii() else _rare(ord(each)) for each in text)
 
 
+def bold(text: str) -> int:
+    """Return the width of `text` in the same font's bold letters, in thousandths of its size."""
+    return sans(text) * 9 // 8
+
+
 @lru_cache(maxsize=4096)
 def _rare(code: int) -> int:
     if _within(_ZERO, code):
@@ -90,7 +96,7 @@ def _rare(code: int) -> int:
 
 
 def width(text: str, size: int, font: Callable[[str], int]) -> int:
-    """Return how many pixels `text` takes at most in `font` (`mono` or `sans`) at `size` pixels."""
+    """Return how many pixels `text` takes at most in `font`, such as `mono`, at `size` pixels."""
     return -(-size * font(text) // 1000)
 
 
@@ -127,20 +133,30 @@ def fit(text: str, size: int, room: int, font: Callable[[str], int]) -> str:
     return "".join(kept).rstrip() + ELLIPSIS
 
 
+def _fit_end(text: str, size: int, room: int, font: Callable[[str], int]) -> str:
+    """Return an ellipsis and as much of the end of the name `text` as fits into `room` pixels."""
+    left = room * 1000 // size - font(ELLIPSIS)
+    taken = _fitting(list(_words(text, code=True))[::-1], left, font)
+    kept = taken or _fitting(clusters(text)[::-1], left, font)
+    return ELLIPSIS + text[len(text) - kept :].lstrip(" ")
+
+
 def wrap(
     text: str, size: int, room: int, font: Callable[[str], int], *, lines: int, code: bool = False
 ) -> list[str]:
     """Return `text` in at most `lines` lines that fit into `room` pixels; the last may be cut.
 
     Prose is broken at spaces; with `code` also after `_`, `.`, `:`, `/`, `-` and where a capital
-    follows a small letter. What has no such place is broken between characters.
+    follows a small letter. What has no such place is broken between characters. Of prose the end
+    is cut, of a name what is before its end, since that is where names of one module differ.
     """
     result: list[str] = []
     while text:
         if width(text, size, font) <= room:
             return [*result, text.rstrip(" ")]
         if len(result) == lines - 1:
-            return [*result, fit(text, size, room, font)]
+            shortened = _fit_end if code else fit
+            return [*result, shortened(text, size, room, font)]
         line = _first_line(text, room * 1000 // size, font, code=code)
         result.append(line.rstrip(" "))
         text = text[len(line) :].lstrip(" ")
@@ -150,7 +166,9 @@ def wrap(
 def _first_line(text: str, room: int, font: Callable[[str], int], *, code: bool) -> str:
     """Return what of the start of `text` goes into `room` thousandths of the font size."""
     taken = _fitting(_words(text, code=code), room, font)
-    return text[: taken or _fitting(clusters(text[:_LINE]), room, font) or 1]
+    if not text[:taken].strip(" "):  # a word that does not fit, maybe after spaces
+        taken = _fitting(clusters(text[:_LINE]), room, font) or 1
+    return text[:taken]
 
 
 def _fitting(pieces: Iterable[str], room: int, font: Callable[[str], int]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from penstock.formats import visible
 from penstock.formats._layout import Box, Drawing, Frame, Line, lay_out
 from penstock.formats._layout._measure import PAD_Y, PROSE_GAP
-from penstock.formats._metrics import fit, mono, sans, width, wrap
+from penstock.formats._metrics import bold, fit, sans, width, wrap
 from penstock.formats._style import (
     HEADING_SIZE,
     LEGEND,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MARGIN = 28
 _TOLD = 40  # entrypoints or edges; a longer description would be read aloud for minutes
 _TITLE_LINE = 24
-_SUBTITLE_ROOM = 420  # pixels that a summary may take, also above a narrower drawing
+_SUBTITLE_ROOM = 480  # pixels that a summary may take, also above a narrower drawing
 _BELOW_TITLE = 22
 _ABOVE_LEGEND = 46
 _LEGEND_LINE = 24
@@ -73,13 +73,13 @@ def plate(graph: Graph, *, direction: str) -> Plate:
     drawing = lay_out(graph, direction=direction)
     room = max(drawing.width, _SUBTITLE_ROOM)
     title = visible(graph.title)
-    title = wrap(title, TITLE_SIZE, room, sans, lines=1)[0]
+    title = wrap(title, TITLE_SIZE, room, bold, lines=1)[0]
     subtitle = tuple(wrap(_summary(graph), PROSE_SIZE, room, sans, lines=2))
     y = MARGIN + _TITLE_LINE + PROSE_LINE * len(subtitle) + _BELOW_TITLE
     entries, bottom = _legend(drawing, room, y + drawing.height)
     wide = max(
         drawing.width,
-        width(title, TITLE_SIZE, sans),
+        width(title, TITLE_SIZE, bold),
         *(width(line, PROSE_SIZE, sans) for line in subtitle),
         *(entry.x + SWATCH + _WORD_GAP + width(entry.word, PROSE_SIZE, sans) for entry in entries),
         0,
@@ -149,7 +149,7 @@ def box_texts(box: Box) -> list[tuple[str, str, int]]:
 
 def frame_texts(frame: Frame) -> list[tuple[str, str, int]]:
     """Return what is written at the top of a frame: text, its form, and its baseline."""
-    name = fit(visible(frame.group.flow), HEADING_SIZE, frame.room, mono)
+    name = fit(visible(frame.group.flow), HEADING_SIZE, frame.room, bold)
     summary = visible(frame.group.summary) if frame.group.summary else ""
     lines = wrap(summary, PROSE_SIZE, frame.room, sans, lines=2)
     return [

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from penstock.formats._layout._settle import Places
 
 
+_JOG = 20  # pixels; a line that bends by less looks like a mistake
+
+
 class _Pull(NamedTuple):
     """Say that a block's point `own` is joined to `other`'s point `there`, so strongly."""
 
@@ -119,6 +122,7 @@ class Blocks:
                 break
         self._centre(below=False)
         self._centre(below=True)
+        self._unbend()
 
     def _centre(self, *, below: bool) -> None:
         """Put what joins several above, or forks to several `below`, in their middle."""
@@ -132,6 +136,17 @@ class Blocks:
             if len(pulls) > 1:
                 ends = [self.place[pull.other] + pull.there - pull.own for pull in pulls]
                 self._shift([block], (min(ends) + max(ends)) // 2 - self.place[block])
+
+    def _unbend(self) -> None:
+        """Move blocks by the little that makes a line straight, if that bends no other line."""
+        for block in self.order:
+            wants = [
+                self.place[pull.other] + pull.there - pull.own - self.place[block]
+                for pull in self.pulls[block]
+            ]
+            nearest = min(wants, key=abs, default=0)
+            if 0 < abs(nearest) <= _JOG:
+                self._shift([block], nearest)
 
     def _pressed(self) -> list[list[int]]:
         """Return the groups of blocks that touch and are pulled against each other."""

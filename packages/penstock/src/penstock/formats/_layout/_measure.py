@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats import visible
 from penstock.formats._amounts import summary as summary_of
-from penstock.formats._metrics import ELLIPSIS, mono, sans, width, wrap
+from penstock.formats._metrics import ELLIPSIS, bold, mono, sans, width, wrap
 from penstock.formats._style import (
     HEADING_SIZE,
     NAME_LINE,
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from penstock._graph import Group, Node
 
 _NAME_ROOM = 236  # pixels for text
-_PROSE_ROOM = 172  # for a docstring under a short name
-_PROSE_ROOM_MAX = 236
+_PROSE_ROOM = 196  # for a docstring under a short name
+_PROSE_ROOM_MAX = 264
 _MIN_WIDTH = 104
 _ROUNDING = 8  # widths are multiples, so that boxes differ visibly or not at all
-_HEADING_NARROW, _HEADING_WIDE = 180, 320  # for a flow's name and summary
+_HEADING_NARROW, _HEADING_WIDE = 200, 360  # for a flow's name and summary
 FRAME_INSET = 20  # pixels between a frame and what is in it
-PAD_X = 18
+PAD_X = 14
 PAD_Y = 11
 TAG_INSET = 12  # from a box' right border to the pill on its upper border
 PROSE_GAP = 4  # between the name, the prose under it and the counts under that
@@ -35,7 +35,7 @@ _LONGEST = 600  # characters of a text that are looked at; never more than a few
 
 
 class Label(NamedTuple):
-    """Hold a box' lines of text and the size of the box; `cut` where not all of a text is shown.
+    """Hold a box' lines of text and the size of the box.
 
     `counts` says how often it ran, where that was observed.
     """
@@ -45,7 +45,6 @@ class Label(NamedTuple):
     counts: tuple[str, ...]
     width: int
     height: int
-    cut: bool
 
 
 def measure(node: Node) -> Label:
@@ -54,7 +53,7 @@ def measure(node: Node) -> Label:
     Then, where it was observed what runs, one or two lines of that.
     """
     shown = visible(node.name)
-    name = wrap(shown[:_LONGEST], NAME_SIZE, _NAME_ROOM, mono, lines=2, code=True)
+    name = wrap(_looked_at(shown), NAME_SIZE, _NAME_ROOM, mono, lines=2, code=True)
     room = max(width(line, NAME_SIZE, mono) for line in name)
     summary = visible(node.summary) if node.summary else ""
     prose = _prose(summary[:_LONGEST], room)
@@ -70,8 +69,12 @@ def measure(node: Node) -> Label:
         counts=counts,
         width=-(-max(_MIN_WIDTH, beside_arrow, room + 2 * PAD_X) // _ROUNDING) * _ROUNDING,
         height=height + height % 2,
-        cut=name[-1].endswith(ELLIPSIS) or bool(prose and prose[-1].endswith(ELLIPSIS)),
     )
+
+
+def _looked_at(name: str) -> str:
+    """Return `name`, without its middle where that is more than anyone will see."""
+    return name if len(name) <= _LONGEST else name[: _LONGEST // 2] + name[-_LONGEST // 2 :]
 
 
 def tag_width(tag: str) -> int:
@@ -100,7 +103,7 @@ def heading_size(group: Group) -> tuple[int, int]:
 
     The first is enough for the name, and for the summary in two lines.
     """
-    name = width(visible(group.flow)[:_LONGEST], HEADING_SIZE, mono)
+    name = width(visible(group.flow)[:_LONGEST], HEADING_SIZE, bold)
     summary = width(visible(group.summary)[:_LONGEST], PROSE_SIZE, sans) if group.summary else 0
     return (
         min(_HEADING_NARROW, max(name, summary * 2 // 3)),
