@@ -92,6 +92,15 @@ def test_render_to_a_file_follows_its_ending(penstock, tmp_path):
     assert (tmp_path / "all.svg").read_text().startswith("<svg")
 
 
+def test_pages_link_to_where_the_code_is(penstock, tmp_path):
+    where = "https://git.example/blob/main/{file}#L{line}"
+    assert penstock("render", "orders", "-o", "o.html", "--source", where).returncode == 0
+    assert penstock("docs", "-o", "docs", "--source", where).returncode == 0
+    link = "https://git.example/blob/main/shop.py#L4"
+    assert f'"href":"{link}"' in (tmp_path / "o.html").read_text()
+    assert f"](<{link}>)" in (tmp_path / "docs" / "orders.md").read_text()
+
+
 def test_check_is_silent_about_what_is_well(penstock):
     done = penstock("check")
     assert (done.returncode, done.stdout) == (0, "")
@@ -114,6 +123,10 @@ def test_check_names_each_problem_with_its_line_and_exits_1(penstock):
         (("render", "order"), "Unknown flow 'order'. Did you mean 'orders'?"),
         (("render", "-o", "x.sgv"), "Unknown file ending '.sgv'."),
         (("render", "--format", "pdf"), "engine='graphviz'"),
+        (("render", "-o", "x.svg", "--source", "x/{file}"), "is for format 'html'"),
+        (("render", "-o", "x.html", "--source", "http://x"), "has no {file}"),
+        (("docs", "-o", "x", "--source", "http://x"), "has no {file}"),
+        (("docs", "README.md", "--source", "x/{file}"), "-o DIR"),
         (("docs",), "-o DIR"),
         (("docs", "nothing.md"), "nothing.md"),
     ],

@@ -31,6 +31,50 @@ def test_there_is_a_page_for_each_flow_and_an_index(registry, tmp_path):
     assert "| `chrage` | **not declared** |" in pages["billing.md"]
 
 
+def test_a_page_tells_of_its_own_steps_and_which_flows_others_are_in(tmp_path):
+    flows = {
+        "shop": {"order": (), "pay": ("order", "bank:gone")},
+        "mail": {"write": ("shop:pay",), "send": ("write",)},
+        "bank": {"open": ()},
+    }
+    registry = registry_of(flows, write={"kind": "entrypoint"})
+    document(registry, tmp_path, write=True)
+    rows = {
+        name: [line for line in text.splitlines() if line.startswith("| `")]
+        for name, text in texts(tmp_path).items()
+    }
+    assert rows["mail.md"] == [
+        "| `write` | `shop/flows.py:1` | *starts here*, `shop:pay` | Does write. |",
+        "| `send` | `shop/flows.py:2` | `write` | Does send. |",
+    ]
+    assert rows["shop.md"] == [
+        "| `bank:gone` | **not declared** |  |  |",
+        "| `order` | `shop/flows.py:1` | *starts here* | Does order. |",
+        "| `pay` | `shop/flows.py:2` | `bank:gone`, `order` | Does pay. |",
+    ]
+
+
+def test_steps_are_linked_to_their_code_where_the_caller_says(registry, tmp_path):
+    document(registry, tmp_path, write=True, source="https://git.example/a(b)/{file}#L{line}")
+    linked = "[`shop/flows.py:2`](<https://git.example/a(b)/shop/flows.py#L2>)"
+    assert linked in (tmp_path / "bom_sync.md").read_text()
+    with pytest.raises(ValueError, match=r"source='https://git.example' has no \{file\}"):
+        document(registry, tmp_path / "other", write=True, source="https://git.example")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_page_that_git_checked_out_with_other_line_ends_is_not_stale(registry, tmp_path):
+    document(registry, tmp_path, write=True)
+    page = tmp_path / "orders.md"
+    right = page.read_bytes().replace(b"\n", b"\r\n")
+    page.write_bytes(right)
+    assert document(registry, tmp_path, write=True) == []
+    page.write_bytes(right.replace(b"graph TD", b"graph LR"))
+    (stale,) = document(registry, tmp_path, write=True)
+    assert "-graph LR\n+graph TD\n" in stale.diff
+    assert page.read_bytes() == right
+
+
 def test_a_second_run_changes_nothing(registry, tmp_path):
     document(registry, tmp_path, write=True)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
@@ -91,6 +135,23 @@ class TestInject:
         inject(registry, [str(page)], write=True)
         assert page.read_text().count("```mermaid") == 2
         assert "subgraph" in page.read_text()
+
+    def test_keeps_the_line_ends_of_windows(self, registry, tmp_path):
+        page = tmp_path / "README.md"
+        page.write_bytes(self.PAGE.replace("\n", "\r\n").encode())
+        inject(registry, [str(page)], write=True)
+        written = page.read_bytes()
+        assert written.startswith(
+            b"# Mine\r\n\r\n<!-- penstock:flow=bom_sync -->\r\n\r\n```mermaid"
+        )
+        assert written.count(b"\n") == written.count(b"\r\n")
+        assert inject(registry, [str(page)], write=True) == []
+
+    def test_refuses_a_file_that_is_not_utf_8(self, registry, tmp_path):
+        page = tmp_path / "README.md"
+        page.write_bytes(self.PAGE.encode() + b"caf\xe9\n")
+        with pytest.raises(ValueError, match=r"README\.md is not UTF-8"):
+            inject(registry, [str(page)], write=True)
 
     def test_refuses_an_unknown_flow_and_writes_nothing(self, registry, tmp_path):
         page = tmp_path / "README.md"

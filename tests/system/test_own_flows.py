@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 APPS = ["--app", "examples.bom_sync.flow"]
+PAGES = ["docs", "-o", "docs/flows", "--source", "../../{file}#L{line}"]
 
 
 def penstock(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,9 +30,9 @@ def test_check_finds_no_problem():
 
 
 def test_the_pages_in_docs_flows_are_up_to_date():
-    """Where this fails: python -m penstock --app examples.bom_sync.flow docs -o docs/flows."""
-    done = penstock("docs", "-o", "docs/flows", "--check")
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = penstock(*PAGES, "--check")
+    again = "python -m penstock --app examples.bom_sync.flow " + " ".join(map(repr, PAGES))
+    assert done.returncode == 0, f"run this: {again}\n{done.stdout}{done.stderr}"
 
 
 def test_a_page_that_is_not_would_be_found(tmp_path):

@@ -46,6 +46,7 @@ def generate_dag(
     engine: str | None = None,
     max_chars: int | None = None,
     data: Data | None = None,
+    source: str | None = None,
     registry: Registry | None = None,
 ) -> bytes: ...
 @overload
@@ -58,6 +59,7 @@ def generate_dag(
     engine: str | None = None,
     max_chars: int | None = None,
     data: Data | None = None,
+    source: str | None = None,
     registry: Registry | None = None,
 ) -> str: ...
 @overload
@@ -70,6 +72,7 @@ def generate_dag(
     engine: str | None = None,
     max_chars: int | None = None,
     data: Data | None = None,
+    source: str | None = None,
     registry: Registry | None = None,
 ) -> str: ...
 @overload
@@ -82,6 +85,7 @@ def generate_dag(
     engine: str | None = None,
     max_chars: int | None = None,
     data: Data | None = None,
+    source: str | None = None,
     registry: Registry | None = None,
 ) -> str | bytes: ...
 
@@ -95,6 +99,7 @@ def generate_dag(
     engine: str | None = None,
     max_chars: int | None = None,
     data: Data | None = None,
+    source: str | None = None,
     registry: Registry | None = None,
 ) -> str | bytes:
     """Draw the flow `name`, or all flows where there is no name, and return the drawing.
@@ -108,7 +113,9 @@ def generate_dag(
     is Mermaid's limit for one diagram (50,000 unless told, 1,000 at least): a larger graph becomes
     Markdown with several diagrams and an index. `data` is what `penstock.observe` wrote, a folder
     or several: then the drawing also says how often each step ran and which edges were seen.
-    `registry` is where the flows are, by default the one that the decorators fill.
+    `source` is where HTML links to a step's code, such as
+    "https://github.com/me/shop/blob/main/{file}#L{line}"; without it links are relative to the
+    page. `registry` is where the flows are, by default the one that the decorators fill.
 
     Raises UnknownFlowError, a KeyError, for a flow that is not declared; ValueError for any other
     argument; ImportError where png has no Pillow; GraphvizError, a RuntimeError, where the engine
@@ -116,12 +123,12 @@ def generate_dag(
     """
     chosen = _format(format, output)
     _known("direction", direction, DIRECTIONS)
-    _check(chosen, engine, max_chars)
+    _check(chosen, engine, max_chars, source)
 
     # The default is looked up now, since a test may have put another one in its place.
     registry = _registry.default_registry if registry is None else registry
     graph = build_with(registry, name, data)
-    content = _draw(graph, chosen, direction, engine, max_chars)
+    content = _draw(graph, chosen, direction, engine, max_chars, source)
     if output is not None:
         write_atomically(output, content.encode() if isinstance(content, str) else content)
     return content
@@ -140,8 +147,10 @@ def _format(wanted: str | None, output: str | PathLike[str] | None) -> str:
     return ENDINGS[ending.lower()]
 
 
-def _check(chosen: str, engine: str | None, max_chars: int | None) -> None:
+def _check(chosen: str, engine: str | None, max_chars: int | None, source: str | None) -> None:
     """Raise ValueError where options that are good alone do not go together."""
+    if source is not None and chosen != "html":
+        raise ValueError(f"source={source!r} is for format 'html', not for {chosen!r}.")
     if max_chars is not None and chosen != "mermaid":
         raise ValueError(f"max_chars={max_chars!r} is for format 'mermaid', not for {chosen!r}.")
     if engine is not None:
@@ -160,7 +169,12 @@ def _known(what: str, value: object, known: Collection[str]) -> None:
 
 
 def _draw(
-    graph: Graph, chosen: str, direction: str, engine: str | None, max_chars: int | None
+    graph: Graph,
+    chosen: str,
+    direction: str,
+    engine: str | None,
+    max_chars: int | None,
+    source: str | None,
 ) -> str | bytes:
     # Each format is imported when it is asked for, so that Mermaid needs no layout and no Pillow.
     if engine == "graphviz":
@@ -190,9 +204,10 @@ def _draw(
 
         return svg.render(graph, direction=direction)
     if chosen == "html":
-        from penstock.formats import html
+        from penstock.formats import _source, html
 
-        return html.render(graph, direction=direction)
+        template = _source.BESIDE if source is None else _source.checked(source)
+        return html.render(graph, direction=direction, source=template)
     from penstock.formats import png
 
     return png.render(graph, direction=direction)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from penstock._files import write_atomically
 from penstock._overlay import build_with
-from penstock.formats import mermaid, visible
+from penstock.formats import _source, mermaid, visible
 from penstock.formats._amounts import duration, share
 
 if TYPE_CHECKING:
@@ -39,20 +39,28 @@ class Stale:
 
 
 def document(
-    registry: Registry, folder: str | PathLike[str], *, write: bool, data: Data | None = None
+    registry: Registry,
+    folder: str | PathLike[str],
+    *,
+    write: bool,
+    source: str | None = None,
+    data: Data | None = None,
 ) -> list[Stale]:
     """Bring the pages in `folder` up to date: ``index.md`` and one page for each flow.
 
     With `data` they also tell what really ran; see `generate_dag`.
 
     Returns those that were not; without `write` nothing is written. A page of a flow that is gone
-    stays: it may be a user's own.
+    stays: it may be a user's own. `source` is the link to a step's code, as for `generate_dag`;
+    without it the file and line are only named. Raises `ValueError` where it has no ``{file}``.
     """
+    if source is not None:
+        _source.checked(source)
     folder = os.fspath(folder)
     names = _file_names(registry.flows)
     pages = {"index.md": _index(registry, names, data)}
     for flow, file in names.items():
-        pages[file] = _page(build_with(registry, flow, data), registry.flows[flow].doc)
+        pages[file] = _page(build_with(registry, flow, data), registry.flows[flow].doc, source)
     if write:
         os.makedirs(folder, exist_ok=True)
     return _replace({os.path.join(folder, file): text for file, text in pages.items()}, write)
@@ -72,7 +80,7 @@ def inject(
         text = _read(path)
         if text is None:
             raise FileNotFoundError(2, "No such file", path)
-        wanted[path] = _injected(registry, path, text, data)
+        wanted[path] = _injected(registry, path, text.replace("\r\n", "\n"), data)
     return _replace(wanted, write)
 
 
@@ -97,15 +105,18 @@ def _replace(wanted: dict[str, str], write: bool) -> list[Stale]:
     stale: list[Stale] = []
     for path, text in wanted.items():
         found = _read(path)
-        if found == text:
+        # Git may have checked the page out with the line ends of Windows; they stay.
+        unix = None if found is None else found.replace("\r\n", "\n")
+        if unix == text:
             continue
-        before = [] if found is None else found.splitlines(keepends=True)
+        before = [] if unix is None else unix.splitlines(keepends=True)
         diff = difflib.unified_diff(
             before, text.splitlines(keepends=True), "/dev/null" if found is None else path, path
         )
         stale.append(Stale(path, "".join(diff)))
         if write:
-            write_atomically(path, text.encode())
+            kept = text if found == unix else text.replace("\n", "\r\n")
+            write_atomically(path, kept.encode())
     return stale
 
 
@@ -115,6 +126,8 @@ def _read(path: str) -> str | None:
             return file.read()
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: {error}.") from error
 
 
 def _file_names(flows: Iterable[str]) -> dict[str, str]:
@@ -145,24 +158,27 @@ def _index(registry: Registry, names: dict[str, str], data: Data | None) -> str:
     return "\n".join([*lines, "", _drawing(build_with(registry, None, data)), ""])
 
 
-def _page(graph: Graph, doc: str | None) -> str:
+def _page(graph: Graph, doc: str | None, source: str | None) -> str:
     lines = [f"# {_cell(graph.title)}", ""]
     if doc and doc.strip():
         lines += [_prose(doc), ""]
     head = ["step", "where", "after", "what it does"]
     head += ["runs", "failed", "p50", "p95"] * graph.is_observed
     lines += [_drawing(graph), "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    before: dict[str, list[str]] = {}
-    by_id = {node.id: node for node in graph.nodes}
+    own = graph.title
+    names = {
+        node.id: _code(node.name if node.flow == own else f"{node.flow}:{node.name}")
+        for node in graph.nodes
+    }
+    after = {node.id: ["*starts here*"] * node.entrypoint for node in graph.nodes}
     for edge in graph.edges:
-        if edge.status == "undeclared":
-            continue
-        before.setdefault(edge.target, []).append(_code(by_id[edge.source].name))
+        if edge.status != "undeclared":
+            after[edge.target].append(names[edge.source])
     for node in graph.nodes:
-        after = ", ".join(before.get(node.id, [])) or "*starts here*" * node.entrypoint
-        row = [_code(node.name), _where(node), after, _cell(node.summary)]
-        row += _ran(node) if graph.is_observed else []
-        lines.append(f"| {' | '.join(row)} |")
+        if node.flow == own or node.unknown:
+            cells = [names[node.id], _where(node, source), ", ".join(after[node.id])]
+            cells += [_cell(node.summary), *(_ran(node) if graph.is_observed else [])]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
@@ -180,10 +196,14 @@ def _drawing(graph: Graph) -> str:
     return text if text.startswith("#") or "```" in text else f"```mermaid\n{text}\n```"
 
 
-def _where(node: Node) -> str:
+def _where(node: Node, source: str | None) -> str:
     if node.unknown:
         return "**not declared**"
-    return _code(f"{node.file}:{node.line}") if node.file else ""
+    if not node.file:
+        return ""
+    place = _code(f"{node.file}:{node.line}")
+    # In angle brackets a URL may have parentheses; quoted, the path has no other brackets or pipes.
+    return place if source is None else f"[{place}](<{_source.link(node, source)}>)"
 
 
 def _prose(text: str) -> str:

@@ -32,6 +32,8 @@ FOUND = 1
 WRONG = 2
 NOT_IMPORTED = 3
 
+_SOURCE = "such as https://github.com/me/shop/blob/main/{file}#L{line}"
+
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> int:
     """Run the command with `arguments`, by default the program's own; return the exit code."""
@@ -92,6 +94,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--max-chars", type=int, metavar="N", help="split Mermaid diagrams at this size"
     )
     _add_evidence(command)
+    command.add_argument("--source", metavar="URL", help=f"where HTML links to; {_SOURCE}")
     command.set_defaults(run=_render)
 
     command = commands.add_parser("check", help="find what is wrong with the flows")
@@ -108,6 +111,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="FILE",
         help="replace what stands between <!-- penstock:flow=NAME --> and <!-- penstock:end -->",
     )
+    command.add_argument("--source", metavar="URL", help=f"where pages link to; {_SOURCE}")
     command.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
     _add_evidence(command)
     command.set_defaults(run=_docs)
@@ -197,6 +201,7 @@ def _render(chosen: argparse.Namespace) -> int:
         engine=chosen.engine,
         max_chars=chosen.max_chars,
         data=_verdict(chosen),
+        source=chosen.source,
     )
     if chosen.output is not None:
         print(f"wrote {chosen.output}", file=sys.stderr)
@@ -227,11 +232,19 @@ def _docs(chosen: argparse.Namespace) -> int:
         raise ValueError(
             "docs needs a folder to write to, with -o DIR, or files to bring up to date."
         )
+    if chosen.source is not None and chosen.output is None:
+        raise ValueError(
+            "--source is for the pages that -o DIR writes; files have no links to code."
+        )
     data = _verdict(chosen)
     stale: list[Stale] = []
     if chosen.output is not None:
         stale += document(
-            _registry.default_registry, chosen.output, write=not chosen.check, data=data
+            _registry.default_registry,
+            chosen.output,
+            write=not chosen.check,
+            source=chosen.source,
+            data=data,
         )
     stale += inject(_registry.default_registry, chosen.files, write=not chosen.check, data=data)
     for each in stale:

@@ -11,12 +11,12 @@ import hashlib
 import json
 from importlib.resources import files
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from penstock._graph import Graph, Group
 from penstock.formats import _css, svg, visible
 from penstock.formats._amounts import counted, summary
 from penstock.formats._plate import plate
+from penstock.formats._source import BESIDE, link
 from penstock.formats._style import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _HELP = """\
 </dl>"""
 
 
-def render(graph: Graph, *, direction: str = "TD", source: str = "{file}#L{line}") -> str:
+def render(graph: Graph, *, direction: str = "TD", source: str = BESIDE) -> str:
     """Return `graph` as an HTML page; a graph of several flows also has a view of each flow.
 
     `source` is the link to a step's code, with `{file}` and `{line}` to be filled in, such as
@@ -194,10 +194,8 @@ def _node(node: Node, source: str) -> dict[str, object]:
     if node.unknown:
         shown["unknown"] = True
     if node.file is not None:
-        line = str(node.line or 1)
-        path = quote(node.file.lstrip("/"), errors="replace")
-        shown["where"] = f"{visible(node.file)}:{line}"
-        shown["href"] = source.replace("{file}", path).replace("{line}", line)
+        shown["where"] = f"{visible(node.file)}:{node.line or 1}"
+        shown["href"] = link(node, source)
     return shown
 
 
