@@ -156,6 +156,37 @@ class TestApp:
         assert "KeyError: 'x'" in done.stderr
         assert done.stderr.count("File ") == done.stderr.count("shop.py") == 2
 
+    def test_that_fails_for_another_reason_shows_that_too(self, penstock):
+        source = """
+            from penstock import step
+
+            def load():
+                try:
+                    return {}["x"]
+                except KeyError as error:
+                    raise ValueError("no setting x") from error
+
+            def declare():
+                step(after=4)
+        """
+        chained = penstock("list", source=source + "\n            load()\n").stderr
+        assert "KeyError: 'x'" in chained
+        assert "direct cause" in chained
+        assert chained.rstrip().endswith("ValueError: no setting x")
+        assert chained.count("File ") == chained.count("shop.py") == 3
+        # Where penstock refused something, the line that asked for it is the last.
+        refused = penstock("list", source=source, app="shop:declare").stderr
+        assert "step(after=4)" in refused
+        assert refused.count("File ") == refused.count("shop.py") == 1
+
+    @pytest.mark.parametrize("path", ["shop.py", "./shop", "shop/flows.py", ".shop", ""])
+    def test_that_is_a_path_is_told_what_a_module_is(self, penstock, path):
+        done = penstock("list", app=path)
+        assert done.returncode == 3
+        assert f"--app is a module such as shop.flows, or module:function, not {path!r}." in (
+            done.stderr
+        )
+
     def test_that_exits_when_it_is_imported_exits_3(self, penstock):
         assert penstock("list", source="raise SystemExit(0)\n").returncode == 3
 

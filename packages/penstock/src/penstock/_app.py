@@ -28,7 +28,8 @@ def load_app(name: str) -> None:
     folder = os.getcwd()
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    if not module_name or module_name.startswith("."):
+    is_path = "/" in module_name or "\\" in module_name or os.path.isfile(module_name)
+    if is_path or not all(module_name.split(".")):
         raise AppError(f"--app is a module such as shop.flows, or module:function, not {name!r}.")
     module = _import(module_name)
     if not attribute:
@@ -59,14 +60,19 @@ def _import(name: str) -> ModuleType:
 
 
 def _own_traceback(name: str, error: BaseException) -> str:
-    """Return the traceback of `error` from the first line of the user's code on."""
-    entries = traceback.extract_tb(error.__traceback__)
-    ours = (__file__, os.path.dirname(sys.modules["importlib"].__file__ or ""))
-    own = [
-        entry
-        for entry in entries
-        if not entry.filename.startswith(ours) and not entry.filename.startswith("<frozen")
-    ]
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(own)] if own else []
-    told = "".join([*lines, *traceback.format_exception_only(error)])
-    return f"Importing {name!r} failed:\n\n{told.rstrip()}"
+    """Return the traceback of `error` and of what caused it: the lines of the user's code.
+
+    What is left out is how the import was done, and penstock's own lines.
+    """
+    ours = (
+        os.path.join(os.path.dirname(__file__), ""),
+        os.path.dirname(sys.modules["importlib"].__file__ or ""),
+        "<frozen",
+    )
+    told = traceback.TracebackException.from_exception(error)
+    each: traceback.TracebackException | None = told
+    while each is not None:
+        own = [entry for entry in each.stack if not entry.filename.startswith(ours)]
+        each.stack = traceback.StackSummary.from_list(own)
+        each = each.__cause__ or each.__context__
+    return f"Importing {name!r} failed:\n\n{''.join(told.format()).rstrip()}"
