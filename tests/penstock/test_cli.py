@@ -92,6 +92,23 @@ def test_render_to_a_file_follows_its_ending(penstock, tmp_path):
     assert (tmp_path / "all.svg").read_text().startswith("<svg")
 
 
+def test_docs_check_writes_nothing_and_shows_what_is_stale(penstock, tmp_path):
+    missing = penstock("docs", "-o", "docs", "--check")
+    assert missing.returncode == 1
+    assert "+++ docs/orders.md\n" in missing.stdout
+    assert missing.stderr == "3 files out of date\n"
+    assert not (tmp_path / "docs").exists()
+    assert penstock("docs", "-o", "docs").stderr.count("wrote docs/") == 3
+    page = tmp_path / "docs" / "orders.md"
+    right = page.read_bytes()
+    page.write_bytes(b"# old\n")
+    assert penstock("docs", "-o", "docs", "--check").returncode == 1
+    assert page.read_bytes() == b"# old\n"
+    assert penstock("docs", "-o", "docs").stderr == "wrote docs/orders.md\n"
+    assert page.read_bytes() == right
+    assert penstock("docs", "-o", "docs", "--check").returncode == 0
+
+
 def test_pages_link_to_where_the_code_is(penstock, tmp_path):
     where = "https://git.example/blob/main/{file}#L{line}"
     assert penstock("render", "orders", "-o", "o.html", "--source", where).returncode == 0

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
+import subprocess
+
 import pytest
 
 from penstock._docs import document, inject
-from penstock._graph import UnknownFlowError
+from penstock._graph import UnknownFlowError, build
+from penstock.formats import visible
 from tests.penstock.declared import ORDERS, SEED, registry_of
+from tests.penstock.formats.hostile import names
+from tests.penstock.formats.node import packages
 
 
 @pytest.fixture
@@ -93,14 +100,14 @@ def test_a_stale_page_is_found_with_its_difference_and_left_as_it_is(registry, t
 
 
 def test_names_that_are_no_file_names_get_pages_too(tmp_path):
-    registry = registry_of({name: {"step": ()} for name in ("a/b", "a b", "A-B", "index", "..")})
+    registry = registry_of({name: {"step": ()} for name in ("a/b", "a b", "A-B", "Index", "..")})
     document(registry, tmp_path, write=True)
     assert list(texts(tmp_path)) == [
         "A-B.md",
+        "Index-2.md",
         "a-b-2.md",
         "a-b-3.md",
         "flow.md",
-        "index-2.md",
         "index.md",
     ]
 
@@ -114,6 +121,45 @@ def test_a_name_cannot_leave_its_place_in_a_page(tmp_path):
         for line in outside.splitlines():
             if line.startswith("|"):
                 assert line.replace("\\|", "").count("|") == 5, line
+
+
+@pytest.mark.timeout(300)
+def test_a_thousand_names_come_back_from_a_page(tmp_path):
+    hostile = names(1000)
+    flow = {name: (hostile[index // 2],) if index else () for index, name in enumerate(hostile)}
+    registry = registry_of({"f": flow}, **{name: {"doc": name} for name in hostile})
+    document(registry, tmp_path, write=True, source="https://git.example/{file}#L{line}")
+    done = subprocess.run(
+        ["node", pathlib.Path(__file__).parent / "markdown_cells.mjs", packages()],
+        input=(tmp_path / "f.md").read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for node, cells in zip(build(registry, "f").nodes, json.loads(done.stdout), strict=True):
+        name, where, after, summary = cells
+        assert name == visible(node.name)
+        assert where == f"shop/flows.py:{node.line}"
+        assert after == ("starts here" if node.entrypoint else visible(flow[node.name][0]))
+        # Outside of code, Markdown trims a text.
+        assert summary == (visible(node.summary).strip(" ") if node.summary else "")
+
+
+def test_an_address_in_a_docstring_is_a_link(tmp_path):
+    doc = "See https://x.y/a_b?c=d&e#f_g (or http://z.y/*). Not a_b.\n\nOr https://x.y/c_d."
+    registry = registry_of({"f": {"s": ()}}, s={"doc": doc})
+    registry.describe("f", doc)
+    document(registry, tmp_path, write=True)
+    first = "See <https://x.y/a_b?c=d&e#f_g> (or <http://z.y/>\\*). Not a\\_b."
+    page = (tmp_path / "f.md").read_text()
+    assert f"# f\n\n{first}\n\nOr <https://x.y/c_d>.\n" in page
+    assert f"| {first} |\n" in page
+    assert f" {first} |\n" in (tmp_path / "index.md").read_text()
+
+
+def test_a_flow_with_a_very_long_name_has_a_page(tmp_path):
+    document(registry_of({"x" * 400: {"step": ()}}), tmp_path, write=True)
+    assert list(texts(tmp_path)) == ["index.md", "x" * 100 + ".md"]
 
 
 class TestInject:

@@ -119,3 +119,11 @@ def test_mkdocs_fails_a_strict_build_on_an_unknown_flow(mkdocs):
     done = mkdocs("# Shop\n\n<!-- penstock:flow=oders -->\n")
     assert done.returncode != 0
     assert "index.md: Unknown flow 'oders'. Did you mean 'orders'?" in done.stderr
+
+
+def test_mkdocs_fails_a_strict_build_where_the_program_cannot_be_imported(mkdocs, tmp_path):
+    (tmp_path / "shop.py").write_text(SHOP + "import nothing_like_that\n")
+    done = mkdocs("# Shop\n\n<!-- penstock:flow=orders -->\n")
+    assert done.returncode != 0
+    assert "penstock_app 'shop': Importing 'shop' failed" in done.stderr
+    assert "No module named 'nothing_like_that'" in done.stderr

@@ -113,6 +113,24 @@ def test_an_unknown_theme_is_refused():
         png.render(graph_of(SEED, "bom_sync"), theme="black")
 
 
+def test_text_that_needs_more_than_its_room_is_written_smaller():
+    from PIL import ImageDraw
+
+    from penstock.formats._lettering import Lettering
+
+    def extent(text, **options):
+        picture = Image.new("L", (400, 60))
+        letters = Lettering(ImageDraw.Draw(picture), None)
+        letters.write(text, (200, 40), 20, 255, middle=True, **options)
+        left, _, right, _ = picture.getbbox()
+        return right - left
+
+    for text in ("W" * 12, "漢字" * 6):
+        assert extent(text) > 200
+        for bold in (False, True):
+            assert 100 < extent(text, room=150, bold=bold) <= 151
+
+
 def test_without_pillow_the_error_says_what_to_install(monkeypatch):
     # As in a process that has painted nothing yet: earlier tests have imported all of these.
     for module in list(sys.modules):

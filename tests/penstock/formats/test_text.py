@@ -315,6 +315,9 @@ def test_any_name_is_drawn_on_one_line_and_harmless():
         assert any(visible(name) in line for line in lines)
     assert all(visible(line) == line for line in lines if line)
     assert len(lines) < 1100
+    lines = text.render(graph_of({name: {"step": ()} for name in hostile[:300]})).split("\n")
+    assert {visible(name).rstrip(" ") for name in hostile[:300]} <= set(lines)
+    assert len(lines) == 5 * 300 + 2
 
 
 @pytest.mark.parametrize(

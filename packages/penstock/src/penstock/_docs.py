@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from penstock._files import write_atomically
 from penstock._overlay import build_with
-from penstock.formats import _source, mermaid, visible
+from penstock.formats import _source, mermaid
 from penstock.formats._amounts import duration, share
+from penstock.formats._markdown import code, plain, prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # What stands between these two is replaced; `*` is the whole system.
 _BEGIN = re.compile(r"^<!-- penstock:flow=(?P<flow>.+?) -->[ \t]*$", re.MULTILINE)
 _END = "<!-- penstock:end -->"
+_LONGEST_STEM = 100  # characters; file systems take 255 bytes for a name
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _file_names(flows: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken = {"index.md"}
     for flow in sorted(flows):
-        stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", flow).strip(".-") or "flow"
+        stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", flow)[:_LONGEST_STEM].strip(".-") or "flow"
         file, number = f"{stem}.md", 1
         while file.lower() in taken:  # some file systems do not tell capitals apart
             number += 1
@@ -152,14 +154,14 @@ def _index(registry: Registry, names: dict[str, str], data: Data | None) -> str:
     for flow, file in names.items():
         graph = build_with(registry, flow, data)
         own = [node for node in graph.nodes if node.flow == flow and not node.unknown]
-        entrypoints = ", ".join(_code(node.name) for node in own if node.entrypoint)
-        summary = _cell((registry.flows[flow].doc or "").strip().partition("\n")[0])
-        lines.append(f"| [{_cell(flow)}]({file}) | {entrypoints} | {len(own)} | {summary} |")
+        entrypoints = ", ".join(code(node.name) for node in own if node.entrypoint)
+        summary = prose((registry.flows[flow].doc or "").strip().partition("\n")[0])
+        lines.append(f"| [{plain(flow)}]({file}) | {entrypoints} | {len(own)} | {summary} |")
     return "\n".join([*lines, "", _drawing(build_with(registry, None, data)), ""])
 
 
 def _page(graph: Graph, doc: str | None, source: str | None) -> str:
-    lines = [f"# {_cell(graph.title)}", ""]
+    lines = [f"# {plain(graph.title)}", ""]
     if doc and doc.strip():
         lines += [_prose(doc), ""]
     head = ["step", "where", "after", "what it does"]
@@ -167,7 +169,7 @@ def _page(graph: Graph, doc: str | None, source: str | None) -> str:
     lines += [_drawing(graph), "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     own = graph.title
     names = {
-        node.id: _code(node.name if node.flow == own else f"{node.flow}:{node.name}")
+        node.id: code(node.name if node.flow == own else f"{node.flow}:{node.name}")
         for node in graph.nodes
     }
     after = {node.id: ["*starts here*"] * node.entrypoint for node in graph.nodes}
@@ -177,7 +179,7 @@ def _page(graph: Graph, doc: str | None, source: str | None) -> str:
     for node in graph.nodes:
         if node.flow == own or node.unknown:
             cells = [names[node.id], _where(node, source), ", ".join(after[node.id])]
-            cells += [_cell(node.summary), *(_ran(node) if graph.is_observed else [])]
+            cells += [prose(node.summary), *(_ran(node) if graph.is_observed else [])]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
@@ -201,7 +203,7 @@ def _where(node: Node, source: str | None) -> str:
         return "**not declared**"
     if not node.file:
         return ""
-    place = _code(f"{node.file}:{node.line}")
+    place = code(f"{node.file}:{node.line}")
     # In angle brackets a URL may have parentheses; quoted, the path has no other brackets or pipes.
     return place if source is None else f"[{place}](<{_source.link(node, source)}>)"
 
@@ -210,19 +212,4 @@ def _prose(text: str) -> str:
     """Return a docstring as plain paragraphs: what would be markup is shown as it is written."""
     import inspect
 
-    return "\n".join(_cell(line) for line in inspect.cleandoc(text).splitlines())
-
-
-def _cell(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is, also in a table."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", visible(text)) if text else ""
-
-
-def _code(text: str) -> str:
-    """Return `text` as code, also in a table: a pipe would end the cell, a backtick the code."""
-    shown = visible(text)
-    fence = "`"
-    while fence in shown:
-        fence += "`"
-    pad = " " if shown[:1] == "`" or shown[-1:] == "`" else ""
-    return f"{fence}{pad}{shown}{pad}{fence}".replace("|", "\\|")
+    return "\n".join(map(prose, inspect.cleandoc(text).splitlines()))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from penstock.formats import visible
 from penstock.formats._connected import connected
+from penstock.formats._markdown import code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,10 +15,6 @@ if TYPE_CHECKING:
 
     # An edge with its two ends, or no edge with a node that has none.
     _Unit = tuple["Edge | None", tuple[str, ...]]
-
-# What a Markdown code span shows as it is, and what is markup outside of one.
-_HARMLESS = re.compile(r"[\w.,:;<>()/=+-]+(?: [\w.,:;<>()/=+-]+)*")
-_MARKUP = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 class Sizes(Protocol):
@@ -173,7 +168,7 @@ def _walk(graph: Graph) -> dict[str, int]:
 def document(graph: Graph, drawn: Sequence[Diagram]) -> str:
     """Return the Markdown page that holds the diagrams `drawn` of `graph`, with an index."""
     lines = [
-        f"# {_code(graph.title)}",
+        f"# {code(graph.title)}",
         "",
         f"{len(graph.nodes):,} steps and {len(graph.edges):,} links, in {len(drawn)} diagrams.",
         "",
@@ -187,23 +182,15 @@ def document(graph: Graph, drawn: Sequence[Diagram]) -> str:
         first, last = diagram.nodes[0], diagram.nodes[-1]
         lines.append(
             f"| [Diagram {number}](#diagram-{number}) | {len(diagram.nodes):,} "
-            f"| {len(diagram.edges):,} | {_code(first.name)} | {_code(last.name)} |"
+            f"| {len(diagram.edges):,} | {code(first.name)} | {code(last.name)} |"
         )
     for number, diagram in enumerate(drawn, 1):
         lines += ["", f"## Diagram {number}", "", "```mermaid", diagram.text.rstrip("\n"), "```"]
     shared = [node for node in graph.nodes if len(parts[node.id]) > 1]
     if shared:
         lines += ["", "## Steps in several diagrams", "", "| Step | Diagrams |", "| --- | --- |"]
-        lines += [f"| {_code(node.name)} | {_ranges(parts[node.id])} |" for node in shared]
+        lines += [f"| {code(node.name)} | {_ranges(parts[node.id])} |" for node in shared]
     return "\n".join(lines) + "\n"
-
-
-def _code(text: str) -> str:
-    """Return `text` as Markdown that shows it unchanged, also in a cell of a table."""
-    shown = visible(text)
-    if _HARMLESS.fullmatch(shown):
-        return f"`{shown}`"
-    return "<code>" + _MARKUP.sub(lambda match: f"&#{ord(match[0])};", shown) + "</code>"
 
 
 def _ranges(numbers: Sequence[int]) -> str:
