@@ -8,6 +8,7 @@ from _thread import get_ident
 from time import time_ns
 
 from corectx import current, failed_frame
+from statecrumbs._command_line import command_line
 from statecrumbs._exceptions import describe
 from statecrumbs._freeze import place_of
 from statecrumbs._options import options
@@ -95,11 +96,10 @@ def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[
 def _process() -> dict[str, object]:
     import platform
 
-    scrub = str if options.redactor is None else options.redactor.scrub
     return {
         "pid": os.getpid(),
         "parent_pid": os.getppid(),
-        "argv": [scrub(str(arg)) for arg in getattr(sys, "argv", [])[:32]],
+        "argv": command_line(),
         "python": platform.python_version(),
         "host": platform.node(),
     }

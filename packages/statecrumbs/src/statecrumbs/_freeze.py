@@ -88,13 +88,22 @@ def facts_of(frame: Frame) -> dict[str, str]:
         named = named.parent
     if named is None:
         return NOWHERE[1]
-    facts = {
-        "kind": named.kind,
-        "name": named.name,
-        "flow": named.flow,
-        "correlation_id": named.correlation_id,
-    }
-    return {key: clip(str(fact), _MAX_KEY) for key, fact in facts.items() if fact is not None}
+    facts = {"kind": named.kind}
+    if named.name is not None:
+        facts["name"] = name_text(named.name)
+    if named.flow is not None:
+        facts["flow"] = name_text(named.flow)
+    if named.correlation_id is not None:
+        facts["correlation_id"] = clip(named.correlation_id, _MAX_KEY)
+    return facts
+
+
+def name_text(name: str) -> str:
+    """Return the `name` of a frame or a thread, bounded: somebody may make one of a URL."""
+    text = clip(name, 4 * _MAX_KEY)
+    if options.redactor is not None and not text.isidentifier():
+        text = options.redactor.scrub(text)
+    return clip(text, _MAX_KEY)
 
 
 def _freeze_key(name: str, taken: set[str]) -> str:

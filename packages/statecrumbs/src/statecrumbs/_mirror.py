@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import sys
 from time import time_ns
 
 from statecrumbs._black_box import (
@@ -12,6 +11,7 @@ from statecrumbs._black_box import (
     recover,
     scope_fragment,
 )
+from statecrumbs._command_line import command_line
 from statecrumbs._options import options
 from statecrumbs._recorder import mirror_to
 from statecrumbs._records import rendered_data
@@ -31,11 +31,10 @@ class Mirror:
     """Writes each record, rendered and redacted, to a ring file in `directory`."""
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
-        scrub = str if options.redactor is None else options.redactor.scrub
         self.directory = directory
         self._box = BlackBox.open(
             directory,
-            argv=[scrub(str(each)) for each in sys.argv],
+            argv=command_line(),
             render=_rendered,
             on_error=_warn,
         )

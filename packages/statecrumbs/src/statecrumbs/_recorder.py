@@ -14,7 +14,7 @@ from _thread import _local, get_ident
 from time import time_ns
 
 from corectx.lowlevel import get_current, listeners, notify_crumb
-from statecrumbs._freeze import SYSTEM_FIELDS, freeze_data, freeze_event, place_of
+from statecrumbs._freeze import SYSTEM_FIELDS, freeze_data, freeze_event, name_text, place_of
 from statecrumbs._options import options
 from statecrumbs._records import NOWHERE, rendered_data, ring_of, to_crumbs
 from statecrumbs._trail import Trail, trail_of, trails_around
@@ -63,7 +63,7 @@ def _look_up_thread_name() -> str:
         return "MainThread"
     ident = get_ident()
     thread = getattr(threading, "_active", {}).get(ident)
-    return f"Thread-{ident}" if thread is None else str(thread.name)
+    return f"Thread-{ident}" if thread is None else name_text(str(thread.name))
 
 
 _ring = ring_of(options.max_crumbs)

@@ -48,6 +48,21 @@ class Redactor:
             return text
         return _scrub(text, self.is_sensitive, self._hints)
 
+    def scrub_arguments(self, arguments: Iterable[str]) -> list[str]:
+        """Return the arguments of a command line with the secrets in them replaced.
+
+        Beside what `scrub` finds in each, that is the one after a sensitive option (`--password x`,
+        `-token x`), unless it is a long option itself.
+        """
+        scrubbed: list[str] = []
+        is_value = False
+        for argument in arguments:
+            is_secret = is_value and not argument.startswith("--")
+            scrubbed.append(REDACTED if is_secret else self.scrub(argument))
+            name = argument.lstrip("-")
+            is_value = name != argument and "=" not in name and self.is_sensitive(name)
+        return scrubbed
+
 
 def _import_scrub(text: str, is_sensitive: Callable[[str], bool], hints: tuple[str, ...]) -> str:
     """Scrub the first text; later ones go straight to the module that this imports."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from statecrumbs import _recorder
+from statecrumbs._freeze import name_text
 from statecrumbs._options import options
 from statecrumbs._records import to_crumbs
 from statecrumbs.formatter import format_text
@@ -50,7 +51,7 @@ class Plugin:
         outer = _recorder.exchange_ring(ring)
         # Threads that other tests have left behind go on recording.
         self._strangers = frozenset(
-            thread.name
+            name_text(thread.name)
             for thread in threading.enumerate()
             if thread is not threading.current_thread()
         )

@@ -1,0 +1,20 @@
+"""The command line of this process, as it may be shown."""
+
+from __future__ import annotations
+
+import sys
+
+from statecrumbs._freeze import clip
+from statecrumbs._options import options
+
+_MAX_ARGUMENTS = 64
+_MAX_ARGUMENT = 512  # characters
+
+
+def command_line() -> list[str]:
+    """Return `sys.argv` with its secrets blanked, and bounded: it may hold a whole script."""
+    # Cut twice: a secret across the first cut is far behind the second.
+    arguments = [str(each)[: 4 * _MAX_ARGUMENT] for each in getattr(sys, "argv", [])]
+    if options.redactor is not None:
+        arguments = options.redactor.scrub_arguments(arguments[:_MAX_ARGUMENTS])
+    return [clip(argument, _MAX_ARGUMENT) for argument in arguments[:_MAX_ARGUMENTS]]
