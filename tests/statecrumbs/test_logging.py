@@ -6,20 +6,17 @@ import logging
 
 import pytest
 
+from statecrumbs import crumb
 from statecrumbs.logging import CrumbHandler
 from statecrumbs.testing import captured_crumbs
 
 
 @pytest.fixture
 def log():
-    logger = logging.getLogger("shop.orders")
-    handler = CrumbHandler()
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    yield logger
-    logger.removeHandler(handler)
-    logger.propagate = True
+    """A logger of its own, without a parent: pytest's handlers do not get its records."""
+    logger = logging.Logger("shop.orders", logging.DEBUG)  # noqa: LOG001
+    logger.addHandler(CrumbHandler())
+    return logger
 
 
 def test_a_record_becomes_a_crumb_with_level_logger_and_extras(log):
@@ -65,3 +62,72 @@ def test_a_record_with_wrong_arguments_is_recorded_all_the_same(log):
     with captured_crumbs() as captured:
         CrumbHandler().handle(logging.LogRecord("x", 40, "", 0, "%d items", ("a",), None))
     assert captured.events == ["%d items"]
+
+
+class Rude:
+    """Raises wherever it is shown."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __str__(self):
+        raise self.error
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("error", [ValueError("rude"), KeyboardInterrupt(), SystemExit(0)])
+def test_a_message_that_raises_when_it_is_shown_is_recorded_all_the_same(log, error):
+    with captured_crumbs() as captured:
+        log.info(Rude(error))
+        log.info("order %s", Rude(error))
+        log.info("order %s", 1, extra={"customer": Rude(error)})
+    assert captured.events == ["<unserializable>", "order %s", "order 1"]
+
+
+def test_what_is_no_keyword_is_an_extra_all_the_same(log):
+    with captured_crumbs() as captured:
+        log.info("x", extra={1: 2, "": 3})
+    (only,) = captured.crumbs
+    assert (only["1"], only[""]) == ("2", "3")
+
+
+def test_an_extra_does_not_hide_where_the_record_comes_from(log):
+    with captured_crumbs() as captured:
+        log.info("x", extra={"level": "mine", "logger": "mine", "exception": "mine"})
+        try:
+            raise LookupError("x")  # noqa: TRY301
+        except LookupError:
+            log.exception("failed", extra={"exception": "mine"})
+    first, second = captured.crumbs
+    assert (first["level"], first["logger"]) == ("'INFO'", "'shop.orders'")
+    assert (first["level_"], first["logger_"]) == ("'mine'", "'mine'")
+    assert first["exception"] == "'mine'"
+    assert (second["exception"], second["exception_"]) == ("'LookupError'", "'mine'")
+
+
+@pytest.mark.parametrize("odd", [True, (), (1, 2, 3), "x", (None, None, None), ValueError("x")])
+def test_a_record_that_somebody_made_by_hand_raises_nothing(odd):
+    with captured_crumbs() as captured:
+        CrumbHandler().handle(
+            logging.makeLogRecord({"msg": "x", "name": None, "exc_info": odd, "levelname": 7})
+        )
+    assert captured.events == ["x"]
+
+
+def test_secrets_in_a_record_are_blanked(log):
+    with captured_crumbs() as captured:
+        log.info("login token=%s", "hunter2", extra={"password": "hunter2", "author": "ann"})
+    assert captured.crumbs[0]["author"] == "'ann'"
+    assert "hunter2" not in str(captured.crumbs)
+
+
+def test_a_crumb_that_an_extra_records_is_no_recursion(log):
+    class Records:
+        def __repr__(self):
+            crumb("from inside")
+            return "records"
+
+    with captured_crumbs() as captured:
+        log.info("outer", extra={"value": Records()})
+    assert captured.events == ["from inside", "outer"]

@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from statecrumbs._recorder import crumb
+from statecrumbs._renderer import UNSERIALIZABLE
 
 __all__ = ["CrumbHandler"]
 
@@ -40,9 +41,9 @@ class _NoLock:
 class CrumbHandler(logging.Handler):
     """Record each log record as a crumb.
 
-    The message is the event; the data are ``level``, ``logger``, what was given as ``extra``, and
-    for a record with an exception its type as ``exception``. A record that is logged while a crumb
-    is being recorded (by somebody's ``__repr__``) is left out.
+    The message is the event; the data are ``level``, ``logger``, for a record with an exception its
+    type as ``exception``, and what was given as ``extra``: of the same names with an underscore. A
+    record that is logged while a crumb is being recorded (by somebody's ``__repr__``) is left out.
     """
 
     def __init__(self, level: int | str = logging.NOTSET) -> None:
@@ -55,25 +56,40 @@ class CrumbHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record `record` as a crumb. Never raises."""
-        if record.name.partition(".")[0] in _OURS or getattr(self._recording, "now", False):
+        name = str(record.name)
+        if name.partition(".")[0] in _OURS or getattr(self._recording, "now", False):
             return
         self._recording.now = True
         try:
-            crumb(_message(record), **_data(record))
+            crumb(_message(record), **_data(record, name))
         finally:
             self._recording.now = False
 
 
 def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage() or "(no message)"
-    except Exception:
-        return str(record.msg)
+    """Return the text of a record, whatever the ``__str__`` of its parts may raise."""
+    for text in (record.getMessage, lambda: str(record.msg)):
+        try:
+            return text() or "(no message)"
+        except BaseException:  # noqa: S112 - a KeyboardInterrupt too: recording ends no program
+            continue
+    return UNSERIALIZABLE
 
 
-def _data(record: logging.LogRecord) -> dict[str, Any]:
-    data: dict[str, Any] = {"level": record.levelname, "logger": record.name}
-    if record.exc_info and record.exc_info[0] is not None:
-        data["exception"] = record.exc_info[0].__name__
-    data.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
+def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
+    data: dict[str, Any] = {"level": record.levelname, "logger": name}
+    exception = _exception(record.exc_info)
+    if exception is not None:
+        data["exception"] = exception
+    own = frozenset(data)
+    for key, value in vars(record).items():
+        if key not in _STANDARD:
+            text = str(key)  # `extra` takes any key
+            data[f"{text}_" if text in own else text] = value
     return data
+
+
+def _exception(exc_info: Any) -> str | None:
+    """Return the name of the class in ``(type, value, traceback)``, None where there is none."""
+    kind: object = exc_info[0] if isinstance(exc_info, tuple) and exc_info else None
+    return kind.__name__ if isinstance(kind, type) else None
