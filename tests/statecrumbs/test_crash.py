@@ -547,3 +547,25 @@ def test_strange_values_never_keep_a_dump_from_being_strict_json(tmp_path):
     assert dump[0]["bad"] == dump[0]["context"]["bad"] == "<unserializable>"
     renamed = {name: dump[1][name] for name in ("event_", "ts_", "thread_", "context_", "frame_")}
     assert renamed == dict(zip(renamed, "12345", strict=True))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: limits of a process")
+@pytest.mark.parametrize("on_crash", ["stderr", "file"])
+def test_a_program_that_dies_for_want_of_file_descriptors_is_dumped_too(tmp_path, on_crash):
+    result = run(
+        tmp_path,
+        f"""
+        import os, resource
+        from statecrumbs import enable, crumb
+        enable(on_crash={on_crash!r}, output_file="dump.json")
+        crumb("opening", path="a", when=object())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (10, 10))
+        while True:
+            os.dup(1)
+        """,
+    )
+    assert result.returncode == 1
+    assert events(result.dump) == ["opening", "unhandled_exception"]
+    assert ("could not write 'dump.json' (Too many open files)" in result.stderr) == (
+        on_crash == "file"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -137,3 +138,102 @@ def test_memory_stays_flat_over_a_million_crumbs(tmp_path):
         """,
     )
     assert int(result.stdout) <= 2, "MiB more"
+
+
+@pytest.mark.parametrize("on_crash", ["stderr", "file"])
+def test_a_dump_at_a_signal_imports_nothing(tmp_path, on_crash):
+    """The signal may come in the middle of an import, which would then be waited for."""
+    result = run(
+        tmp_path,
+        f"""
+        import os, signal, sys
+        from statecrumbs import enable, crumb
+        enable(dump_signal=signal.SIGUSR1, on_crash={on_crash!r}, output_file="dump.json")
+        crumb("working", password="hunter2", value=[object()])
+        before = set(sys.modules)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        print(sorted(set(sys.modules) - before))
+        """,
+    )
+    assert result.stdout == "[]\n"
+
+
+STORM = """
+    import os, signal, sys, threading
+    from statecrumbs import enable, crumb
+    DUMPS = 200
+    heard = 0
+    def count(crumbs):
+        global heard
+        heard += 1
+    enable(dump_signal=signal.SIGUSR1, {options})
+    {before}
+    reading, writing = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        for _ in range(DUMPS):
+            if os.read(reading, 1) == b"":
+                break
+            os.kill(parent, signal.SIGUSR1)
+        os._exit(0)
+    os.close(reading)
+    for number in range(DUMPS):
+        os.write(writing, b"x")
+        {work}
+    os.waitpid(child, 0)
+    print("done", heard)
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "before", "work"),
+    [
+        ("on_crash=count", "", "[crumb('busy', n=n, value=[n]) for n in range(100)]"),
+        (
+            "on_crash=count",
+            "lock = threading.Lock()",
+            "with lock: [crumb('locked', value=[n]) for n in range(50)]",
+        ),
+        ("on_crash='stderr'", "", "print('the program writes there too', file=sys.stderr)"),
+        ("on_crash='file', output_file='dump.json'", "", "[crumb('x', n=n) for n in range(100)]"),
+        ("on_crash=count", "import hashlib", "hashlib.pbkdf2_hmac('sha256', b'', b'', 1000)"),
+        (
+            "on_crash=count, black_box='boxes'",
+            "",
+            "[crumb('busy', n=n, value=[n]) for n in range(100)]",
+        ),
+    ],
+    ids=["busy", "in_a_lock", "writing_to_stderr", "to_a_file", "in_c_code", "black_box"],
+)
+def test_signals_at_any_moment_do_the_program_no_harm(tmp_path, options, before, work):
+    result = run(tmp_path, STORM.format(options=options, before=before, work=work))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("done ")
+    assert "statecrumbs:" not in result.stderr
+    if "count" in options:
+        assert int(result.stdout.split()[1]) > 0
+    elif "stderr" in options:
+        assert '"live_dump"' in result.stderr
+    else:
+        dump = json.loads((tmp_path / "dump.json").read_text())
+        assert dump[-1]["event"] == "live_dump"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["dump.json", "program.py"]
+
+
+def test_a_process_that_is_stuck_in_c_code_dumps_as_soon_as_it_comes_back(tmp_path):
+    result = run(
+        tmp_path,
+        """
+        import ctypes, os, signal
+        from statecrumbs import enable, crumb
+        enable(dump_signal=signal.SIGUSR1)
+        crumb("before")
+        libc = ctypes.PyDLL(None)  # holds the GIL: no Python code runs meanwhile
+        libc.raise_ = libc["raise"]
+        libc.raise_(int(signal.SIGUSR1))
+        crumb("after")
+        """,
+    )
+    assert events(result.dump) == ["before", "live_dump"]

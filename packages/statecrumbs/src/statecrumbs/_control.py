@@ -42,14 +42,14 @@ def enable(**given: Any) -> None:
     """
     # What a crash needs is loaded now: recording alone needs none of it, and a crash is no time to.
     from statecrumbs import _crash, _live
+    from statecrumbs._dump import prepare
 
     check(given)
+    prepare()
     _live.listen(given.get("dump_signal", options.dump_signal))
     options.update(given)
     _recorder.reconfigure()
     _open_black_box(options.black_box)
-    if options.redactor is not None:
-        options.redactor.scrub("token=x")  # imports what it needs now, not in the middle of a crash
     _crash.watch()
 
 

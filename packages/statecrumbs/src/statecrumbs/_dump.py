@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from _thread import get_ident
+from itertools import count
 from time import time_ns
 
 from corectx import current, failed_frame
@@ -71,6 +73,17 @@ def dump_live(signal_number: int) -> None:
         _deliver(_crumbs_and("live_dump", current(), {"signal": signal_number}))
     except Exception as error:
         _complain(f"could not dump the crumbs: {type(error).__name__}: {error}")
+
+
+def prepare() -> None:
+    """Make a dump and forget it: whatever one needs is imported then, and not when one is due.
+
+    That may be in the middle of an import, or for want of memory or of file descriptors.
+    """
+    from statecrumbs.formatter import format_json
+
+    _fill("")
+    format_json(_crumbs_and("live_dump", None, {"exception": describe(ValueError("token=x"))}))
 
 
 def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crumb]:
@@ -145,18 +158,46 @@ def _fill(path: str) -> str:
 
 
 def write_private(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` in one step: readers see all of it or the old file. Mode 0600."""
+    """Write `text` to `path` in one step: readers see all of it or the old file. Mode 0600.
+
+    What is no regular file (a pipe, a device) is never replaced, but written to.
+    """
     path = os.path.abspath(path)
-    temporary = f"{path}.{os.getpid()}.{get_ident()}.tmp"
+    if _is_stream(path):
+        # Not blocking: a pipe that nobody reads is an error, no reason to wait for ever.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NONBLOCK", 0))
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(descriptor, True)
+        _write(descriptor, text)
+        return
+    # The number is for a signal that comes just now, and has this thread dump there too.
+    temporary = f"{path}.{os.getpid()}.{get_ident()}.{_next_number()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.write("\n")
+        _write(descriptor, text)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+_next_number = count().__next__
+
+
+def _is_stream(path: str) -> bool:
+    """Tell whether somebody else reads along at `path`; root could replace even /dev/null."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    # /dev/stdout is a link, perhaps to a regular file that others have open.
+    return not stat.S_ISREG(mode) or (path.startswith("/dev/") and os.path.islink(path))
+
+
+def _write(descriptor: int, text: str) -> None:
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.write("\n")
 
 
 def _complain(message: str) -> None:

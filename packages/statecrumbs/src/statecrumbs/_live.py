@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from statecrumbs._dump import dump_live
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -24,10 +26,6 @@ def listen(number: int | None) -> None:
         return
     import signal
 
-    # The handler may run in the middle of an import: all that it needs is imported now.
-    import statecrumbs._dump
-    import statecrumbs.formatter  # noqa: F401
-
     replaced: Any = None
     if number is not None:
         try:
@@ -44,8 +42,6 @@ def listen(number: int | None) -> None:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    from statecrumbs._dump import dump_live
-
     dump_live(number)
     if callable(_previous):
         _previous(number, frame)
