@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from statecrumbs._black_box import read
+
 SUITE = """
     import os
     import signal
@@ -110,6 +112,69 @@ def test_a_test_whose_worker_was_killed_has_its_crumbs_too(tmp_path):
     assert "before the end" in section
     assert "rows=7" in section
     assert "passing" not in section
+
+
+MANY = """
+    import os
+    import signal
+    from statecrumbs import crumb
+
+    def test_before():
+        crumb("of the test before")
+
+    def test_whose_worker_is_killed_after_many_crumbs():
+        for number in range(2000):
+            crumb("step", number=number)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_test_that_recorded_more_than_a_black_box_holds_has_the_last_ones(tmp_path):
+    (section,) = sections(run(tmp_path, MANY, "-n", "1"))
+    assert "number=1999" in section
+    assert "before" not in section
+
+
+OWN_BOX = """
+    import os
+    import signal
+    import statecrumbs
+    from statecrumbs import crumb
+
+    def test_that_has_a_black_box_of_its_own():
+        statecrumbs.enable(black_box="own")
+        crumb("in both")
+        statecrumbs.disable()
+
+    def test_whose_worker_is_killed():
+        statecrumbs.enable(black_box="own")
+        crumb("before the end", rows=7)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_test_that_has_a_black_box_of_its_own_has_its_crumbs_in_both(tmp_path):
+    (section,) = sections(run(tmp_path, OWN_BOX, "-n", "1"))
+    assert "before the end" in section
+    (own,) = (tmp_path / "own").iterdir()
+    assert [crumb["event"] for crumb in read(own).crumbs] == ["before the end"]
+
+
+def test_four_workers_show_each_failing_test_its_own_crumbs(tmp_path):
+    source = """
+    import pytest
+    from statecrumbs import crumb
+
+    @pytest.mark.parametrize("number", range(12))
+    def test_one_of_many(number):
+        crumb(f"event-{number}-")
+        assert number % 2
+    """
+    output = run(tmp_path, source, "-n", "4")
+    assert "6 failed, 6 passed" in output
+    assert sorted(re.findall(r"event-\d+-", "".join(sections(output)))) == sorted(
+        f"event-{number}-" for number in range(0, 12, 2)
+    )
 
 
 def test_without_crumbs_and_with_the_plugin_off_the_output_is_the_same(tmp_path):

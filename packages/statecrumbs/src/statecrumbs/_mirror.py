@@ -13,7 +13,7 @@ from statecrumbs._black_box import (
 )
 from statecrumbs._command_line import command_line
 from statecrumbs._options import options
-from statecrumbs._recorder import mirror_to
+from statecrumbs._recorder import mirror_to, stop_mirroring
 from statecrumbs._records import rendered_data
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ class Mirror:
     def close(self) -> None:
         """Write no more, and remove the file unless the process crashed."""
         atexit.unregister(self.close)
-        mirror_to(None)
+        stop_mirroring(self._write)
         self._box.close()
 
     def _scope(self, place: Place) -> str:

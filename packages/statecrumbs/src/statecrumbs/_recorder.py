@@ -74,6 +74,7 @@ _unframed_ticks = _unframed.ticks
 # Is given each record once it is in memory: the black box, where there is one. It takes records as
 # they are, since it renders them in less time than it takes to make the text that observers get.
 _mirror: Callable[[Record], None] | None = None
+_mirrors: tuple[Callable[[Record], None], ...] = ()
 _has_failed = False
 
 
@@ -237,10 +238,25 @@ def reconfigure() -> None:
     _known.clear()
 
 
-def mirror_to(mirror: Callable[[Record], None] | None) -> None:
-    """Have `mirror` given each record from now on; None: nobody."""
-    global _mirror
-    _mirror = mirror
+def mirror_to(mirror: Callable[[Record], None]) -> None:
+    """Have `mirror` given each record from now on, beside the others that are."""
+    _use_mirrors(*_mirrors, mirror)
+
+
+def stop_mirroring(mirror: Callable[[Record], None]) -> None:
+    """Have `mirror` given no more records."""
+    _use_mirrors(*(each for each in _mirrors if each != mirror))
+
+
+def _use_mirrors(*mirrors: Callable[[Record], None]) -> None:
+    global _mirror, _mirrors
+
+    def all_of_them(record: Record) -> None:
+        for mirror in mirrors:
+            mirror(record)
+
+    _mirrors = mirrors
+    _mirror = all_of_them if len(mirrors) > 1 else next(iter(mirrors), None)
 
 
 def exchange_ring(ring: deque[Record]) -> deque[Record]:

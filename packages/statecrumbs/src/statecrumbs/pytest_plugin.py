@@ -56,7 +56,7 @@ class Plugin:
             if thread is not threading.current_thread()
         )
         if self._mirror is not None:
-            self._mirror.mark(_BEGIN, {"test": item.nodeid})
+            self._mirror.mark(_BEGIN, {"test": _named(item.nodeid)})
         try:
             yield
         finally:
@@ -117,15 +117,19 @@ class Controller:
     def _crumbs_of(self, test: str, folder: str) -> list[Crumb]:
         from statecrumbs._black_box import boxes_in, read
 
-        crumbs: list[Crumb] = []
-        is_wanted = False
-        for path in boxes_in(folder):
-            for crumb in read(path).crumbs:
-                if crumb["event"] == _BEGIN:
-                    is_wanted = crumb.get("test") == test
-                elif is_wanted:
-                    crumbs.append(crumb)
-        return crumbs
+        # The oldest is the worker's own; the others are of children that it forked.
+        crumbs = read(boxes_in(folder)[0]).crumbs
+        begins = [place for place, crumb in enumerate(crumbs) if crumb["event"] == _BEGIN]
+        if begins:  # else the test has pushed it out
+            if crumbs[begins[-1]].get("test") != _named(test):
+                return []
+            del crumbs[: begins[-1] + 1]
+        return crumbs[-options.max_crumbs :]
+
+
+def _named(test: str) -> str:
+    """Return as much of a test's ID as fits in a slot, whatever is in it: its end."""
+    return test[-200:]
 
 
 def pytest_configure(config: pytest.Config) -> None:
