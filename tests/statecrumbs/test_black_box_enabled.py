@@ -79,10 +79,40 @@ def test_the_next_start_tells_of_the_death_once(tmp_path):
     again = "from statecrumbs import enable; enable(black_box='boxes')"
     first, second = run(tmp_path, again), run(tmp_path, again)
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "died without a dump; its last 2 crumbs are in" in first.stderr
-    assert path.name in first.stderr
+    assert first.stderr.startswith("The process is gone and had no time to say why")
+    assert "the last it recorded was 'odd'" in first.stderr
+    assert first.stderr.endswith(f"statecrumbs read boxes/{path.name}\n")
+    assert first.stderr.count("\n") == 1
     assert second.stderr == ""
     assert list((tmp_path / "boxes").iterdir()) == [path]
+
+
+def test_the_next_start_tells_of_an_exception_too(tmp_path):
+    crash = "from statecrumbs import enable; enable(black_box='boxes', on_crash='none'); 1 / 0"
+    run(tmp_path, crash)
+    result = run(tmp_path, "from statecrumbs import enable; enable(black_box='boxes')")
+    assert result.stderr.startswith("The process ended by an unhandled exception.")
+
+
+def test_the_next_start_tells_of_hundreds_in_a_few_lines(tmp_path):
+    run(
+        tmp_path,
+        """
+        import os
+        from statecrumbs import enable, crumb
+        enable(black_box="boxes")
+        for number in range(20):
+            if os.fork() == 0:
+                crumb("child", number=number)
+                os._exit(0)
+            os.wait()
+        """,
+    )
+    result = run(tmp_path, "from statecrumbs import enable; enable(black_box='boxes')")
+    assert result.stderr.count("'child'") == 5
+    assert result.stderr.endswith(
+        "15 more processes died before. To see all: statecrumbs read boxes\n"
+    )
 
 
 def test_a_program_that_ends_well_leaves_nothing(tmp_path):

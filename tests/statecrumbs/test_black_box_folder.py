@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import struct
 import sys
 import zlib
@@ -67,19 +68,64 @@ def test_a_process_that_nobody_waited_for_is_gone(tmp_path):
     finish(program, reading)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="boot IDs and namespaces are Linux's")
+linux_only = pytest.mark.skipif(
+    sys.platform != "linux", reason="Linux only: boot IDs, namespaces and locks of mapped files"
+)
+
+
+@linux_only
 @pytest.mark.parametrize(
     ("facts", "died"),
     [
         ({"boot_id": "another"}, "gone"),  # the machine was started anew since
         ({"boot_id": ""}, "alive"),
-        ({"pid_namespace": "pid:[1]"}, "unknown"),  # another container's
-        ({"host": "another"}, "unknown"),
+        ({"boot_id": "another", "host": "another"}, "unknown"),  # another machine
+        ({"boot_id": "", "host": "another"}, "unknown"),
+        # Another container, on a file system without locks:
+        ({"pid_namespace": "pid:[1]", "lock": ""}, "unknown"),
+        ({"host": "another", "lock": ""}, "unknown"),
+        ({"pid_namespace": "pid:[1]"}, "alive"),
+        ({"host": "another"}, "alive"),
     ],
 )
 def test_what_cannot_be_known_is_not_guessed(mine, facts, died):
     rewrite(mine.path, facts=facts)
     assert read(mine.path).died == died
+
+
+@linux_only
+@pytest.mark.parametrize(
+    "facts", [{"pid_namespace": "pid:[1]"}, {"host": "another", "pid_namespace": "pid:[1]"}]
+)
+def test_a_process_of_another_container_is_gone_when_it_has_let_go_of_its_file(tmp_path, facts):
+    """Its ID means nothing here, and a container that is started again has a new namespace."""
+    program, reading = start(
+        tmp_path,
+        """
+        box = open_box()
+        tick(box, "main", 1)
+        if os.fork() == 0:
+            os.closerange(3, 100)  # as daemons do
+            tick(box, "child", 1)
+            os.write(1, b"x")
+        signal.pause()
+        """,
+    )
+    assert os.read(program.stdout.fileno(), 1) == b"x"
+    own, childs = boxes_in(tmp_path)
+    rewrite(own, facts=facts)
+    rewrite(childs, facts=facts)
+    assert (read(own).died, read(childs).died) == ("alive", "alive")
+    assert recover(tmp_path) == []
+    child = read(childs).process["pid"]
+    program.kill()
+    program.wait()
+    assert (read(own).died, read(childs).died) == ("gone", "alive")
+    (found,) = recover(tmp_path)
+    assert found.path == own
+    os.kill(child, signal.SIGKILL)
+    finish(program, reading)  # its end of the pipe is closed
+    assert read(childs).died == "gone"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill(pid, 0) would end the process there")

@@ -72,7 +72,8 @@ def test_the_file_is_what_its_documentation_says(box):
     assert zlib.crc32(facts) == checksum
     assert raw[64 + length : header_size].strip(b"\0") == b""
     told = json.loads(facts)
-    assert told.keys() == {"host", "python", "boot_id", "pid_namespace", "argv"}
+    assert told.keys() == {"host", "python", "boot_id", "pid_namespace", "lock", "argv"}
+    assert told["lock"] == ("flock" if sys.platform == "linux" else told["lock"])
     assert told["argv"] == ["a", "b c"]
     assert told["python"] == platform.python_version()
     if sys.platform == "linux":

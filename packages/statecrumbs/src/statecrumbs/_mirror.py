@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from time import time_ns
 
 from statecrumbs._black_box import (
@@ -18,13 +19,15 @@ from statecrumbs._records import rendered_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from statecrumbs._records import Crumb, Place, Record, Scalar
 
 # How many frames' scopes are kept encoded; the crumbs of a step come one after the other.
 _SCOPES = 256
+
+# How many dead processes are logged one by one: a pool may leave hundreds.
+_REPORTED = 5
 
 
 class Mirror:
@@ -88,17 +91,26 @@ def _rendered(name: str, value: Scalar) -> str:
 
 
 def report_dead(directory: str | os.PathLike[str]) -> None:
-    """Log which processes died without a word and left their crumbs in `directory`."""
+    """Log of each process that died and left crumbs in `directory` how, as far as is known."""
     try:
         recovered = recover(directory)
     except UnreadableError:
         return  # that there is no black box there, or nothing to list, was said when it was made
-    for left in recovered:
-        if left.died != "exception":  # that one has made its dump
-            _warn(
-                f"Process {left.process.get('pid')} died without a dump; its last "
-                f"{len(left.crumbs)} crumbs are in {left.path}: run `statecrumbs read {left.path}`."
-            )
+    if not recovered:
+        return
+    from statecrumbs._terminal import how_it_died
+
+    for left in recovered[-_REPORTED:]:
+        last = left.crumbs[-1] if left.crumbs else {"event": "nothing"}
+        _warn(
+            f"{how_it_died(left.died)} That was process {left.process['pid']}, and the last it "
+            f"recorded was {last['event']!r}. To see all: statecrumbs read {left.path}"
+        )
+    if len(recovered) > _REPORTED:
+        _warn(
+            f"{len(recovered) - _REPORTED} more processes died before. "
+            f"To see all: statecrumbs read {os.fspath(directory)}"
+        )
 
 
 def _warn(problem: str) -> None:

@@ -46,8 +46,8 @@ _DIED: Final = {
     "unknown": (
         "Nobody knows how it ended",
         (
-            "Whether the process still runs cannot be known here: it ran on another host or in "
-            "another container, or this system does not tell."
+            "Whether the process still runs cannot be known here: it ran on another machine, or "
+            "this system does not tell."
         ),
     ),
 }

@@ -5,6 +5,7 @@ The rooms:
     _layout     the format of the file, byte by byte, for readers in any language
     _payload    one crumb as bytes: the parts of it, shortened to fit, and read again
     _process    what a process can say of itself, and what became of one
+    _lock       a lock that tells other containers whether a file is in use
     _ring       the memory-mapped file of one process
     _slots      writing into it: by any thread, at any moment, without a lock
     _writer     BlackBox: one ring after the other, as the process forks

@@ -27,9 +27,10 @@ Header::
         40     8  time when the file was made, in nanoseconds since 1970-01-01 UTC
         48     4  checksum of the facts
         52    12  zero
-        64     -  the facts: a JSON object in UTF-8 with the strings "host", "python",
-                  "boot_id" and "pid_namespace" ("" = unknown) and "argv", a list of strings;
-                  zero up to the header size
+        64     -  the facts: a JSON object in UTF-8 with the strings "host", "python", "boot_id",
+                  "pid_namespace" and "lock" ("" = unknown, none), and "argv", a list of strings;
+                  zero up to the header size. Where "lock" is "flock", the process holds an
+                  exclusive flock(2) on the file until it ends.
 
 Slot::
 

@@ -12,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Final, Literal
 
     Fate = Literal["clean", "exception", "alive", "gone", "pid reused", "unknown"]
@@ -66,16 +66,21 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def fate(pid: int, start: int, told: dict[str, Any]) -> Fate:
-    """Return what became of the process `pid` that started at `start` and said `told` of itself."""
-    if told.get("host") != platform.node():
-        return "unknown"
-    boot = boot_id()
-    if boot and told.get("boot_id") and boot != told["boot_id"]:
-        return "gone"
-    namespace = pid_namespace()
-    if namespace and told.get("pid_namespace") and namespace != told["pid_namespace"]:
-        return "unknown"
+def fate(pid: int, start: int, told: dict[str, Any], is_in_use: Callable[[], bool | None]) -> Fate:
+    """Return what became of the process `pid` that started at `start` and said `told` of itself.
+
+    `is_in_use` tells whether a process has its file, None for unknown. It is asked about processes
+    of other containers on the same machine: they have their own IDs, and often their own host name.
+    """
+    boot, its_boot = boot_id(), told.get("boot_id")
+    is_this_host = told.get("host") == platform.node()
+    if boot and its_boot and boot != its_boot:
+        return "gone" if is_this_host else "unknown"
+    namespace, its_namespace = pid_namespace(), told.get("pid_namespace")
+    is_elsewhere = namespace and its_namespace and namespace != its_namespace
+    if is_elsewhere or not is_this_host:
+        in_use = is_in_use() if boot and its_boot else None
+        return "unknown" if in_use is None else "alive" if in_use else "gone"
     if sys.platform == "win32":
         # There, os.kill(pid, 0) would terminate the process.
         return "alive" if pid == os.getpid() else "unknown"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from statecrumbs._black_box import _layout as layout
+from statecrumbs._black_box import _lock
 from statecrumbs._black_box._payload import decode, isoformat
 from statecrumbs._black_box._process import fate
 
@@ -28,6 +29,7 @@ _ATTEMPTS: Final = 5
 class Header:
     """The header of a file, as far as it could be understood."""
 
+    path: str
     size: int
     slot_size: int
     slots: int
@@ -45,7 +47,11 @@ class Header:
             return "clean"
         if self.state == layout.CRASHED:
             return "exception"
-        return fate(self.pid, self.start, self.facts)
+        return fate(self.pid, self.start, self.facts, self._is_in_use)
+
+    def _is_in_use(self) -> bool | None:
+        """Tell whether some process has the file; None where its writer could not lock it."""
+        return _lock.is_taken(self.path) if self.facts["lock"] == "flock" else None
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Recovered:
     - "alive": it runs; on systems without /proc, a process of that ID runs;
     - "gone": it does not run any more, and had no time to say why;
     - "pid reused": the same, and another process has its ID now;
-    - "unknown": it ran on another host or in another container, or the system does not tell.
+    - "unknown": it ran on another machine, or the system does not tell.
 
     `process` holds pid, parent_pid, argv, python and host. Of the crumbs recorded until the one
     numbered `newest`, `dropped` were pushed out by newer ones or never completed, `torn` ones are
@@ -210,6 +216,7 @@ def read_header(file: BinaryIO, path: str) -> Header:
         )
     facts = _facts(file.read(size - layout.FACTS_OFFSET)[:facts_length], facts_checksum)
     return Header(
+        path=path,
         size=size,
         slot_size=slot_size,
         slots=slots,
@@ -245,4 +252,5 @@ def _facts(raw: bytes, checksum: int) -> dict[str, Any]:
         "python": str(told.get("python", "")),
         "boot_id": str(told.get("boot_id", "")),
         "pid_namespace": str(told.get("pid_namespace", "")),
+        "lock": str(told.get("lock", "")),
     }

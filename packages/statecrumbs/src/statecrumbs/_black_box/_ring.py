@@ -11,7 +11,7 @@ import time
 from binascii import crc32
 
 from statecrumbs._black_box import _layout as layout
-from statecrumbs._black_box import _process
+from statecrumbs._black_box import _lock, _process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,14 +40,17 @@ class Ring:
         self._size = layout.HEADER_SIZE + slots * slot_size
         self.path, descriptor = _create(directory)
         try:
-            _preallocate(descriptor, self._size)
-            self.map = _map(descriptor, self._size)
-            _write_header(self.map, slots, slot_size, argv)
+            try:
+                _preallocate(descriptor, self._size)
+                _lock.take(descriptor)
+                self.map = _map(descriptor, self._size)
+            finally:
+                os.close(descriptor)
+            # Asked after closing: from here on only the mapping keeps the file open.
+            _write_header(self.map, slots, slot_size, argv, is_locked=_lock.is_taken(self.path))
         except BaseException:
-            os.close(descriptor)  # before: Windows removes no open file
             _remove(self.path)
             raise
-        os.close(descriptor)
         self._pid = os.getpid()
         self.mark = _mark_of_this_process()
         """Its first byte is 1; it is 0 in a child from the moment of the fork, where the kernel
@@ -163,9 +166,11 @@ def _mark_of_this_process() -> mmap.mmap | bytes:
     return page
 
 
-def _write_header(file: mmap.mmap, slots: int, slot_size: int, argv: Sequence[str]) -> None:
+def _write_header(
+    file: mmap.mmap, slots: int, slot_size: int, argv: Sequence[str], *, is_locked: bool
+) -> None:
     pid = os.getpid()
-    facts = _facts(argv)
+    facts = _facts(argv, is_locked=is_locked)
     file[layout.FACTS_OFFSET : layout.FACTS_OFFSET + len(facts)] = facts
     header = layout.HEADER.pack(
         layout.MAGIC,
@@ -187,11 +192,12 @@ def _write_header(file: mmap.mmap, slots: int, slot_size: int, argv: Sequence[st
     file[:magic] = header[:magic]
 
 
-def _facts(argv: Sequence[str]) -> bytes:
+def _facts(argv: Sequence[str], *, is_locked: bool) -> bytes:
     """Return the facts of this process, with as much of `argv` as there is room for."""
     for arguments, length in _ARGUMENTS:
         kept = [argument[:length] for argument in argv[:arguments]]
-        facts = json.dumps(_process.facts(kept)).encode("ascii")
+        told = {**_process.facts(kept), "lock": "flock" if is_locked else ""}
+        facts = json.dumps(told).encode("ascii")
         if len(facts) <= layout.FACTS_ROOM:
             return facts
     return b"{}"
