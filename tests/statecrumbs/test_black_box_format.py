@@ -7,8 +7,10 @@ import os
 import platform
 import shutil
 import struct
+import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
+    _layout,
     _slots,
     is_black_box,
     read,
@@ -26,6 +29,7 @@ from statecrumbs._black_box._payload import decode, shorten
 from tests.statecrumbs.black_boxes import as_it_is
 
 NOON = 1_700_000_000_123_456_789
+SCOPE = scope_fragment({"größe": 1.5, "none": None}, {"kind": "step", "name": "s"})
 
 
 @pytest.fixture
@@ -102,6 +106,45 @@ def test_the_file_is_what_its_documentation_says(box):
         )
         for number in range(2, 10)
     }
+
+
+def test_another_language_can_read_it_by_its_documentation(box, tmp_path):
+    """The reader in JavaScript was written from the documentation alone."""
+    if not shutil.which("node"):
+        pytest.skip("node is missing; Debian's package is nodejs")
+    box.write("pushed out", None, "", {}, 0)
+    box.write("torn", None, "", {}, 0)
+    box.write("größe", "日本", SCOPE, {"text": "x" * 2000, "s": "\ud800"}, 2**63)
+    for number in range(5):
+        box.write("tick", "main", "", {"n": number, "f": 0.5, "none": None}, NOON + number)
+    box.write("last", None, "", {}, 0)
+    copy = tmp_path / "copy.crumbs"
+    raw = bytearray(Path(box.path).read_bytes())
+    raw[raw.index(b'"torn"')] = 0
+    copy.write_bytes(raw)
+
+    done = subprocess.run(
+        ["node", Path(__file__).with_name("read_black_box.mjs"), copy],
+        check=True,
+        capture_output=True,
+    )
+    theirs = json.loads(done.stdout)
+    ours = read(copy)
+    without_time = [{k: v for k, v in crumb.items() if k != "ts"} for crumb in ours.crumbs]
+    assert [slot["crumb"] for slot in theirs["crumbs"]] == without_time
+    assert [slot["sequence"] for slot in theirs["crumbs"]] == [3, 4, 5, 6, 7, 8, 9]
+    assert [slot["time"] for slot in theirs["crumbs"][:2]] == [str(2**63), str(NOON)]
+    assert [slot["shortened"] for slot in theirs["crumbs"]] == [1, 0, 0, 0, 0, 0, 0]
+    assert (theirs["torn"], ours.torn) == (1, 1)
+    assert (theirs["pushed_out"], ours.dropped) == (1, 1)
+    assert (theirs["pid"], theirs["parent_pid"]) == (os.getpid(), os.getppid())
+    assert (theirs["state"], theirs["reported"]) == (0, 0)
+    assert theirs["facts"]["argv"] == ["a", "b c"]
+
+
+def test_the_checksum_in_the_documentation_is_right():
+    assert zlib.crc32(b"{}", 1) == 0xBABD8E02
+    assert "0xBABD8E02" in _layout.__doc__
 
 
 def test_crumbs_come_back_as_they_are_in_a_dump(file):

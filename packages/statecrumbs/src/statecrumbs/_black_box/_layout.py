@@ -45,13 +45,22 @@ Slot::
 
 Sequence numbers give the order; slots are *not* in order. A writer takes the slot that was
 completed longest ago, so that no crumb ever replaces a newer one. What was pushed out is the newest
-sequence number less the number of readable slots.
+sequence number less the number of slots that are in use, torn ones included.
 
 A payload is a crumb as in a dump (`event`, `thread`, `context`, `frame`, then its data), without
-its `ts`, which is the time of the slot.
+its `ts`, which is the time of the slot. In a shortened one a cut string ends in "… (+N)", N the
+number of characters that are missing; a cut list begins with such a string, and a cut object has a
+member "…". Lone surrogates stand as JSON's own escapes, so that a payload is always valid UTF-8.
 
-Checksums are CRC-32 as in zip and PNG (zlib's ``crc32``). That of the facts is ``crc32(0, facts)``.
-That of a payload *continues from the sequence number*: ``crc32(sequence mod 2**32, payload)``.
+Checksums are CRC-32 as in zip and PNG (zlib's ``crc32``). That of the facts is
+``crc32(0, facts)``. That of a payload *continues from the sequence number*:
+``crc32(sequence mod 2**32, payload)``, as if the sequence number were the checksum of what came
+before. Where a library takes no such start: begin with the register at ``~sequence`` instead of at
+``~0``. The checksum of ``{}`` in the slot of sequence number 1 is 0xBABD8E02.
+
+How the process died, if its state is 0: where "boot_id" is that of an earlier boot of the machine,
+it is gone. Where "boot_id" and "pid_namespace" are the reader's, it lives if a process of that pid
+has that start. Where only "boot_id" is the reader's, it lives if the lock is held.
 
 The torn-record rule: a writer clears the first byte of a slot, and then stores all fields in their
 order, which sets it. Its process may die at any point of that. A slot whose sequence number is not

@@ -1,0 +1,60 @@
+// Reads a black box as its documentation in _black_box/_layout.py says, and nothing else; prints what
+// is in it as JSON. The proof that another language can.
+import { readFileSync } from "node:fs";
+
+const TABLE = new Uint32Array(256).map((_, n) => {
+  for (let k = 0; k < 8; k++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;
+  return n;
+});
+function crc32(start, bytes) {
+  let crc = ~start >>> 0;
+  for (const byte of bytes) crc = TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+const file = readFileSync(process.argv[2]);
+const magic = Buffer.from([0x89, 0x63, 0x72, 0x75, 0x6d, 0x62, 0x73, 0x0a]);
+if (!file.subarray(0, 8).equals(magic)) throw new Error("not a black box");
+if (file.readUInt16LE(8) !== 1) throw new Error("another version");
+const headerSize = file.readUInt16LE(10);
+const slotSize = file.readUInt32LE(12);
+const slotCount = file.readUInt32LE(16);
+const facts = file.subarray(64, 64 + file.readUInt16LE(30));
+if (file.readUInt32LE(48) !== crc32(0, facts)) throw new Error("damaged facts");
+
+const crumbs = [];
+let torn = 0;
+for (let slot = 0; slot < slotCount; slot++) {
+  const at = headerSize + slot * slotSize;
+  if (at + slotSize > file.length) break; // truncated
+  const sequence = file.readBigUInt64LE(at + 8);
+  if (sequence === 0n) continue;
+  const payload = file.subarray(at + 24, at + 24 + Math.min(file.readUInt16LE(at + 2), slotSize - 24));
+  const checksum = crc32(Number(sequence & 0xffffffffn), payload);
+  if (file[at] === 0 || file.readUInt32LE(at + 4) !== checksum) {
+    torn += 1;
+    continue;
+  }
+  crumbs.push({
+    sequence,
+    shortened: file[at + 1] & 1,
+    time: file.readBigUInt64LE(at + 16).toString(),
+    crumb: JSON.parse(payload.toString("utf-8")),
+  });
+}
+crumbs.sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
+const newest = crumbs.length ? crumbs.at(-1).sequence : 0n;
+console.log(
+  JSON.stringify({
+    pid: file.readUInt32LE(20),
+    parent_pid: file.readUInt32LE(24),
+    state: file[28],
+    reported: file[29],
+    started: file.readBigUInt64LE(32).toString(),
+    created: file.readBigUInt64LE(40).toString(),
+    facts: JSON.parse(facts.toString("utf-8")),
+    crumbs: crumbs.map(({ sequence, ...rest }) => ({ sequence: Number(sequence), ...rest })),
+    pushed_out: Number(newest) - crumbs.length - torn,
+    torn,
+  }),
+);
