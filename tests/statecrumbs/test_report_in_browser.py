@@ -337,6 +337,49 @@ def test_the_time_line_leads_to_a_crumb(show):
     assert report.focused == "list"
 
 
+def test_the_time_line_comes_closer_to_the_last_moments(show):
+    report = show(CRASH)
+    box = report.page.locator("canvas").bounding_box()
+    left, right, lane = 150, box["width"] - 12, box["y"] + 11
+
+    def hint_at(x):
+        report.page.mouse.move(box["x"] + x, box["y"] + 100)
+        report.page.mouse.move(box["x"] + x, lane)
+        hint = report.page.locator("#hint")
+        return hint.inner_text() if hint.is_visible() else ""
+
+    assert "unhandled_exception" in hint_at(right)
+    report.press("+", "+", "+", "+", "=", "=")  # 3000 ms / 64, the failure at the right edge
+    failed = right - (right - left) * 10 / (3000 / 64)
+    assert hint_at(failed).startswith(MINUS + "0.010 s · charge_failed")
+    assert "unhandled_exception" in hint_at(right)
+    # What is selected comes into sight.
+    report.press("k", "k")
+    assert report.title == "charge_requested"
+    assert "charge_requested" in hint_at((left + right) / 2)
+    report.press("-", "0")
+    at_1000 = left + (right - left) / 3
+    assert "charge_requested" in hint_at(at_1000)
+    # The same with the mouse.
+    report.page.mouse.move(box["x"] + at_1000 - 50, lane)
+    report.page.mouse.down()
+    report.page.mouse.move(box["x"] + at_1000 + 50, lane, steps=3)
+    report.page.mouse.up()
+    assert report.title == "charge_requested"
+    assert hint_at(at_1000) == ""
+    assert "charge_requested" in hint_at((left + right) / 2)
+    report.page.mouse.dblclick(box["x"] + left + 200, lane)
+    assert "charge_requested" in hint_at(at_1000)
+    assert report.said == []
+
+
+@pytest.mark.parametrize("span", [0, 0.001, 0.9, 70_000, 10_000_000, 1e9, 3e11])
+def test_the_time_line_may_be_of_any_length(show, span):
+    report = show(Recording("box", [crumb("first", 0, "a"), crumb("last", span, "a")], {}))
+    report.press(*"+++++++-0", "k", *"++--", "j", "-")
+    assert report.said == []
+
+
 def test_help_opens_and_closes(show):
     report = show(CRASH)
     report.press("?")

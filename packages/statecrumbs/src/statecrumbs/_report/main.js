@@ -110,6 +110,10 @@ const keys = {
   "/": () => $("search").select(),
   f: () => $("focus").click(),
   t: () => $("by-time").click(),
+  "+": () => timeline.zoom(1 / 2),
+  "=": () => timeline.zoom(1 / 2), // where + is its shifted key
+  "-": () => timeline.zoom(2),
+  0: () => timeline.showAll(),
   "?": () => $("help").showModal(),
 };
 

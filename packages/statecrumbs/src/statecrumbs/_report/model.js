@@ -114,6 +114,21 @@ function relative(time) {
   return `${sign}${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
 }
 
+// A round distance from the failure, for an axis whose marks are `step` microseconds apart.
+function distance(microseconds, step) {
+  const amount = Math.abs(microseconds);
+  const sign = microseconds === 0 ? "" : microseconds < 0 ? "−" : "+";
+  if (step < 6e7) {
+    const unit = isShort ? 1e3 : 1e6;
+    const digits = Math.max(0, Math.ceil(Math.log10(unit / step) - 1e-9));
+    return `${sign}${(amount / unit).toFixed(digits)} ${isShort ? "ms" : "s"}`;
+  }
+  const minutes = Math.round(amount / 6e7);
+  const parts = [[Math.floor(minutes / 1440), "d"], [Math.floor(minutes / 60) % 24, "h"], [minutes % 60, "m"]];
+  const shown = parts.filter(([number]) => number).map(([number, unit]) => `${number} ${unit}`);
+  return sign + (shown.join(" ") || "0 m");
+}
+
 // Groups of one thread and frame: that of the failure first, then by how late they were active.
 function grouped(shown) {
   const groups = new Map();

@@ -1,8 +1,18 @@
-// The strip on top: one lane a thread, a tick for each crumb, a bar for each frame.
+// The strip on top: one lane a thread, a tick for each crumb, a bar for each frame. It shows a part
+// of the time or all of it; the selected crumb is always within.
 
 const LANES = 6; // further threads share the last lane
 const LANE = 22; // pixels
 const AXIS = 20;
+const DRAG = 4; // pixels that a click may move
+const CLOSEST = 200; // microseconds that are shown at least
+
+// What may be between two marks of the axis: 1, 2, 5 and so on, then as clocks are divided.
+const STEPS = [];
+for (let power = 1; power < 1e8; power *= 10) STEPS.push(power, 2 * power, 5 * power);
+for (const minutes of [1, 2, 5, 10, 20, 30]) STEPS.push(minutes * 6e7);
+for (const hours of [1, 2, 6, 12]) STEPS.push(hours * 3.6e9);
+for (let days = 1; days < 1e5; days *= 2) STEPS.push(days * 8.64e10);
 
 class Timeline {
   constructor(box, onPick) {
@@ -11,6 +21,7 @@ class Timeline {
     this.hint = box.querySelector("#hint");
     this.shown = crumbs;
     this.selected = null;
+    this.showAll();
     const timed = crumbs.filter((crumb) => !Number.isNaN(crumb.time));
     box.hidden = timed.length < 2;
     const threads = [...new Set(timed.map((crumb) => crumb.thread))];
@@ -19,12 +30,26 @@ class Timeline {
       ? [...threads.slice(0, LANES - 1), `${threads.length - LANES + 1} more threads`]
       : threads;
     this.laneOf = new Map(threads.map((thread, n) => [thread, Math.min(n, this.lanes.length - 1)]));
-    this.canvas.addEventListener("click", (event) => {
-      const crumb = this.nearest(event);
-      if (crumb) onPick(crumb);
+    this.dragged = null; // from where to where, in pixels
+    this.canvas.addEventListener("pointerdown", (event) => {
+      this.dragged = [event.offsetX, event.offsetX];
+      this.canvas.setPointerCapture(event.pointerId);
     });
-    this.canvas.addEventListener("mousemove", (event) => this.explain(event));
-    this.canvas.addEventListener("mouseleave", () => { this.hint.hidden = true; });
+    this.canvas.addEventListener("pointerup", (event) => {
+      const [left, right] = (this.dragged ?? [0, 0]).sort((a, b) => a - b);
+      this.dragged = null;
+      const crumb = this.nearest(event);
+      if (right - left > DRAG) this.showPart(this.time(left), this.time(right));
+      else if (crumb) onPick(crumb);
+      this.drawSoon();
+    });
+    this.canvas.addEventListener("pointercancel", () => {
+      this.dragged = null;
+      this.drawSoon();
+    });
+    this.canvas.addEventListener("dblclick", () => this.showAll());
+    this.canvas.addEventListener("pointermove", (event) => this.explain(event));
+    this.canvas.addEventListener("pointerleave", () => { this.hint.hidden = true; });
     new ResizeObserver(() => this.drawSoon()).observe(box);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawSoon());
   }
@@ -37,12 +62,40 @@ class Timeline {
   show(shown, selected) {
     this.shown = shown;
     this.selected = selected;
+    const time = selected?.time;
+    if (time < this.first || time > this.last) {
+      const half = (this.last - this.first) / 2;
+      this.showPart(time - half, time + half);
+    }
     this.drawSoon();
   }
 
+  showAll() {
+    this.showPart(times.first, times.last);
+  }
+
+  // Show the time between two moments, as far as something was recorded then.
+  showPart(first, last) {
+    const span = Math.min(Math.max(last - first, CLOSEST), Math.max(times.last - times.first, 1));
+    this.first = Math.min(Math.max(first, times.first), times.last - span);
+    this.last = this.first + span;
+    this.drawSoon();
+  }
+
+  // Show `factor` times as much around the selected crumb, which stays where it is.
+  zoom(factor) {
+    const time = this.selected?.time;
+    const around = time >= this.first && time <= this.last ? time : (this.first + this.last) / 2;
+    this.showPart(around - (around - this.first) * factor, around + (this.last - around) * factor);
+  }
+
   x(time) {
-    const span = Math.max(times.last - times.first, 1);
-    return this.left + ((time - times.first) / span) * (this.right - this.left);
+    const span = Math.max(this.last - this.first, 1);
+    return this.left + ((time - this.first) / span) * (this.right - this.left);
+  }
+
+  time(x) {
+    return this.first + ((x - this.left) / (this.right - this.left)) * (this.last - this.first);
   }
 
   draw() {
@@ -66,8 +119,19 @@ class Timeline {
     pen.font = `12px ${style.fontFamily}`;
     pen.textBaseline = "middle";
     this.drawLanes(pen, width);
+    pen.save();
+    pen.beginPath();
+    pen.rect(this.left - 5, 0, this.right - this.left + 10, height - AXIS);
+    pen.clip();
     this.drawFrames(pen);
     this.drawTicks(pen);
+    if (this.dragged) {
+      const [from, to] = this.dragged;
+      pen.globalAlpha = 0.15;
+      pen.fillStyle = this.colour("--accent");
+      pen.fillRect(Math.min(from, to), 0, Math.abs(to - from), height);
+    }
+    pen.restore();
     this.drawAxis(pen, height);
   }
 
@@ -131,12 +195,19 @@ class Timeline {
   }
 
   drawAxis(pen, height) {
+    const middle = height - AXIS / 2 + 2;
     pen.fillStyle = this.colour("--quiet");
-    const steps = Math.max(1, Math.floor((this.right - this.left) / 160));
-    for (let step = 0; step <= steps; step += 1) {
-      const time = times.first + ((times.last - times.first) * step) / steps;
-      pen.textAlign = step === 0 ? "left" : step === steps ? "right" : "center";
-      pen.fillText(relative(Math.round(time)), this.x(time), height - AXIS / 2 + 2);
+    const part = (times.last - times.first) / (this.last - this.first);
+    if (part > 1.01) pen.fillText(`× ${part < 10 ? part.toFixed(1) : Math.round(part)}`, 0, middle);
+    const room = (100 / (this.right - this.left)) * (this.last - this.first);
+    const step = STEPS.find((each) => each >= room) ?? STEPS.at(-1);
+    pen.textAlign = "center";
+    for (let n = Math.ceil((this.first - origin) / step); n * step <= this.last - origin; n += 1) {
+      const x = this.x(origin + n * step);
+      const text = distance(n * step, step);
+      const half = pen.measureText(text).width / 2;
+      pen.fillRect(x - 0.5, height - AXIS, 1, 3);
+      pen.fillText(text, Math.min(x, this.right + 12 - half), middle);
     }
     pen.textAlign = "left";
   }
@@ -144,18 +215,23 @@ class Timeline {
   nearest(event) {
     const lane = Math.floor(event.offsetY / LANE);
     let best = null;
-    let distance = 8; // pixels
+    let nearest = 8; // pixels
     for (const crumb of this.shown) {
+      if (crumb.time < this.first || crumb.time > this.last) continue;
       const away = Math.abs(this.x(crumb.time) - event.offsetX);
-      if (this.laneOf.get(crumb.thread) === lane && away < distance) {
+      if (this.laneOf.get(crumb.thread) === lane && away < nearest) {
         best = crumb;
-        distance = away;
+        nearest = away;
       }
     }
     return best;
   }
 
   explain(event) {
+    if (this.dragged) {
+      this.dragged[1] = event.offsetX;
+      this.drawSoon();
+    }
     const crumb = this.nearest(event);
     this.hint.hidden = !crumb;
     this.canvas.style.cursor = crumb ? "pointer" : "";
