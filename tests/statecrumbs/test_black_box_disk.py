@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 
 from statecrumbs._black_box import BlackBox, UnreadableError, read
 from tests.statecrumbs.black_boxes import as_it_is, numbers, run
+from tests.statecrumbs.programs import run as program
 
 TICK = ("tick", "main", "", {"n": 1}, 1)
 
@@ -33,13 +33,14 @@ def is_root():
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 512 KiB."""
-    mount = shutil.which("mount")
-    if mount is None or not is_root():
-        pytest.skip("mounting a small tmpfs takes root and Linux")
+    if sys.platform != "linux":
+        pytest.skip("Linux only: a small tmpfs")
     point = tmp_path / "disk"
     point.mkdir()
+    as_root = [] if is_root() else ["sudo", "-n"]
+    options = f"size=512k,mode=700,uid={os.getuid()},gid={os.getgid()}"
     done = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=512k", "tmpfs", point],
+        [*as_root, "mount", "-t", "tmpfs", "-o", options, "tmpfs", point],
         capture_output=True,
         text=True,
         check=False,
@@ -47,7 +48,15 @@ def small_disk(tmp_path):
     if done.returncode:
         pytest.skip(f"cannot mount a small tmpfs: {done.stderr.strip()}")
     yield point
-    subprocess.run(["umount", "--lazy", point], check=True)
+    subprocess.run([*as_root, "umount", "--lazy", point], check=True)
+
+
+@pytest.fixture
+def read_only_disk(small_disk):
+    """A file system that nobody can write to, root included."""
+    as_root = [] if is_root() else ["sudo", "-n"]
+    subprocess.run([*as_root, "mount", "-o", "remount,ro", small_disk], check=True)
+    return small_disk
 
 
 @pytest.mark.parametrize("preallocate", [True, False], ids=["posix_fallocate", "zeros"])
@@ -97,17 +106,69 @@ def test_a_file_system_without_preallocation_gets_zeros(tmp_path, monkeypatch):
     box.close()
 
 
+def test_a_read_only_disk_is_one_warning(read_only_disk):
+    code, told, stderr = run(read_only_disk, GO_ON)
+    assert (code, stderr) == (7, "")
+    assert told.decode() == (
+        f"Cannot make a black box in {read_only_disk}: Read-only file system; "
+        "crumbs are kept in memory only."
+    )
+
+
 def test_a_read_only_folder_is_one_warning(tmp_path):
     folder = tmp_path / "boxes"
     folder.mkdir(mode=0o500)
     # Root may write to any folder, but to none of the kernel's own.
     folder = folder if not is_root() else "/proc/self"
     if is_root() and sys.platform != "linux":
-        pytest.skip("no folder is read-only for root here")
+        pytest.skip("Linux only: a folder that root cannot write to")
     code, told, stderr = run(folder, GO_ON)
     assert (code, stderr) == (7, "")
     assert told.decode().startswith(f"Cannot make a black box in {folder}: ")
     assert told.count(b"\n") == 0
+
+
+# The same as a program sees it: one warning on stderr, and its own exit code.
+PROGRAM = """
+    import os, shutil, sys
+    from statecrumbs import enable, crumb, snapshot
+    def truncate(folder):
+        os.truncate(os.path.join(folder, os.listdir(folder)[0]), 100_000)
+    enable(black_box=sys.argv[1])
+    {after}
+    for number in range(3000):
+        crumb("working", number=number)
+    assert snapshot()[-1]["number"] == "2999"
+    sys.exit(7)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: Windows removes no mapped file")
+@pytest.mark.parametrize(
+    ("after", "warning"),
+    [
+        ("shutil.rmtree(sys.argv[1])", "was removed"),
+        (
+            "[crumb('x') for _ in range(511)]; truncate(sys.argv[1])",
+            "was truncated",
+        ),
+    ],
+)
+def test_what_happens_to_the_file_is_one_warning_and_the_programs_own_exit_code(
+    tmp_path, after, warning
+):
+    source = PROGRAM.format(after=after)
+    result = program(tmp_path, source, str(tmp_path / "boxes"))
+    assert result.returncode == 7, result.stderr
+    assert result.stderr.count("\n") == 1
+    assert warning in result.stderr
+
+
+def test_a_full_disk_is_one_warning_and_the_programs_own_exit_code(small_disk, tmp_path):
+    result = program(tmp_path, PROGRAM.format(after=""), str(small_disk))
+    assert result.returncode == 7
+    assert result.stderr.count("\n") == 1
+    assert "No space left on device" in result.stderr
 
 
 def test_a_folder_that_is_missing_is_made_for_its_owner_only(tmp_path):

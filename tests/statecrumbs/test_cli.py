@@ -163,6 +163,14 @@ def test_an_empty_folder_is_nothing_to_read(command, tmp_path, capsys):
     assert capsys.readouterr().err == f"statecrumbs: There are no black boxes in {tmp_path}.\n"
 
 
+def test_a_report_of_a_folder_is_refused_with_the_file_to_give(box, tmp_path, capsys):
+    (tmp_path / "boxes" / "0.crumbs").write_bytes(b"older")
+    assert cli.main(["report", str(tmp_path / "boxes"), "-o", str(tmp_path / "x.html")]) == 1
+    err = capsys.readouterr().err
+    assert "is a folder, and a report is of one process" in err
+    assert err.endswith(f"Its newest file is {box.path}.\n")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -160,6 +160,12 @@ def _tail(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from statecrumbs._report import render
 
+    if os.path.isdir(arguments.path):
+        newest = _files(arguments.path)[-1]
+        raise UnreadableError(
+            f"{arguments.path} is a folder, and a report is of one process. Its newest file is "
+            f"{newest}."
+        )
     page = render(load(arguments.path))
     if arguments.output == "-":
         print(page, end="")
