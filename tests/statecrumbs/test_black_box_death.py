@@ -7,11 +7,19 @@ import random
 import signal
 import struct
 import sys
+import threading
 
 import pytest
 
-from statecrumbs._black_box import read
-from tests.statecrumbs.black_boxes import are_consecutive, finish, numbers, run, start
+from statecrumbs._black_box import BlackBox, _slots, read
+from tests.statecrumbs.black_boxes import (
+    are_consecutive,
+    as_it_is,
+    finish,
+    numbers,
+    run,
+    start,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX")
 
@@ -99,8 +107,9 @@ def test_the_crumb_before_a_sudden_death_is_there(tmp_path, death, code):
     assert found.process["parent_pid"] == os.getpid()
 
 
-def test_a_process_that_runs_out_of_memory_leaves_what_it_did_before(tmp_path):
-    code, _, _ = run(
+def test_a_process_that_runs_out_of_memory_leaves_all_that_it_did_before(tmp_path):
+    pytest.importorskip("resource", reason="POSIX only: limits of a process")
+    code, told, _ = run(
         tmp_path / "boxes",
         """
         import resource
@@ -111,19 +120,18 @@ def test_a_process_that_runs_out_of_memory_leaves_what_it_did_before(tmp_path):
         try:
             while True:
                 tick(box, "main", number)
+                os.write(report, struct.pack("<I", number))
                 number += 1
                 hoard.append(bytearray(1 << 20))
         except MemoryError:
-            tick(box, "main", number)
-            os.abort()
+            os.abort()  # as C libraries do
         """,
     )
     assert code == -signal.SIGABRT
     (file,) = (tmp_path / "boxes").iterdir()
     found = read(file)
-    assert found.crumbs
-    assert are_consecutive(numbers(found.crumbs)["main"])
-    assert found.torn == 0
+    assert (found.died, found.torn) == ("gone", 0)
+    assert numbers(found.crumbs)["main"] == [number for (number,) in struct.iter_unpack("<I", told)]
 
 
 def test_a_clean_end_leaves_nothing(tmp_path):
@@ -228,6 +236,41 @@ def test_finalizers_at_the_end_of_the_interpreter_write_or_are_ignored(tmp_path)
     assert (code, stderr) == (0, "")
     (file,) = (tmp_path / "boxes").iterdir()
     assert numbers(read(file).crumbs)["main"] in ([1], [1, 2])
+
+
+def test_a_writer_that_is_held_up_leaves_no_crumb_older_than_what_was_pushed_out(
+    tmp_path, monkeypatch
+):
+    """It has taken the oldest slot; what was in there must not survive the crumbs after it."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Held(struct.Struct):
+        def pack_into(self, *arguments):
+            if threading.current_thread().name == "held" and self.size > 1:
+                reached.set()
+                assert go_on.wait(50)
+            super().pack_into(*arguments)
+
+    monkeypatch.setattr(_slots, "Struct", Held)
+    box = BlackBox.open(tmp_path, slots=4, slot_size=256, render=as_it_is, on_error=pytest.fail)
+
+    def tick(number):
+        box.write("tick", "main", "", {"n": number}, 1)
+
+    for number in range(4):
+        tick(number)
+    thread = threading.Thread(target=tick, args=(4,), name="held")
+    thread.start()
+    assert reached.wait(50)
+    tick(5)
+    tick(6)
+    found = read(box.path)
+    assert numbers(found.crumbs)["main"] == [3, 5, 6]
+    assert found.torn == 1
+    go_on.set()
+    thread.join()
+    assert numbers(read(box.path).crumbs)["main"] == [3, 4, 5, 6]
+    box.close()
 
 
 def test_a_slot_that_was_being_written_is_skipped_and_counted(tmp_path):
