@@ -130,7 +130,7 @@ def test_the_section_of_a_failing_test(tmp_path):
         f"""
         import os, sys, pytest
         os.environ["HIDDEN"] = {HIDDEN!r}
-        sys.exit(pytest.main(["-p", "no:cacheprovider", "-W", "default", "test_it.py"]))
+        sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "test_it.py"]))
         """,
     )
     assert result.returncode == 1

@@ -12,6 +12,9 @@ import pytest
 
 from statecrumbs._black_box import read
 
+# Hypothesis' plugin takes three times as long to load as all the rest of pytest.
+QUICK = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+
 SUITE = """
     import os
     import signal
@@ -70,7 +73,7 @@ def run(directory: Path, source: str, *arguments: str) -> str:
 
     (directory / "test_suite.py").write_text(textwrap.dedent(source))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments],
+        [sys.executable, "-m", "pytest", *QUICK, "-q", *arguments],
         cwd=directory,
         env={key: os.environ[key] for key in os.environ if not key.startswith("PYTEST_")},
         capture_output=True,
