@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.statecrumbs.dump_schema import check_dump
+
 
 @dataclass(frozen=True)
 class Result:
@@ -21,12 +23,13 @@ class Result:
 
     @property
     def dumps(self) -> list[list[dict[str, Any]]]:
-        """Every JSON list that stands on stderr."""
+        """Every dump that stands on stderr; each follows the schema."""
         found = []
         decoder = json.JSONDecoder()
         rest = self.stderr
         while (start := rest.find("[\n")) >= 0:
             dump, end = decoder.raw_decode(rest, start)
+            check_dump(dump)
             found.append(dump)
             rest = rest[end:]
         return found

@@ -7,41 +7,63 @@ import sys
 
 import pytest
 
+from statecrumbs._black_box import read
+from tests.statecrumbs.black_boxes import are_consecutive, numbers
 from tests.statecrumbs.programs import events, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: fork and signals")
 
 
-def test_forking_with_busy_threads_never_hangs(tmp_path):
+def test_300_forks_with_busy_threads_never_hang_and_have_black_boxes_of_their_own(tmp_path):
     result = run(
         tmp_path,
         """
-        import os, threading, warnings
+        import os, sys, threading, warnings
         from statecrumbs import enable, crumb, snapshot
+        from statecrumbs.context import context
+        sys.setswitchinterval(0.0005)  # so that each fork has its turn soon
         warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads: that is the point
 
-        enable(on_crash="none")
+        enable(on_crash="none", black_box="boxes")
         stop = threading.Event()
         def busy():
-            while not stop.is_set():
-                crumb("busy", rows=1, items=[1, 2])
-        threads = [threading.Thread(target=busy) for _ in range(4)]
+            number = 0
+            with context(worker=1):
+                while not stop.is_set():
+                    number += 1
+                    crumb("busy", n=number, items=[1, 2])
+        threads = [threading.Thread(target=busy, name=f"busy-{n}") for n in range(4)]
         for thread in threads:
             thread.start()
-        for _ in range(100):
+        for number in range(300):
             child = os.fork()
             if child == 0:
-                crumb("child", pid=os.getpid())
+                crumb("child", n=number)
                 ok = snapshot()[-1]["event"] == "child"
                 os._exit(0 if ok else 1)
+            print(child, number)
             assert os.waitpid(child, 0)[1] == 0
         stop.set()
         for thread in threads:
             thread.join()
-        print("done", len(snapshot()))
+        print(os.getpid(), len(snapshot()), flush=True)
+        os._exit(0)
         """,
     )
-    assert result.stdout == "done 50\n", result.stderr
+    assert result.returncode == 0, result.stderr
+    *children, (parent, kept) = (map(int, line.split()) for line in result.stdout.splitlines())
+    assert kept == 50
+    boxes = {box.process["pid"]: box for box in map(read, (tmp_path / "boxes").iterdir())}
+    assert len(boxes) == 301
+    own = boxes[parent]
+    assert (len(own.crumbs), own.torn) == (512, 0)
+    assert all(map(are_consecutive, numbers(own.crumbs).values()))
+    assert all(crumb["thread"].startswith("busy-") for crumb in own.crumbs)
+    for pid, number in children:
+        assert boxes[pid].process["parent_pid"] == parent
+        assert [(crumb["event"], crumb["n"]) for crumb in boxes[pid].crumbs] == [
+            ("child", str(number))
+        ]
 
 
 def test_a_signal_handler_that_records_never_hangs(tmp_path):
@@ -130,9 +152,11 @@ def test_memory_stays_flat_over_a_million_crumbs(tmp_path):
                     crumb("tick", number=number, text="x" * 50)
         record(10_000)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        record(250_000)
-        for number in range(750_000):
+        record(150_000)
+        for number in range(100_000):
             crumb(f"tick {number}", number=number)
+        for number in range(750_000):
+            crumb("tick", number=number, text="x" * 50)
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print((after - before) // 1024)
         """,
