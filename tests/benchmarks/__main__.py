@@ -2,7 +2,8 @@
 
 Every case runs in every round, one after the other, in a fresh process, on one interpreter, so that
 a busy moment of the machine falls on both sides of a ratio. What else runs there can only make a
-case slower, so the least of its values counts in a round. A ratio is the median over the rounds.
+case slower, so the least of its values counts in a round. A ratio is the median over the rounds; of
+what is added to a framework (``+``), a small difference, it is that of the best rounds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def measure(python: pathlib.Path, case: str, values: int) -> float:
     """Run one case in a process of its own; give the least of its values in nanoseconds."""
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder) / "result.json"
-        command = [python, "-I", HERE / "cases" / f"{case}.py", "--quiet", "--processes=1"]
+        # -E and -s are -I but for the case's own folder, where it may find more of itself.
+        command = [python, "-E", "-s", HERE / "cases" / f"{case}.py", "--quiet", "--processes=1"]
         options = ["--warmups=1", f"--values={values}", "--min-time=0.01", f"--output={output}"]
         subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
         return min(pyperf.Benchmark.load(str(output)).get_values()) * 1e9
@@ -50,7 +52,9 @@ def rounds(
     pythons: dict[str, pathlib.Path], number: int, values: int
 ) -> Iterator[dict[str, float]]:
     """Measure every case once a round, in turn; give each round's results by ``case:place``."""
-    cases = dict.fromkeys(name for c in COMPARISONS for name in (f"{c.ours}:ours", c.theirs))
+    cases = dict.fromkeys(
+        name for c in COMPARISONS for name in (c.over, f"{c.ours}:ours", c.theirs) if name
+    )
     for each in range(1, number + 1):
         print(f"round {each} of {number} ...", file=sys.stderr, flush=True)
         results = {}
@@ -69,15 +73,27 @@ def median_ratio(results: list[dict[str, float]], ours: str, theirs: str) -> flo
     return statistics.median(r[ours] / r[theirs] for r in results)
 
 
+def added(results: list[dict[str, float]], name: str, over: str) -> float:
+    """Subtract the best rounds: what disturbs a round only ever makes it slower."""
+    return min(r[name] for r in results) - min(r[over] for r in results)
+
+
 def comparison_row(c: Comparison, results: list[dict[str, float]]) -> list[str]:
     """Write one comparison as the cells of a table row."""
-    ours = f"{c.ours}:ours"
-    ratio = median_ratio(results, ours, c.theirs)
+    names = (f"{c.ours}:ours", c.theirs)
+    if c.over is None:
+        sign = ""
+        ours, theirs = (statistics.median(r[name] for r in results) for name in names)
+        ratio = median_ratio(results, *names)
+    else:
+        sign = "+"
+        ours, theirs = (added(results, name, c.over) for name in names)
+        ratio = ours / theirs
     return [
         f"`{c.what}`" if "(" in c.what else c.what,
-        f"{statistics.median(r[ours] for r in results):,.0f} ns",
+        f"{sign}{ours:,.0f} ns",
         c.against,
-        f"{statistics.median(r[c.theirs] for r in results):,.0f} ns",
+        f"{sign}{theirs:,.0f} ns",
         f"{ratio:.2f}",
         *verdict(ratio, c.limit, f"{c.limit:.2f}" if c.limit else ""),
     ]

@@ -13,16 +13,30 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Under the checkout, where git ignores it, so that a second run starts at once.
 FOLDER = ROOT / "build" / "benchmarks"
 
-OURS = [str(ROOT / "packages" / name) for name in ("corectx", "statecrumbs", "penstock")]
+OURS = [
+    *(str(ROOT / "packages" / name) for name in ("corectx", "statecrumbs", "penstock")),
+    *(str(ROOT / "integrations" / name) for name in ("django", "celery", "structlog", "otel")),
+]
 
-# Fixed, so that a ratio changes only when we do.
+# All versions are fixed, so that a ratio changes only when we do.
+DJANGO, CELERY, STRUCTLOG = "django==5.2.19", "celery==5.7.0", "structlog==26.1.0"
+OTEL = ["opentelemetry-api==1.45.2", "opentelemetry-sdk==1.45.2"]
+FRAMEWORKS = [DJANGO, CELERY, STRUCTLOG, *OTEL]
 PEERS = {
     "statecrumbs": ["statecrumbs==0.1.2"],
     "penstock": ["penstock==0.1.0"],
-    "sentry": ["sentry-sdk==2.75.0"],
-    "structlog": ["structlog==26.1.0"],
+    "sentry": ["sentry-sdk==2.75.0", DJANGO, CELERY],
+    "structlog": [STRUCTLOG],
     "loguru": ["loguru==0.7.3"],
-    "otel": ["opentelemetry-sdk==1.45.2"],
+    "otel": [
+        *OTEL,
+        "opentelemetry-instrumentation-django==0.66b2",
+        "opentelemetry-instrumentation-celery==0.66b2",
+        DJANGO,
+        CELERY,
+    ],
+    "django-guid": ["django-guid==3.6.1", DJANGO],
+    "django-structlog": ["django-structlog==11.0.0", DJANGO, STRUCTLOG],
 }
 
 
@@ -40,13 +54,13 @@ def prepare() -> dict[str, pathlib.Path]:
         pythons[name] = python
         if not python.exists():
             _uv("venv", "--quiet", "--python", sys.executable, str(environment))
-            install = ["pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
-            _uv(*install, "pyperf==2.10.0")
-            if name == "penstock":
-                # It says that it needs 3.14, but runs on ours; it has no dependencies.
-                install += ["--python-version", "3.14", "--no-deps"]
-            if name in PEERS:
-                _uv(*install, *PEERS[name])
+        # What is there already costs nothing; what is wanted may have changed since.
+        install = ["pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
+        _uv(*install, "pyperf==2.10.0")
+        if name == "penstock":
+            # It says that it needs 3.14, but runs on ours; it has no dependencies.
+            install += ["--python-version", "3.14", "--no-deps"]
+        _uv(*install, *PEERS.get(name, FRAMEWORKS))
     # Ours may have changed since.
     reinstall = ["--compile-bytecode", "--reinstall", "--no-deps", "--python", str(pythons["ours"])]
     _uv("pip", "install", "--quiet", *reinstall, *OURS)

@@ -7,13 +7,17 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two cases that run in turn: files in cases/, each in the environment after the colon."""
+    """Two cases that run in turn: files in cases/, each in the environment after the colon.
+
+    With `over` both are counted over a third case: what they add to a framework alone.
+    """
 
     what: str
     ours: str
     against: str
     theirs: str
     limit: float | None = None  # the largest ratio that is right; None is for information
+    over: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +37,11 @@ ENTRYPOINT = "an entrypoint, no backend"
 SCOPE = 'with scope(step="db")'
 BLACK_BOX = "the same crumb, mirrored into a black box"
 SVG = "the SVG of a flow of 300 steps"
+REQUEST, DJANGO = "a Django request with its own ID", "request_floor:ours"
+REQUEST_SPAN = "a Django request with its own ID and a span"
+TASK, CELERY = "a Celery task with its sender's ID", "task_floor:ours"
+TASK_SPAN = "a Celery task with its sender's ID and a span"
+EVENT, STRUCTLOG = "a structlog event with the ID", "event_floor:ours"
 
 COMPARISONS = [
     Comparison(CRUMB, "crumb_ours", "the floor: one deque append", "crumb_floor:ours", 2.5),
@@ -58,6 +67,25 @@ COMPARISONS = [
     ),
     Comparison(SCOPE, "scope_ours", "loguru contextualize", "scope_loguru:loguru"),
     Comparison(SVG, "svg_ours", "Graphviz: dot -Tsvg", "svg_graphviz:ours"),
+    # An integration is the cheapest that does its job.
+    Comparison(REQUEST, "request_ours", "django-guid", "request_guid:django-guid", 1.0, DJANGO),
+    Comparison(
+        REQUEST,
+        "request_ours",
+        "django-structlog",
+        "request_structlog:django-structlog",
+        1.0,
+        DJANGO,
+    ),
+    Comparison(REQUEST, "request_ours", "sentry-sdk", "request_sentry:sentry", 1.0, DJANGO),
+    Comparison(
+        REQUEST_SPAN, "request_ours_spans", "OpenTelemetry's", "request_otel:otel", 1.0, DJANGO
+    ),
+    Comparison(TASK, "task_ours", "sentry-sdk", "task_sentry:sentry", 1.0, CELERY),
+    Comparison(TASK_SPAN, "task_ours_spans", "OpenTelemetry's", "task_otel:otel", 1.0, CELERY),
+    Comparison(
+        EVENT, "event_ours", "merge_contextvars", "event_contextvars:structlog", 1.0, STRUCTLOG
+    ),
 ]
 
 # Milliseconds that an import adds to a bare interpreter.

@@ -28,6 +28,22 @@ def test_one_disturbed_round_does_not_decide():
     assert program.comparison_row(QUARTER, [FAST, disturbed, FAST])[-1] == "ok"
 
 
+ADDING = table.Comparison("what", "one", "the peer", "two:peer", 1.0, "bare:ours")
+
+
+def test_what_is_added_to_a_framework_counts_over_the_framework_alone():
+    row = program.comparison_row(ADDING, [{"bare:ours": 80.0, **FAST}])
+    assert row == ["what", "+20 ns", "the peer", "+320 ns", "0.06", "1.00", "ok"]
+    row = program.comparison_row(ADDING, [{"bare:ours": 80.0, "one:ours": 91, "two:peer": 90}])
+    assert row[-1] == "**over**"
+
+
+def test_what_is_added_is_the_difference_of_the_best_rounds():
+    disturbed = {"bare:ours": 900.0, "one:ours": 100.0, "two:peer": 9_000.0}
+    row = program.comparison_row(ADDING, [disturbed, {"bare:ours": 80.0, **SLOW}])
+    assert (row[1], row[3]) == ("+20 ns", "+319 ns")
+
+
 def test_an_import_counts_over_a_bare_interpreter():
     results = [{"pass": 10.0, "import statecrumbs": 17.5}]
     assert program.import_row("statecrumbs", 8.0, results)[1] == "+7.5 ms"
@@ -43,15 +59,18 @@ def test_a_bound_is_found_by_its_key():
 
 @pytest.mark.parametrize("comparison", table.COMPARISONS, ids=lambda c: c.theirs)
 def test_every_case_and_environment_of_the_table_exists(comparison):
-    theirs, _, place = comparison.theirs.partition(":")
-    assert place in {"ours", *environments.PEERS}
-    for case in (comparison.ours, theirs):
+    names = [f"{comparison.ours}:ours", comparison.theirs]
+    names += [comparison.over] if comparison.over else []
+    for name in names:
+        case, _, place = name.partition(":")
+        assert place in {"ours", *environments.PEERS}
         assert (program.HERE / "cases" / f"{case}.py").is_file()
 
 
 def test_no_case_is_left_out_of_the_table():
     used = {c.ours for c in table.COMPARISONS} | {b.case for b in table.BOUNDS}
     used |= {c.theirs.partition(":")[0] for c in table.COMPARISONS}
+    used |= {c.over.partition(":")[0] for c in table.COMPARISONS if c.over}
     assert {path.stem for path in (program.HERE / "cases").glob("*.py")} == used
 
 

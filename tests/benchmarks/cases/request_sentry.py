@@ -1,0 +1,15 @@
+"""A request to Django with sentry-sdk, with its defaults: an isolated scope, and no spans.
+
+Nothing is captured, so nothing is sent.
+"""
+
+import sentry_sdk
+from frameworks.django_request import time_request
+from sentry_sdk.integrations.django import DjangoIntegration
+
+sentry_sdk.init(
+    dsn="http://key@localhost/1",
+    auto_enabling_integrations=False,
+    integrations=[DjangoIntegration()],
+)
+time_request()
