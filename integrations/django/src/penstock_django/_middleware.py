@@ -16,7 +16,17 @@ from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception, request_finished
 
-from corectx import Frame, Site, attach, current, detach, extract, is_valid_id, start
+from corectx import (
+    Frame,
+    Site,
+    attach,
+    current,
+    detach,
+    extract,
+    is_valid_id,
+    new_correlation_id,
+    start,
+)
 from corectx.lowlevel import listeners, note_failure, notify_entered, notify_left
 from penstock_django._body import AsyncBody, Body
 from penstock_django._settings import Options, options
@@ -37,6 +47,8 @@ _logger = logging.getLogger("penstock.django")
 _TOKEN = "penstock_django.token"  # noqa: S105 - of corectx.attach
 _FAILURE = "penstock_django.failure"
 _IS_OPEN = "penstock_django.is_open"
+
+_ROUTED = Site("scope")
 
 
 class FlowMiddleware:
@@ -66,8 +78,9 @@ class FlowMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         """Answer `request`; under ASGI return what is awaited for it."""
         chosen = options()
-        if any(ignored.match(request.path_info) for ignored in chosen.ignore_paths):
-            return self._get_response(request)
+        for ignored in chosen.ignore_paths:
+            if ignored.match(request.path_info):
+                return self._get_response(request)
         if self._is_async:
             return self._answer_async(request, chosen)
         frame = _begin(request, chosen)
@@ -102,7 +115,7 @@ class FlowMiddleware:
         name = f"{request.method} /{match.route}"
         # The site is this request's own; until now only its method was known.
         frame.site.name = name  # type: ignore[misc]
-        attach(frame.child(Site("scope"), {"route": match.route, "view": match.view_name or name}))
+        attach(frame.child(_ROUTED, {"route": match.route, "view": match.view_name or name}))
 
     async def _process_view_async(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
@@ -136,6 +149,8 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
 
 def _new_id(chosen: Options) -> str | None:
     """Return an ID by the generator of the settings, or None to have one made."""
+    if chosen.generate_id is new_correlation_id:
+        return None  # `start` calls it too, and knows that it needs no check
     try:
         made = chosen.generate_id()
     except Exception:
@@ -164,7 +179,11 @@ def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpRe
 
 
 def _add_to_list(response: HttpResponseBase, header: str, name: str) -> None:
-    present = [each.strip() for each in response.headers.get(header, "").split(",") if each.strip()]
+    given = response.headers.get(header)
+    if not given:
+        response.headers[header] = name
+        return
+    present = [each.strip() for each in given.split(",") if each.strip()]
     if name.lower() not in (each.lower() for each in present):
         response.headers[header] = ", ".join([*present, name])
 
