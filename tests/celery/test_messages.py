@@ -95,6 +95,34 @@ def test_protocol_one_has_the_header_too(operation):
     app.close()
 
 
+@pytest.mark.parametrize(
+    ("facts", "part", "after_parts"),
+    [
+        ({"group_index": 3, "chord": {"task": "x"}}, ("g-1", 3), None),
+        ({"group_index": None, "args": [[1, 2, 3]]}, None, ("g-1", 3)),
+    ],
+    ids=["header", "body"],
+)
+def test_a_task_of_a_chord_knows_its_place_in_it(facts, part, after_parts):
+    site = frame_of(TASK, {"group": "g-1", **facts}, "t-1").site
+    assert (site.part, site.after_parts) == (part, after_parts)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"group": "g-1", "group_index": 3},  # of a plain group
+        {"group": "g-1", "group_index": 3, "chord": {"task": "x"}, "retries": 1},
+        {"group": "g-1", "args": []},  # a body that takes no results
+        {"group": "g-1", "args": [7]},
+        {"group": 7, "args": [[1]]},
+        {"group": "g-1", "group_index": "3", "chord": {"task": "x"}},
+    ],
+)
+def test_any_other_task_has_no_place_in_a_chord(request_):
+    assert not hasattr(frame_of(TASK, request_, "t-1").site, "part")
+
+
 class TestCrumbs:
     def test_the_last_ones_are_sent_and_the_oldest_left_out_where_they_are_too_large(
         self, operation

@@ -1,6 +1,7 @@
 """A Celery app that exports its spans: imported by a real worker, and run as the client by a test.
 
-The environment says where the messages go (TEST_FOLDER) and where the spans (TEST_ENDPOINT).
+The environment says where the messages go (TEST_FOLDER), where the results (TEST_RESULTS) and where
+the spans (TEST_ENDPOINT).
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ provider.add_span_processor(
 trace.set_tracer_provider(provider)
 penstock.configure("otel")
 
-app = Celery("shop", broker="filesystem://", backend=f"file://{folder / 'results'}")
+app = Celery("shop", broker="filesystem://", backend=os.environ["TEST_RESULTS"])
 app.conf.update(
+    result_expires=300,
     broker_transport_options={
         "data_folder_in": str(folder / "messages"),
         "data_folder_out": str(folder / "messages"),

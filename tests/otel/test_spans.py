@@ -11,8 +11,9 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 import penstock
-from corectx import Site, correlation_id, current, enter, leave, scope, start
+from corectx import Site, correlation_id, current, enter, extract, inject, leave, scope, start
 from penstock import flow
+from penstock_celery._sites import ChordSite
 from penstock_otel import OTelBackend, instrument
 from penstock_otel._records import operation_of
 from statecrumbs import crumb
@@ -153,6 +154,27 @@ def test_a_link_may_go_to_a_step_of_another_flow(spans):
     take()
     linked = [link.context.span_id for link in spans["ship"].links]
     assert linked == [spans["take"].context.span_id, spans["bill"].context.span_id]
+
+
+def test_the_body_of_a_chord_links_to_each_task_of_the_header_by_what_both_know(spans):
+    def run(site):
+        token = enter(extract(sent).child(site))
+        leave(token)
+
+    take = enter(start(Site("request", "GET")))
+    sent = inject({})
+    leave(take)
+    for number in range(2):
+        run(ChordSite("pack", None, ("group", number), None))
+    run(ChordSite("ship", None, None, ("group", 2)))
+    run(ChordSite("bill", None, None, ("group", 100_000)))
+    packed = {span.context.span_id for span in spans.finished if span.name == "pack"}
+    assert len(packed) == 2
+    assert {link.context.span_id for link in spans["ship"].links} == packed
+    assert {link.context.trace_id for link in spans["ship"].links} == {
+        spans["GET"].context.trace_id
+    }
+    assert len(spans["bill"].links) == 128
 
 
 def test_an_exception_is_recorded_once_and_all_that_it_passes_are_errors(spans):

@@ -6,15 +6,14 @@ about to publish, whoever asked for that: `delay`, a chain, a retry, `send_task`
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import before_task_publish
 
-from corectx import HEADER, Frame, Site, current, extract, inject, start
-from penstock._decorators import mark_of
+from corectx import HEADER, Frame, current, extract, inject, start
 from penstock_celery._crumbs import CRUMBS_HEADER, outgoing, received
 from penstock_celery._options import options
+from penstock_celery._sites import site_of
 from statecrumbs._trail import trail_of
 
 if TYPE_CHECKING:
@@ -56,11 +55,9 @@ def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = No
     """Return a frame for one execution of `task`: inside of what sent it, or the first of its own.
 
     What sent it is in the message's headers, which `request` has (a dict, or Celery's `Context`),
-    unless `sender` tells. Where the task begins a flow, its frame is in that flow too: a chain
-    sends the next task after the body has returned.
+    unless `sender` tells.
     """
-    mark = mark_of(task.run)
-    site = _site(task.name, None if mark is None else mark.begins)
+    site = site_of(task, request)
     values = {"task_id": task_id}
     if sender is None:
         sender = extract({HEADER: _header(request, HEADER)}, allow=options.values)
@@ -81,8 +78,3 @@ def _header(request: Any, key: str) -> Any:
         nested: Mapping[str, Any] | None = request.get("headers")
         found = nested.get(key) if isinstance(nested, dict) else None
     return found
-
-
-@lru_cache(maxsize=1024)
-def _site(name: str, flow: str | None) -> Site:
-    return Site("task", name, flow)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opentelemetry.trace import Link, Status, StatusCode
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 
 from corectx import failed_frame
+from penstock_otel._tracing import span_id_for
 from statecrumbs._exceptions import describe
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from corectx import Frame
     from penstock_otel._records import Operation
+
+
+# Links that the SDK keeps of one span, unless it is told otherwise.
+_MAX_LINKS = 128
 
 
 def name_of(frame: Frame) -> str:
@@ -68,6 +73,28 @@ def links_of(frame: Frame, operation: Operation) -> list[Link]:
         if span is not None:
             links.append(Link(span))
     return links
+
+
+def links_to_parts(frame: Frame, around: SpanContext) -> list[Link]:
+    """Return a link to each task of the header that a chord's body comes after.
+
+    They are in the trace of the body's parent, `around`.
+    """
+    parts: tuple[str, int] | None = getattr(frame.site, "after_parts", None)
+    if parts is None or not around.is_valid:
+        return []
+    group, size = parts
+    return [
+        Link(
+            SpanContext(
+                around.trace_id,
+                span_id_for((group, number)),
+                is_remote=True,
+                trace_flags=around.trace_flags,
+            )
+        )
+        for number in range(min(size, _MAX_LINKS))
+    ]
 
 
 def note_failure(span: Span, frame: Frame, exc: BaseException) -> None:

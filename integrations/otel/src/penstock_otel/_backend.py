@@ -12,6 +12,7 @@ from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanKind
 from penstock_otel._attributes import (
     attributes_of,
     links_of,
+    links_to_parts,
     name_of,
     note_failure,
     note_other_correlation,
@@ -21,8 +22,11 @@ from penstock_otel._records import Record, known_operation_of, operation_of, rec
 from penstock_otel._tracing import (
     Tracers,
     from_traceparent,
+    has_our_ids,
+    span_id_for,
     to_traceparent,
     trace_id_for,
+    wanted_span_id,
     wanted_trace_id,
 )
 
@@ -153,20 +157,28 @@ class OTelBackend:
         frame = record.frame
         operation = operation_of(frame)
         correlation_id = frame.correlation_id
+        tracer = self._tracers.current()
+        part: tuple[str, int] | None = getattr(frame.site, "part", None)
+        around = self._context_inside(frame.parent)
+        links = links_of(frame, operation)
+        if has_our_ids(tracer):
+            links += links_to_parts(frame, trace.get_current_span(around).get_span_context())
         token = wanted_trace_id.set(
             None if correlation_id is None else trace_id_for(correlation_id)
         )
+        span_token = wanted_span_id.set(None if part is None else span_id_for(part))
         try:
-            span = self._tracers.current().start_span(
+            span = tracer.start_span(
                 name_of(frame),
-                self._context_inside(frame.parent),
+                around,
                 kind=_KINDS.get(frame.kind, SpanKind.INTERNAL),
                 attributes=attributes_of(frame),
-                links=links_of(frame, operation),
+                links=links,
                 start_time=record.began,
             )
         finally:
             wanted_trace_id.reset(token)
+            wanted_span_id.reset(span_token)
         record.is_own = True
         _describe(record, span)
 

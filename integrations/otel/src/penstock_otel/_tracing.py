@@ -28,8 +28,9 @@ _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}\Z")
 # Version 00 of https://www.w3.org/TR/trace-context/#traceparent-header: no ID is all zero.
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})\Z")
 
-# The ID for the trace that is being started right here.
+# The IDs for the trace and the span that are being started right here.
 wanted_trace_id: ContextVar[int | None] = ContextVar("penstock_otel.trace_id", default=None)
+wanted_span_id: ContextVar[int | None] = ContextVar("penstock_otel.span_id", default=None)
 
 
 def trace_id_for(correlation_id: str) -> int:
@@ -37,6 +38,15 @@ def trace_id_for(correlation_id: str) -> int:
     if _TRACE_ID.match(correlation_id):
         return int(correlation_id, 16)
     return int.from_bytes(sha256(correlation_id.encode()).digest()[:16], "big") or 1
+
+
+def span_id_for(part: tuple[str, int]) -> int:
+    """Return the span ID of one part of a group of work: its ID, which is unique, and a number.
+
+    So whoever comes after the whole group can name the span of each part, in any process.
+    """
+    group, number = part
+    return int.from_bytes(sha256(f"{group}/{number}".encode()).digest()[:8], "big") or 1
 
 
 def to_traceparent(span: SpanContext) -> str:
@@ -54,7 +64,7 @@ def from_traceparent(text: object) -> SpanContext | None:
 
 
 class TraceIds:
-    """An ID generator for the SDK: the ID that is wanted, or one by the provider's own generator.
+    """An ID generator for the SDK: the IDs that are wanted, or those of the provider's generator.
 
     It has the methods of ``opentelemetry.sdk.trace.id_generator.IdGenerator``, but we depend on the
     API only.
@@ -69,7 +79,7 @@ class TraceIds:
 
     def generate_span_id(self) -> int:
         """Return the ID for a new span."""
-        return int(self._inner.generate_span_id())
+        return wanted_span_id.get() or int(self._inner.generate_span_id())
 
     def is_trace_id_random(self) -> bool:
         """Tell whether the last 56 bits are random; of an ID from outside nobody knows."""
@@ -77,6 +87,11 @@ class TraceIds:
             return False
         is_random = getattr(self._inner, "is_trace_id_random", None)
         return bool(is_random is not None and is_random())
+
+
+def has_our_ids(tracer: Tracer) -> bool:
+    """Tell whether the spans of `tracer` get the IDs that are wanted: not with another SDK."""
+    return isinstance(getattr(tracer, "id_generator", None), TraceIds)
 
 
 class Tracers:
