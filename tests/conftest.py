@@ -1,4 +1,4 @@
-"""Rules for every test: none is timed, and on CI a skipped one has failed, unless that is foreseen."""
+"""Rules for every test: no property is timed, and on CI only a foreseen skip is right."""
 
 from __future__ import annotations
 

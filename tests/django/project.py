@@ -10,7 +10,7 @@ import sys
 
 import django
 from django.conf import settings
-from django.http import JsonResponse, StreamingHttpResponse
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 
 import statecrumbs
@@ -84,6 +84,23 @@ async def endless(request):
     return StreamingHttpResponse(chunks())
 
 
+def sync_endless(request):
+    def chunks():
+        while True:
+            yield f"{correlation_id()}\n"
+
+    return StreamingHttpResponse(chunks())
+
+
+async def waiting(request):
+    logger.info("waiting")
+    await asyncio.Event().wait()
+
+
+def exposing(request):
+    return HttpResponse(headers={"Access-Control-Expose-Headers": request.GET["names"]})
+
+
 def failing_stream(request):
     def chunks():
         yield "first\n"
@@ -101,6 +118,9 @@ urlpatterns = [
     path("stream/", stream),
     path("async_stream/", async_stream),
     path("endless/", endless),
+    path("sync_endless/", sync_endless),
+    path("waiting/", waiting),
+    path("exposing/", exposing),
     path("failing_stream/", failing_stream),
     path("health/", sync_view),
 ]

@@ -26,6 +26,7 @@ class Server:
     """A server process on a free port; its stderr is read as it comes."""
 
     def __init__(self, kind: str, **settings: Any) -> None:
+        self.kind = kind
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
         target = f"fd://{listener.fileno()}" if kind == "gunicorn" else str(listener.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import REMAINDER
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,8 @@ class Command(BaseCommand):
         sys.exit(main(argv[2:], prog=f"{argv[0]} penstock"))
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the arguments of ``penstock``, for `call_command`."""
-        parser.add_argument("arguments", nargs="*")
+        """Take the arguments of ``penstock``, its options too, for `call_command`."""
+        parser.add_argument("arguments", nargs=REMAINDER)
 
     def handle(self, *_: Any, arguments: list[str], **__: Any) -> None:
         """Run ``penstock`` with `arguments`; exits as it does."""
