@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from operator import itemgetter
+from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from examples.bom_sync.report import SYSTEM_FIELDS, WIDTH, heading
 from penstock import generate_dag
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def tell_places(folder: Path, name: str, flow_id: str) -> None:
@@ -50,10 +48,18 @@ def tell_dump(path: Path) -> None:
             print(crumb_line(crumb))
     print()
     print(f"  failed step  {frame['name']}")
+    print(f"  at           {own_line(exception)}")
     print(f"  exception    {exception['type']}")
     print(clipped(f"               {exception['message']}"))
     print(f"  flow ID      {frame['correlation_id']}")
     print(f"  dump         {path}")
+
+
+def own_line(exception: dict[str, Any]) -> str:
+    """Return the innermost line of the service's own code that `exception` passed through."""
+    here = Path(__file__).parent
+    *_, last = (each for each in exception["traceback"] if here in Path(each["file"]).parents)
+    return f"{here.parent.name}/{here.name}/{Path(last['file']).name}:{last['line']}"
 
 
 def crumb_line(crumb: dict[str, Any]) -> str:

@@ -67,6 +67,7 @@ What statecrumbs kept of the flow that failed, in both processes:
   worker  store_parts   unhandled_exception
 
   failed step  store_parts
+  at           examples/bom_service/tasks.py:NUMBER
   exception    django.db.utils.IntegrityError
                NOT NULL constraint failed: bom_service_part.version
   flow ID      ID
@@ -128,6 +129,7 @@ def normalised(output: str, folder: Path) -> str:
     output = re.sub(r"\b[0-9a-f]{32}\b", "ID", output)
     output = re.sub(r"\[[0-9a-f-]+\.\.\.$", "[...", output, flags=re.MULTILINE)
     output = re.sub(r"(environment  done, parts: |size=)\d+", r"\1NUMBER", output)
+    output = re.sub(r"(tasks\.py:)\d+$", r"\1NUMBER", output, flags=re.MULTILINE)
     return re.sub(r"on port \d+", "on port PORT", output)
 
 
@@ -237,6 +239,9 @@ def test_the_dump_of_the_failed_task_begins_with_the_crumbs_of_the_web_process(d
         ("receive_bom", "import_queued"),
         ("store_parts", "storing_parts"),
     ]
+    line = int(re.search(r"^  at +\S+tasks\.py:(\d+)$", done.output, re.MULTILINE)[1])
+    source = (ROOT / "examples" / "bom_service" / "tasks.py").read_text("utf-8")
+    assert source.splitlines()[line - 1].strip().startswith("Part.objects.bulk_create(")
     assert ["origin" in each["frame"] for each in mine] == [True, True, False]
     assert not mine[0]["frame"]["origin"].startswith(f"{crash['process']['pid']}@")
 
