@@ -81,6 +81,7 @@ def tell_everything(folder: Path, broker: str) -> None:
     import examples.bom_service.views  # noqa: F401 - which declares the flow
 
     report.tell_map(folder)
+    report.tell_verdict(folder)
     report.tell_files(folder)
 
 

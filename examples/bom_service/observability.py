@@ -1,4 +1,4 @@
-"""Logs, spans and crash dumps: what each process of the service sets up, in one call.
+"""Logs, spans, crash dumps, counts of steps: what each process of the service sets up, in one call.
 
 From then on the code says only what happens, once: `log.info("parts_stored", parts=7)` is a line of
 the log with the request's ID, an event of the span around it, and a crumb in a crash dump.
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 
 def observe(process: str, folder: Path) -> None:
-    """Write what `process` logs, its spans and its crash dump to files of that name in `folder`."""
+    """Write what `process` logs, its spans and its crash dump to files of that name in `folder`.
+
+    What it runs of the declared flow is counted in a folder that all processes share.
+    """
     log_to(folder / f"{process}.log")
     export_to(folder / f"{process}.spans", process)
     statecrumbs.enable(on_crash="file", output_file=folder / f"{process}.dump.json")
+    penstock.observe(folder / "evidence")
 
 
 def log_to(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 from operator import itemgetter
 from pathlib import Path
 from textwrap import fill
@@ -10,6 +12,7 @@ from typing import Any
 
 from examples.bom_sync.report import SYSTEM_FIELDS, WIDTH, heading
 from penstock import generate_dag
+from penstock.cli import main as penstock_command
 
 
 def tell_places(folder: Path, name: str, flow_id: str) -> None:
@@ -78,6 +81,16 @@ def tell_map(folder: Path) -> None:
     for line in generate_dag("bom_import", format="text").splitlines():
         print(f"  {line}".rstrip())
     generate_dag("bom_import", format="mermaid", output=folder / "map.mmd")
+
+
+def tell_verdict(folder: Path) -> None:
+    """Compare the map with what the processes have counted."""
+    heading("What of it really ran, in both processes:")
+    told = io.StringIO()
+    with redirect_stdout(told):
+        penstock_command(["verify", str(folder / "evidence")])
+    for line in told.getvalue().splitlines():
+        print(f"  {line}".rstrip())
 
 
 def tell_files(folder: Path) -> None:

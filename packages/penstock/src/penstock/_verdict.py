@@ -169,12 +169,12 @@ def _closing(verdict: Verdict) -> Iterator[str]:
     starts = sum(start.count for start in verdict.undeclared)
     idle = sum(len(flow.never_run) for flow in verdict.flows.values())
     yield (
-        f"{seen} of {counted(len(edges), 'edge')} seen ({share(seen, len(edges) or 1)}), "
-        f"{counted(starts, 'undeclared start')}, {counted(idle, 'step')} never ran; "
-        f"observed in {_processes(verdict.evidence.processes)}"
+        f"{seen} of {counted(len(edges), 'edge')} seen ({share(seen, len(edges))}), "
+        f"{counted(starts, 'undeclared start')}, {counted(idle, 'step')} never ran"
         if edges
-        else f"no edges declared; observed in {_processes(verdict.evidence.processes)}"
+        else "no edges are declared"
     )
+    yield f"observed in {_processes(verdict.evidence.processes)}"
     if verdict.evidence.unjudged:
         yield (
             f"{counted(verdict.evidence.unjudged, 'start')} could not be judged: the runs were in "
