@@ -255,7 +255,8 @@ def test_the_command_tells_people_all_of_it(penstock_command):
     assert (done.returncode, done.stderr) == (0, "")
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[0] == "orders: 2 of 5 edges seen"
-    assert "by_phone NEVER RAN" in lines
+    assert "by_phone NEVER USED" in lines
+    assert "ship NEVER RAN" in lines
     assert "receive -> check 1,234" in lines
     assert "by_phone -> charge UNSEEN" in lines
     odd = lines.index("UNDECLARED: audit ran 1,234 times before any of: ship (shop.py:25)")

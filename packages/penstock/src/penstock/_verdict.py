@@ -108,7 +108,7 @@ def _opened(each: str, flow: str, nodes: Mapping[str, Node]) -> str:
 def _told(flow: FlowVerdict, nodes: Mapping[str, Node]) -> Iterator[str]:
     seen = sum(bool(edge.count) for edge in flow.edges)
     yield f"{visible(flow.name)}: {seen} of {counted(len(flow.edges), 'edge')} seen"
-    rows = [("", "runs", "failed", "p50", "p95"), *(_ran(*each) for each in flow.ran.items())]
+    rows = [("", "runs", "failed", "p50", "p95"), *(_ran(*each, nodes) for each in flow.ran.items())]
     yield from _table(rows)
     if flow.edges:
         yield ""
@@ -118,10 +118,10 @@ def _told(flow: FlowVerdict, nodes: Mapping[str, Node]) -> Iterator[str]:
         yield from _odd(start, flow.name, nodes)
 
 
-def _ran(step: str, ran: Ran) -> tuple[str, ...]:
+def _ran(step: str, ran: Ran, nodes: Mapping[str, Node]) -> tuple[str, ...]:
     name = visible(parted(step)[1])
     if not ran.began:
-        return name, "NEVER RAN", "", "", ""
+        return name, "NEVER USED" if nodes[step].entrypoint else "NEVER RAN", "", "", ""
     failed = f"{ran.errors:,} ({share(ran.errors, ran.began)})" if ran.errors else "-"
     took = ["-" if each is None else duration(each) for each in (ran.p50, ran.p95)]
     return name, f"{ran.began:,}", failed, *took
