@@ -20,6 +20,7 @@ DEPENDS_ON = {"corectx": set(), "statecrumbs": {"corectx"}, "penstock": {"corect
 # an extra, or a distribution of ours that the module forwards to.
 OPTIONAL = {
     "statecrumbs/pytest_plugin.py": {"pytest"},
+    "penstock/pytest_plugin.py": {"pytest"},
     "penstock/formats/_pillow.py": {"PIL"},
     "penstock/formats/_graphviz.py": {"graphviz"},
     "penstock/backends/otel.py": {"penstock_otel"},

@@ -12,9 +12,9 @@ import pytest
 
 from penstock._evidence._merge import Evidence, Start
 from penstock._evidence._tallies import Totals
-from penstock._graph import Graph
+from penstock._graph import Graph, Ran
 from penstock._overlay import overlay
-from penstock._verify import Ran, verify
+from penstock._verify import verify
 from penstock.formats import dot, html, mermaid, png, svg, text
 from penstock.formats import json as json_format
 from penstock.formats._amounts import duration, share, summary

@@ -18,9 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from penstock._registry import Flow, Registry, Step
-    from penstock._verify import Ran
 
 _MOST_FLOWS_LISTED = 10  # in an error message
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """Say how often one step ran, how it ended, and how long it took, in nanoseconds.
+
+    `p50` and `p95` are None where it never ended.
+    """
+
+    began: int
+    errors: int
+    cancelled: int
+    p50: int | None
+    p95: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from penstock.formats._amounts import counted, duration, share
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from penstock._graph import Node
-    from penstock._verify import FlowVerdict, Ran, Seen, Undeclared, Verdict
+    from penstock._graph import Node, Ran
+    from penstock._verify import FlowVerdict, Seen, Undeclared, Verdict
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -108,7 +108,10 @@ def _opened(each: str, flow: str, nodes: Mapping[str, Node]) -> str:
 def _told(flow: FlowVerdict, nodes: Mapping[str, Node]) -> Iterator[str]:
     seen = sum(bool(edge.count) for edge in flow.edges)
     yield f"{visible(flow.name)}: {seen} of {counted(len(flow.edges), 'edge')} seen"
-    rows = [("", "runs", "failed", "p50", "p95"), *(_ran(*each, nodes) for each in flow.ran.items())]
+    rows = [
+        ("", "runs", "failed", "p50", "p95"),
+        *(_ran(*each, nodes) for each in flow.ran.items()),
+    ]
     yield from _table(rows)
     if flow.edges:
         yield ""

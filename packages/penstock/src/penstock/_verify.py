@@ -7,27 +7,13 @@ from typing import TYPE_CHECKING
 
 from penstock._evidence._sketch import quantile
 from penstock._evidence._tallies import Totals
-from penstock._graph import node_id, parted
+from penstock._graph import Ran, node_id, parted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from penstock._evidence._merge import Evidence, Start
     from penstock._graph import Graph, Node
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How often one step ran, how it ended, and how long it took, in nanoseconds.
-
-    `p50` and `p95` are None where it never ended.
-    """
-
-    began: int
-    errors: int
-    cancelled: int
-    p50: int | None
-    p95: int | None
 
 
 @dataclass(frozen=True, slots=True)

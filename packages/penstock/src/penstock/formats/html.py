@@ -22,8 +22,7 @@ from penstock.formats._style import DARK, LIGHT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock._graph import Edge, Node
-    from penstock._verify import Ran
+    from penstock._graph import Edge, Node, Ran
 
 __all__ = ["render"]
 

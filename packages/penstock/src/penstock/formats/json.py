@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
-from penstock._graph import Edge, Graph, Group, Node
-
-if TYPE_CHECKING:
-    from penstock._verify import Ran
+from penstock._graph import Edge, Graph, Group, Node, Ran
 
 __all__ = ["parse", "render"]
 
