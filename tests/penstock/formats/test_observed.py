@@ -50,7 +50,7 @@ def observed() -> Graph:
 
 
 def statuses(graph: Graph) -> dict[str, tuple[str, int]]:
-    return {f"{edge.source} {edge.target}": (edge.status, edge.count) for edge in graph.edges}
+    return {f"{edge.source} {edge.target}": (edge.status, edge.seen) for edge in graph.edges}
 
 
 EXPECTED = {

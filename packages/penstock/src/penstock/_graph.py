@@ -10,7 +10,7 @@ import inspect
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from penstock._suggest import did_you_mean
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 _MOST_FLOWS_LISTED = 10  # in an error message
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(NamedTuple):
     """Say how often one step ran, how it ended, and how long it took, in nanoseconds.
 
     `p50` and `p95` are None where it never ended.
@@ -36,8 +35,7 @@ class Ran:
     p95: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """Describe one step of one flow.
 
     `id` is "flow:name", with backslashes and colons of the flow escaped by a backslash, so that it
@@ -63,22 +61,20 @@ class Node:
     ran: Ran | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """Join two nodes, by their ids: `target` declares that it comes after `source`.
 
     Where it was observed what runs, `status` is "seen", "unseen" or "undeclared", which only ran;
-    elsewhere it is "". `count` says how often it ran.
+    elsewhere it is "". `seen` says how often.
     """
 
     source: str
     target: str
     status: str = ""
-    count: int = 0
+    seen: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Hold one flow's nodes that appear in a graph: their ids, in the graph's own order."""
 
     flow: str
@@ -189,7 +185,7 @@ def _ordered(
     # A cycle is cut where it leads back to an entrypoint, so those come first here.
     named = sorted(nodes.values(), key=lambda node: (not node.entrypoint, node.name, node.flow))
     place = {node.id: index for index, node in enumerate(named)}
-    arcs = sorted([(place[source], place[target]) for source, target in pairs])
+    arcs = _sorted(((place[source], place[target]) for source, target in pairs), len(named))
     layer = _layers(len(named), arcs)
 
     keys = [(layer[index], node.name, node.flow, index) for index, node in enumerate(named)]
@@ -207,9 +203,17 @@ def _ordered(
         nodes=tuple(ordered),
         edges=tuple(
             Edge(ordered[source].id, ordered[target].id)
-            for source, target in sorted([(rank[source], rank[target]) for source, target in arcs])
+            for source, target in _sorted(
+                ((rank[source], rank[target]) for source, target in arcs), len(named)
+            )
         ),
     )
+
+
+def _sorted(arcs: Iterable[tuple[int, int]], count: int) -> list[tuple[int, int]]:
+    """Return `arcs` between `count` nodes in order; as one number each, since that sorts faster."""
+    numbers = sorted([source * count + target for source, target in arcs])
+    return [divmod(number, count) for number in numbers]
 
 
 def _layers(count: int, arcs: list[tuple[int, int]]) -> list[int]:
@@ -224,12 +228,25 @@ def _layers(count: int, arcs: list[tuple[int, int]]) -> list[int]:
     for source, target in arcs:
         successors[source].append(target)
         waiting[target] += 1
-    back = _closing(sorted(range(count), key=lambda node: waiting[node] > 0), successors)
-    for _, target in back:
-        waiting[target] -= 1
+    layer, is_free_of_cycles = _longest(waiting, successors, set())
+    if not is_free_of_cycles:
+        back = _closing(sorted(range(count), key=lambda node: waiting[node] > 0), successors)
+        for _, target in back:
+            waiting[target] -= 1
+        layer, _ = _longest(waiting, successors, back)
+    return layer
 
-    layer = [0] * count
-    ready = [node for node in range(count) if not waiting[node]]
+
+def _longest(
+    waiting: list[int], successors: list[list[int]], back: set[tuple[int, int]]
+) -> tuple[list[int], bool]:
+    """Return how long the longest path to each node is, and whether the arcs have no cycle.
+
+    The arcs in `back` are left out; `waiting` says how many others lead to each node.
+    """
+    waiting = waiting.copy()
+    layer = [0] * len(waiting)
+    ready = [node for node, arcs in enumerate(waiting) if not arcs]
     for source in ready:  # grows while it is read
         below = layer[source] + 1
         for target in successors[source]:
@@ -239,7 +256,7 @@ def _layers(count: int, arcs: list[tuple[int, int]]) -> list[int]:
             waiting[target] -= 1
             if not waiting[target]:
                 ready.append(target)
-    return layer
+    return layer, len(ready) == len(waiting)
 
 
 def _closing(roots: Iterable[int], successors: list[list[int]]) -> set[tuple[int, int]]:

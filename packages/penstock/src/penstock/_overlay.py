@@ -47,7 +47,7 @@ def overlay(graph: Graph, verdict: Verdict) -> Graph:
     edges: list[Edge] = []
     for edge in graph.edges:
         found = seen[edge.source, edge.target]
-        edges.append(replace(edge, status=found.status, count=found.count))
+        edges.append(edge._replace(status=found.status, seen=found.count))
     odd: dict[tuple[str, str], int] = {}
     for start in verdict.undeclared:
         if start.caller in rank and start.step in rank:
@@ -55,12 +55,12 @@ def overlay(graph: Graph, verdict: Verdict) -> Graph:
             odd[pair] = odd.get(pair, 0) + start.count
     declared = {(edge.source, edge.target) for edge in edges}
     edges += [
-        Edge(*pair, status="undeclared", count=count)
+        Edge(*pair, status="undeclared", seen=count)
         for pair, count in odd.items()
         if pair not in declared
     ]
     return replace(
         graph,
-        nodes=tuple(replace(node, ran=ran.get(node.id)) for node in graph.nodes),
+        nodes=tuple(node._replace(ran=ran.get(node.id)) for node in graph.nodes),
         edges=tuple(sorted(edges, key=lambda edge: (rank[edge.source], rank[edge.target]))),
     )

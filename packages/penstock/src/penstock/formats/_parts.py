@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from penstock._graph import Edge
 from penstock.formats._connected import connected
 from penstock.formats._markdown import code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from penstock._graph import Edge, Graph, Node
+    from penstock._graph import Graph, Node
 
-    # An edge with its two ends, or no edge with a node that has none.
-    _Unit = tuple["Edge | None", tuple[str, ...]]
+    # An edge, or the id of a node that has none. Both begin with the ids at their ends.
+    _Unit = Edge | tuple[str]
 
 
 class Sizes(Protocol):
@@ -55,9 +56,8 @@ class _Part:
 
     def growth(self, unit: _Unit) -> int:
         """Return how much room `unit` takes here, at most, where some of it may be already."""
-        edge, ends = unit
-        growth = self._sizes.edge_size(edge) if edge else 0
-        for end in ends:
+        growth = self._sizes.edge_size(unit) if isinstance(unit, Edge) else 0
+        for end in unit[:2]:
             if end not in self.nodes:
                 node = self._known[end]
                 growth += self._sizes.node_size(node)
@@ -67,13 +67,12 @@ class _Part:
 
     def add(self, unit: _Unit, growth: int) -> None:
         """Take `unit`, whose `growth` was asked for."""
-        edge, ends = unit
-        for end in ends:
+        for end in unit[:2]:
             if end not in self.nodes:
                 node = self.nodes[end] = self._known[end]
                 self.flows.add(node.flow)
-        if edge:
-            self.edges.append(edge)
+        if isinstance(unit, Edge):
+            self.edges.append(unit)
         self.size += growth
 
     def merge(self, other: _Part) -> None:
@@ -97,7 +96,7 @@ def split(
     place = {each: index for index, each in enumerate(known)}
 
     def finished(part: _Part) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
-        nodes = sorted(part.nodes.values(), key=lambda node: place[node.id])
+        nodes = [known[each] for each in sorted(part.nodes, key=place.__getitem__)]
         edges = sorted(part.edges, key=lambda edge: (place[edge.source], place[edge.target]))
         return tuple(nodes), tuple(edges)
 
@@ -138,15 +137,14 @@ def _components(graph: Graph) -> list[list[_Unit]]:
         last = max(flow[source], flow[target])
         return (last, one, other) if one > other else (last, other, one)
 
-    pairs = ((edge.source, edge.target) for edge in graph.edges)
-    components = connected((node.id for node in graph.nodes), pairs)
+    components = connected((node.id for node in graph.nodes), (edge[:2] for edge in graph.edges))
     owner = {each: index for index, ids in enumerate(components) for each in ids}
     units: list[list[_Unit]] = [[] for _ in components]
     for edge in sorted(graph.edges, key=when):
-        units[owner[edge.source]].append((edge, (edge.source, edge.target)))
+        units[owner[edge.source]].append(edge)
     for ids, found in zip(components, units, strict=True):
         if not found:
-            found.append((None, (ids[0],)))
+            found.append((ids[0],))
     return units
 
 

@@ -95,5 +95,5 @@ def _observed(edge: Edge) -> str:
     if edge.status == "unseen":
         return ' [style=dotted, label="never seen"]'
     if edge.status == "undeclared":
-        return f' [style=bold, color=red, label="not declared: {edge.count:,}"]'
-    return f' [label="{edge.count:,}"]' if edge.status else ""
+        return f' [style=bold, color=red, label="not declared: {edge.seen:,}"]'
+    return f' [label="{edge.seen:,}"]' if edge.status else ""

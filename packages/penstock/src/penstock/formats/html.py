@@ -207,9 +207,9 @@ def _ends(ran: Ran) -> list[str]:
 def _observed(edge: Edge) -> list[str]:
     """Return what is told of `edge` beside the name of its other end."""
     if edge.status == "seen":
-        return [counted(edge.count, "time")]
+        return [counted(edge.seen, "time")]
     if edge.status == "undeclared":
-        return [f"not declared, {counted(edge.count, 'time')}"]
+        return [f"not declared, {counted(edge.seen, 'time')}"]
     return ["never seen"] if edge.status else []
 
 

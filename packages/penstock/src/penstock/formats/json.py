@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from penstock._graph import Edge, Graph, Group, Node, Ran
+from penstock._graph import Edge, Graph, Group, Node
 
 __all__ = ["parse", "render"]
 
@@ -36,7 +36,7 @@ def render(graph: Graph) -> str:
     content = {
         "version": 1,
         "title": graph.title,
-        "groups": [_record(group) for group in graph.groups],
+        "groups": [group._asdict() for group in graph.groups],
         "nodes": [_node(node) for node in graph.nodes],
         "edges": [_edge(edge) for edge in graph.edges],
     }
@@ -46,24 +46,19 @@ def render(graph: Graph) -> str:
 
 
 def _node(node: Node) -> dict[str, object]:
-    record = _record(node)
+    record = node._asdict()
     if node.ran is None:
         del record["ran"]
     else:
-        record["ran"] = _record(node.ran)
+        record["ran"] = node.ran._asdict()
     return record
 
 
 def _edge(edge: Edge) -> dict[str, object]:
-    record = _record(edge)
-    if not edge.status:
-        del record["status"], record["count"]
+    record: dict[str, object] = {"source": edge.source, "target": edge.target}
+    if edge.status:
+        record |= {"status": edge.status, "count": edge.seen}
     return record
-
-
-def _record(item: Group | Node | Edge | Ran) -> dict[str, object]:
-    # As dataclasses.asdict, which copies deeply and takes ten times as long.
-    return {name: getattr(item, name) for name in item.__slots__}
 
 
 def parse(text: str) -> Graph:

@@ -221,8 +221,8 @@ def _arrow(edge: Edge) -> str:
     if edge.status == "unseen":
         return '-. "never seen" .->'
     if edge.status == "undeclared":
-        return f'== "not declared#58; {edge.count:,}" ==>'
-    return f'-- "{edge.count:,}" -->' if edge.status else "-->"
+        return f'== "not declared#58; {edge.seen:,}" ==>'
+    return f'-- "{edge.seen:,}" -->' if edge.status else "-->"
 
 
 def _encode(match: re.Match[str]) -> str:

@@ -135,7 +135,7 @@ def _line(line: Line, source: int, target: int, prefix: str) -> str:
     )
     if not line.edge.status:
         return f"{drawn}/>"
-    return f"{drawn}><title>{counted(line.edge.count, 'time')}, {line.edge.status}</title></path>"
+    return f"{drawn}><title>{counted(line.edge.seen, 'time')}, {line.edge.status}</title></path>"
 
 
 def _rounded(points: Sequence[tuple[int, int]]) -> str:
