@@ -273,7 +273,30 @@ def test_a_repr_that_records_is_fine():
     assert sorted(events()) == ["inner", "outer"]
 
 
-@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+class Text(str):
+    """A text of a class of the program's own, each of whose methods raises `error`."""
+
+    __slots__ = ()
+    error: type[BaseException] = KeyboardInterrupt
+
+    def fail(self, *_):
+        raise self.error
+
+    __bool__ = __len__ = __str__ = __repr__ = __getitem__ = __contains__ = fail
+    __eq__ = __ne__ = __hash__ = fail
+
+
+class NamedKey(Text):
+    """Can be a key of a dict, which asks for its hash, but is equal to nothing."""
+
+    def __hash__(self):
+        return str.__hash__(self)
+
+
+ERRORS = [ValueError, SystemExit, KeyboardInterrupt]
+
+
+@pytest.mark.parametrize("error", ERRORS)
 def test_an_event_whose_hash_raises_is_not_recorded(error):
     class Bad:
         def __hash__(self):
@@ -281,6 +304,76 @@ def test_an_event_whose_hash_raises_is_not_recorded(error):
 
     crumb(Bad())
     assert snapshot() == []
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("kind", [Text, NamedKey])
+def test_an_event_of_a_hostile_class_of_text_is_recorded_as_its_text(
+    kind, known, error, monkeypatch
+):
+    if known:
+        crumb("it")
+        clear()
+    monkeypatch.setattr(Text, "error", error)
+    crumb(kind("it"), x=1)
+    (only,) = snapshot()
+    assert only["event"] == "it"
+    assert type(only["event"]) is str
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_name_of_a_hostile_class_of_text_is_recorded_as_its_text(error, monkeypatch):
+    crumb("it", name=1)
+    clear()
+    monkeypatch.setattr(Text, "error", error)
+    crumb("it", **{NamedKey("name"): 1})
+    with context(**{NamedKey("key"): 2}):
+        crumb("it")
+    first, second = snapshot()
+    assert first["name"] == "1"
+    assert second["context"] == {"key": 2}
+
+
+def test_two_names_with_one_text_are_both_kept():
+    class Another(str):
+        __slots__ = ()
+
+        def __eq__(self, other):
+            return self is other
+
+        def __hash__(self):
+            return id(self)
+
+    crumb("it", **{"name": 1, Another("name"): 2})
+    assert snapshot()[0]["name"] == "1"
+    assert snapshot()[0]["name_"] == "2"
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_class_whose_own_class_raises_is_not_asked(error):
+    class Meta(type):
+        def fail(cls, *_):
+            raise error
+
+        __eq__ = __hash__ = __repr__ = __instancecheck__ = __subclasscheck__ = fail
+
+    class Value(metaclass=Meta):
+        @property
+        def __class__(self):
+            raise error
+
+        def __repr__(self):
+            return "<Value>"
+
+    crumb("it", value=1, items=2)
+    for _ in range(2):  # before and after the event is known
+        crumb("it", value=Value(), items=[Value(), ("a", Value()), (Value(), "a")])
+        with context(value=Value()):
+            crumb("it")
+    crumb(Value())  # type: ignore[arg-type]
+    assert events() == ["it"] * 5
+    assert snapshot()[-1]["context"] == {"value": "<Value>"}
 
 
 def test_a_crumb_is_at_most_4_kib_whatever_it_is_given():

@@ -12,7 +12,7 @@ from statecrumbs._render import jsonable, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from corectx import Frame
     from statecrumbs._records import Place, Scalar
@@ -27,13 +27,11 @@ _MAX_CRUMB = (
     4096  # of all of them; a character outside ASCII counts as the 4 bytes that it may take
 )
 
-_SCALARS = frozenset((int, float, bool, type(None)))
-
 
 def freeze_event(event: str) -> str:
-    """Return `event` as an exact string of bounded length that any file takes."""
+    """Return `event`, an exact string, in bounded length and as any file takes it."""
     # Cut twice: a secret across the first cut is far behind the second.
-    text = str.__str__(event)[: 4 * _MAX_EVENT]
+    text = event[: 4 * _MAX_EVENT]
     if options.redactor is not None:
         text = options.redactor.scrub(text)
     return clip(text, _MAX_EVENT)
@@ -47,11 +45,14 @@ def freeze_data(data: Mapping[str, object]) -> dict[str, Scalar]:
     """
     frozen: dict[str, Scalar] = {}
     room = _MAX_CRUMB
-    for done, (name, value) in enumerate(data.items()):
+    # Exact strings: a name of a subclass of str may have a `__hash__` and an `__eq__` of its own.
+    given = [(str.__str__(name), value) for name, value in data.items()]
+    names = {name for name, _ in given}
+    for done, (name, value) in enumerate(given):
         if done == _MAX_VALUES or room < len("..."):
             frozen["..."] = Rendered(f"({len(data) - done} more)")
             break
-        key = _freeze_key(name, taken=frozen.keys() | data.keys())
+        key = _freeze_key(name, names, frozen)
         frozen[key] = text = _freeze_value(key, value, room)
         room -= len(key) + _cost(text)
     return frozen
@@ -67,7 +68,8 @@ def place_of(frame: Frame) -> tuple[Place, bool]:
     lasting = True
     room = _MAX_CRUMB
     values = frame.values
-    for done, (key, value) in enumerate(values.items()):
+    for done, (name, value) in enumerate(values.items()):
+        key = str.__str__(name)
         if done == _MAX_VALUES or room < len("..."):
             context["..."] = f"({len(values) - done} more)"
             break
@@ -75,10 +77,16 @@ def place_of(frame: Frame) -> tuple[Place, bool]:
             shown: Scalar = REDACTED
         else:
             shown = jsonable(value, options.redactor, limit=min(_MAX_VALUE, room))
-            lasting = lasting and (type(value) is str or type(value) in _SCALARS)
+            lasting = lasting and is_scalar(value)
         context[clip(key, _MAX_KEY)] = shown
         room -= len(key) + _cost(shown)
     return (context, facts_of(frame)), lasting
+
+
+def is_scalar(value: object) -> bool:
+    """Tell whether `value` is an exact scalar, without asking its class, which may answer."""
+    kind = type(value)
+    return value is None or kind is str or kind is int or kind is float or kind is bool
 
 
 def facts_of(frame: Frame) -> dict[str, str]:
@@ -106,9 +114,10 @@ def name_text(name: str) -> str:
     return clip(text, _MAX_KEY)
 
 
-def _freeze_key(name: str, taken: set[str]) -> str:
-    key = clip(str.__str__(name), _MAX_KEY)
-    while key in SYSTEM_FIELDS or (key != name and key in taken):
+def _freeze_key(name: str, names: Collection[str], taken: Collection[str]) -> str:
+    """Return `name` as a key that is not `taken`, nor another one of the `names`."""
+    key = clip(name, _MAX_KEY)
+    while key in SYSTEM_FIELDS or key in taken or (key != name and key in names):
         key += "_"
     return key
 

@@ -23,8 +23,8 @@ def plain(value: object, around: tuple[int, ...] = ()) -> Json:
 
     `around` are the IDs of the containers that it was found in.
     """
-    if value is None or type(value) in (bool, int, str):
-        return value  # type: ignore[return-value]  # mypy does not narrow by `type(...) in`
+    if value is None or type(value) is bool or type(value) is int or type(value) is str:
+        return value
     if type(value) is float:
         return value if isfinite(value) else repr(value)
     if len(around) < _DEPTH and id(value) not in around:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 # four bytes a character that is 4 KiB. Larger ones are rendered within their bounds.
 _FAST_VALUES = 8
 _FAST_STRING = 128
-_SINGLETONS = frozenset((float, bool, type(None)))
 
 # What the fast path takes, by event: the event itself, to be kept in place of equal strings, and
 # the names of values that came with it before and are no secrets. Bounded, since an event may be
@@ -95,7 +94,7 @@ def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, 
                 elif kind is int:
                     if value.bit_length() <= 64:  # noqa: PLR2004
                         continue
-                elif kind in _SINGLETONS:
+                elif value is None or kind is float or kind is bool:
                     continue
             break
         else:
@@ -119,19 +118,23 @@ def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, 
     except (KeyError, AttributeError, TypeError):
         pass
     except BaseException as error:
-        if type(event) is str and not isinstance(error, Exception):
-            raise  # no code of the program's runs in here: it is a Ctrl-C that just came now
-        _report(error)
-        return
+        # Of the program's code only the hash of a subclass of str can run in here. Without one, it
+        # is a Ctrl-C that just came now, or a failure of ours.
+        if type(event) is str and all(type(name) is str for name in data):
+            if not isinstance(error, Exception):
+                raise
+            _report(error)
+            return
     _crumb_checked(event, data)
 
 
 def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     """Record after a full look at everything: what the fast path does not know."""
-    if not isinstance(event, str) or not event:
+    # None of the program's code runs for this either: not its `__class__`, not its `__len__`.
+    if not issubclass(type(event), str) or not (text := str.__str__(event)):
         return
     try:
-        frozen_event = freeze_event(event)
+        frozen_event = freeze_event(text)
         frozen_data = freeze_data(data)
         frame = get_current()
         if frame is None:
@@ -148,7 +151,7 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
             _mirror(record)
         if listeners.crumb:
             notify_crumb(frame, record[0], frozen_event, rendered_data(frozen_data))
-        if frozen_event == event:
+        if frozen_event == text:
             _learn(frozen_event, data)
     except Exception as error:
         _report(error)

@@ -115,7 +115,7 @@ class Renderer:
         """Return whether `items` are a sensitive name and its value, as in a list of headers."""
         return (
             len(items) == 2  # noqa: PLR2004
-            and type(items[0]) in (str, bytes)
+            and (type(items[0]) is str or type(items[0]) is bytes)
             and self.names_secret(items[0])
         )
 
