@@ -66,6 +66,39 @@ def test_300_forks_with_busy_threads_never_hang_and_have_black_boxes_of_their_ow
         ]
 
 
+def test_forking_while_a_thread_records_its_first_text_never_hangs(tmp_path):
+    # What looks for secrets in a text is imported at the first one, and an import is under a lock.
+    result = run(
+        tmp_path,
+        """
+        import faulthandler, importlib.abc, os, sys, threading, warnings
+        from statecrumbs import crumb
+        warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads: that is the point
+
+        importing, forking = threading.Event(), threading.Event()
+        class Slow(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, *_):
+                if name == "statecrumbs._scrub":
+                    importing.set()
+                    assert forking.wait(30)
+        sys.meta_path.insert(0, Slow())
+        thread = threading.Thread(target=crumb, args=["it"], kwargs={"text": "token=abc"})
+        thread.start()
+        assert importing.wait(30)
+        os.register_at_fork(before=forking.set)
+        child = os.fork()
+        if child == 0:
+            faulthandler.dump_traceback_later(30, exit=True)
+            crumb("child", text="token=abc")
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        thread.join()
+        print("done")
+        """,
+    )
+    assert result.stdout == "done\n", result.stderr
+
+
 def test_a_signal_handler_that_records_never_hangs(tmp_path):
     result = run(
         tmp_path,

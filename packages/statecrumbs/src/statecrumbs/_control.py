@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statecrumbs import _recorder
 from statecrumbs._options import check, options
+from statecrumbs._redact import load_scrub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def enable(**given: Any) -> None:
     options.update(given)
     _recorder.reconfigure()
     _open_black_box(options.black_box)
+    if options.redactor is not None:
+        load_scrub()  # or it would be imported in the middle of a crash
     _crash.watch()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from statecrumbs._secret_names import HINTS, SecretNames, split_words
 
 TYPE_CHECKING = False
@@ -66,14 +68,24 @@ class Redactor:
 
 def _import_scrub(text: str, is_sensitive: Callable[[str], bool], hints: tuple[str, ...]) -> str:
     """Scrub the first text; later ones go straight to the module that this imports."""
+    load_scrub()
+    return _scrub(text, is_sensitive, hints)
+
+
+_scrub: Callable[[str, Callable[[str], bool], tuple[str, ...]], str] = _import_scrub
+
+
+def load_scrub() -> None:
+    """Import what scrubbing needs now, not at the first text."""
     global _scrub
     from statecrumbs._scrub import scrub  # it needs `re`
 
     _scrub = scrub
-    return scrub(text, is_sensitive, hints)
 
 
-_scrub: Callable[[str, Callable[[str], bool], tuple[str, ...]], str] = _import_scrub
+if hasattr(os, "register_at_fork"):  # absent on Windows
+    # A child that is forked while another thread imports it would wait for that thread for ever.
+    os.register_at_fork(before=load_scrub)
 
 
 def _split_all(names: Iterable[Any], option: str) -> list[list[str]]:
