@@ -30,7 +30,8 @@ class Trail:
     def __init__(self, bound: int) -> None:
         self.records = ring_of(bound)
         # Whoever appends a record takes a tick. To count down how often None is still to come is
-        # the cheapest way to count: an `itertools.count` makes a number each time.
+        # the cheapest way to count: an `itertools.count` makes a number each time. (Without a GIL
+        # two that are taken at the very same moment may count as one.)
         self.ticks = repeat(None, sys.maxsize)
         # Crumbs that came with the message that started the operation, from another process.
         self.inherited: list[Crumb] = []
