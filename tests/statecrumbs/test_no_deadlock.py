@@ -124,6 +124,35 @@ def test_a_signal_handler_that_records_never_hangs(tmp_path):
     assert result.stdout == "done\n", result.stderr
 
 
+def test_a_signal_handler_that_interrupts_the_first_text_loses_nothing(tmp_path):
+    # What cannot be looked through yet, since that import is under way, is blanked as a whole.
+    result = run(
+        tmp_path,
+        """
+        import importlib.abc, signal, sys
+        from statecrumbs import crumb, snapshot
+
+        def handler(*_):
+            crumb("signal", text="token=abc", number=1)
+            crumb("signal: token=abc")
+        signal.signal(signal.SIGUSR1, handler)
+        class Interrupted(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, *_):
+                if name == "re":
+                    signal.raise_signal(signal.SIGUSR1)
+        sys.meta_path.insert(0, Interrupted())
+        sys.modules.pop("re", None)
+        crumb("main", text="password=abc")
+        for each in snapshot():
+            print(each["event"], each.get("text"), each.get("number"))
+        """,
+    )
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert lines[:2] == ["signal '[redacted]' 1", "[redacted] None None"]
+    assert lines[-1] == "main 'password=[redacted]' None"
+
+
 def test_a_finalizer_that_records_never_hangs(tmp_path):
     result = run(
         tmp_path,

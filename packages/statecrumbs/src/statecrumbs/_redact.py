@@ -68,7 +68,10 @@ class Redactor:
 
 def _import_scrub(text: str, is_sensitive: Callable[[str], bool], hints: tuple[str, ...]) -> str:
     """Scrub the first text; later ones go straight to the module that this imports."""
-    load_scrub()
+    try:
+        load_scrub()
+    except ImportError:  # a signal handler or a finalizer, in the middle of that import
+        return REDACTED
     return _scrub(text, is_sensitive, hints)
 
 
