@@ -222,6 +222,21 @@ def test_a_step_is_found_by_keyboard_alone(visit):
     assert page.locator("#results").inner_text() == "No step found"
 
 
+def test_a_step_that_is_found_is_brought_into_the_window(visit):
+    chain = {f"step_{n}": (f"step_{n - 1}",) if n else () for n in range(60)}
+    page = visit(graph_of({"f": chain}, "f"))
+    for name in ("step_59", "step_7"):
+        page.keyboard.press("/")
+        page.keyboard.press("Control+a")
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        box = box_of(page, name).bounding_box()
+        window = page.locator(".view:not([hidden])").bounding_box()
+        assert window["y"] <= box["y"]
+        assert box["y"] + box["height"] <= window["y"] + window["height"]
+        assert box["height"] > 20
+
+
 def test_the_details_of_a_step_lead_to_its_neighbours(visit):
     page = visit(graph_of(SHOP, **DOCS))
     box_of(page, "charge").click()

@@ -13,8 +13,8 @@ import pytest
 from penstock.formats import visible
 from penstock.formats._layout import DIRECTIONS, Line, lay_out
 from penstock.formats._layout._measure import measure
-from penstock.formats._metrics import clusters, fit, mono, sans, width, wrap
-from penstock.formats._style import NAME_SIZE, PROSE_SIZE
+from penstock.formats._metrics import bold, clusters, fit, mono, sans, width, wrap
+from penstock.formats._style import HEADING_SIZE, NAME_SIZE, PROSE_SIZE
 from tests.penstock.declared import graph_of, tangle
 from tests.penstock.formats.geometry import any_graph, faults
 from tests.penstock.formats.hostile import names
@@ -78,6 +78,18 @@ def test_a_fork_and_a_join_stand_in_the_middle_of_what_they_join():
     _, boxes, _ = laid_out({"f": {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c")}})
     centre = (middle(boxes["b"]) + middle(boxes["c"])) // 2
     assert middle(boxes["a"]) == middle(boxes["d"]) == centre
+    # Also over boxes of very different widths.
+    leaves = ("b" * 25, "c", "d" * 25, "e" * 12)
+    _, boxes, _ = laid_out({"f": {"a": (), **dict.fromkeys(leaves, ("a",))}})
+    ends = [middle(box) for name, box in boxes.items() if name != "a"]
+    assert abs(middle(boxes["a"]) - (min(ends) + max(ends)) // 2) <= 1
+
+
+def test_lines_that_lead_to_the_same_steps_arrive_on_one_line():
+    before, after = ("lint", "types", "tests"), ("build", "notify")
+    _, _, lines = laid_out({"f": {**dict.fromkeys(before, ()), **dict.fromkeys(after, before)}})
+    levels = {y for line in lines.values() for _, y in line.points[1:-1]}
+    assert (len(lines), len(levels)) == (6, 1)
 
 
 def test_a_line_that_skips_steps_leaves_the_chain_straight():
@@ -176,6 +188,8 @@ def test_what_closes_a_cycle_leads_back_beside_the_boxes():
     beside = max(x for x, _ in back)
     assert beside > max(box.x + box.width for box in boxes.values())
     assert len(back) == 6  # around both boxes, and straight between them
+    _, _, lines = laid_out({"f": {"a": (), "b": ("a", "c"), "c": ("b",), "d": ("b",)}})
+    assert len(lines["c", "b"].points) == 6  # also where one box is aside of the other
 
 
 def test_a_step_after_itself_has_a_loop_at_its_side():
@@ -221,6 +235,7 @@ def test_a_frames_name_is_beside_the_links_that_come_from_above():
     drawing, _, lines = laid_out(flows)
     frame = next(each for each in drawing.frames if each.group.flow == "billing_of_everything")
     assert frame.x + 20 + frame.room < lines["take", "invoice"].points[-1][0]
+    assert frame.room >= width("billing_of_everything", HEADING_SIZE, bold)
 
 
 def test_frames_that_link_in_a_circle_are_drawn():

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from penstock.formats import svg, visible
+from penstock.formats._plate import plate
 from tests.penstock.declared import ORDERS, SEED, graph_of
 from tests.penstock.formats.hostile import names
 
@@ -109,6 +110,18 @@ def test_what_is_cut_is_whole_in_the_tooltip():
     assert len(lines) == 4
     assert lines[1].startswith("…")
     assert lines[3].endswith("…")
+
+
+def test_the_legend_tells_of_what_is_there_and_of_nothing_else():
+    def legend(**attributes):
+        graph = graph_of({"f": {"a": (), "b": ("a",)}}, "f", **attributes)
+        return [entry.word for entry in plate(graph, direction="TD").legend]
+
+    assert legend() == ["Entrypoint", "Step"]
+    assert legend(a={"call_kind": "task"}) == ["Entrypoint", "Step", "Task"]
+    assert legend(b={"call_kind": "task"}) == ["Entrypoint", "Task"]
+    assert legend(b={"after": ("a", "b")}) == ["Entrypoint", "Step", "Leads back"]
+    assert legend(b={"after": ("c",)}) == ["Entrypoint", "Step", "Unknown step"]
 
 
 def test_two_drawings_can_be_in_one_page():
