@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import REMAINDER
-from importlib import import_module
+from argparse import REMAINDER, ArgumentParser
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from django.core.management.base import BaseCommand
 from penstock.cli import main
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Command"]
 
@@ -22,15 +21,18 @@ __all__ = ["Command"]
 class Command(BaseCommand):
     """Run ``penstock`` after importing what the installed apps declare."""
 
-    help = "List, draw and check the flows of this project: see `manage.py penstock --help`."
+    help = "List, draw, check and verify the flows of this project: see `manage.py penstock --help`."
 
     # Where apps keep flows by convention; what models.py declares Django has loaded already.
     modules = ("flows", "tasks", "views")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Hand everything after the command's name to ``penstock``."""
-        self._load()
-        sys.exit(main(argv[2:], prog=f"{argv[0]} penstock"))
+        own = ArgumentParser(add_help=False, allow_abbrev=False)
+        own.add_argument("--settings")  # Django has acted on these two, wherever they stand
+        own.add_argument("--pythonpath")
+        _, arguments = own.parse_known_args(argv[2:])
+        sys.exit(main(_with_apps(self.modules, arguments), prog=f"{argv[0]} penstock"))
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the arguments of ``penstock``, its options too, for `call_command`."""
@@ -38,14 +40,19 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, arguments: list[str], **__: Any) -> None:
         """Run ``penstock`` with `arguments`; exits as it does."""
-        self._load()
-        code = main(arguments)
+        code = main(_with_apps(self.modules, arguments))
         if code:
             sys.exit(code)
 
-    def _load(self) -> None:
-        for app in apps.get_app_configs():
-            for module in self.modules:
-                name = f"{app.name}.{module}"
-                if find_spec(name) is not None:
-                    import_module(name)
+
+def _with_apps(modules: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """Return `arguments` after an ``--app`` for each of `modules` that an installed app has."""
+    return [*(f"--app={name}" for name in _installed(modules)), *arguments]
+
+
+def _installed(modules: Sequence[str]) -> Iterator[str]:
+    for app in apps.get_app_configs():
+        for module in modules:
+            name = f"{app.name}.{module}"
+            if find_spec(name) is not None:
+                yield name
