@@ -124,6 +124,16 @@ def test_the_legend_tells_of_what_is_there_and_of_nothing_else():
     assert legend(b={"after": ("c",)}) == ["Entrypoint", "Step", "Unknown step"]
 
 
+def test_pictures_in_readmes_are_in_the_gallery():
+    shown = set()
+    for readme in ROOT.glob("packages/*/README.md"):  # shown on package pages too: absolute links
+        text = readme.read_text(encoding="utf-8")
+        shown |= set(re.findall(r"!\[[^]]*\]\(([^)]*\.svg)\)", text))
+    here = "https://raw.githubusercontent.com/statecrumbs/penstock/main/docs/gallery/"
+    assert shown
+    assert {each for each in shown if not (GALLERY / each.removeprefix(here)).is_file()} == set()
+
+
 def test_two_drawings_can_be_in_one_page():
     graph = graph_of(SEED, "bom_sync")
     one, other = svg.render(graph), svg.render(graph, direction="LR")
