@@ -122,7 +122,8 @@ class Blocks:
                 break
         self._centre(below=False)
         self._centre(below=True)
-        self._unbend()
+        if rounds > 1:  # else there are so many that nobody looks at single lines
+            self._unbend()
 
     def _centre(self, *, below: bool) -> None:
         """Put what joins several above, or forks to several `below`, in their middle."""
