@@ -100,15 +100,28 @@ def test_a_line_that_skips_steps_leaves_the_chain_straight():
     assert len(lines["a", "d"].points) == len(lines["b", "e"].points) == 6
 
 
-def test_a_line_that_is_nearly_straight_is_straight():
-    _, _, lines = laid_out({"f": {"a": (), "b": ("a",), "c": ("a", "b"), "d": ("c",), "e": ("b",)}})
+A_DOZEN = tuple(f"some_step_{index:02}" for index in range(12))
+
+
+@pytest.mark.parametrize(
+    ("steps", "least"),
+    [
+        ({"a": (), "b": ("a",), "c": ("a", "b"), "d": ("c",), "e": ("b",)}, 24),
+        # As far is a rail from its column.
+        ({"hub": (), **dict.fromkeys(A_DOZEN, ("hub",))}, 22),
+        ({"end": A_DOZEN, **dict.fromkeys(A_DOZEN, ())}, 16),
+    ],
+    ids=["beside a box", "to a grid", "from a grid"],
+)
+def test_a_line_that_is_nearly_straight_is_straight(steps, least):
+    _, _, lines = laid_out({"f": steps})
     across = {
         abs(one[0] - other[0])
         for line in lines.values()
         for one, other in pairwise(line.points)
         if one[1] == other[1]
     }
-    assert min(across) > 20
+    assert min(across) >= least
 
 
 def test_layers_follow_after_in_every_direction():

@@ -110,7 +110,11 @@ def _grid(
     columns = -(-len(members) // rows)
     width = columns * step - _GAP_ACROSS
     length = bus_in + rows * (along + _GAP_ALONG) - _GAP_ALONG + bus_out
-    port = width // 2
+    first_rail = 4 if above else across + _RAIL_OUT - 2
+    rails = [column * step + first_rail for column in range(columns)]
+    nearest = min(rails, key=lambda rail: abs(rail - width // 2))
+    # A port nearly above a rail would have its line bend by a few pixels.
+    port = nearest if abs(nearest - width // 2) < _RAIL_IN else width // 2
     places: list[Point] = []
     entries: list[Path] = []
     exits: list[Path] = []
