@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import textwrap
@@ -78,6 +79,29 @@ def test_right_settings_pass(tmp_path, what):
     )
     done = run(tmp_path, given, what)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_id_generator_may_make_uuids(tmp_path):
+    (tmp_path / "urls.py").write_text("urlpatterns = []\n")
+    (tmp_path / "program.py").write_text(
+        PROGRAM.replace("{given}", "{'GENERATE_ID': 'uuid.uuid4'}") + ASK
+    )
+    done = subprocess.run(
+        [sys.executable, "program.py", "serve"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert re.fullmatch(r"[0-9a-f]{32}\n", done.stdout)
+
+
+ASK = """
+from django.test import Client
+print(Client(headers={"host": "localhost"}).get("/").headers["X-Correlation-ID"])
+"""
 
 
 def test_an_id_generator_that_fails_or_returns_no_id_is_replaced_and_logged(tmp_path):

@@ -11,6 +11,7 @@ import sys
 from asyncio import CancelledError
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
@@ -156,6 +157,8 @@ def _new_id(chosen: Options) -> str | None:
     except Exception:
         _logger.exception("PENSTOCK['GENERATE_ID'] failed; an ID was made instead.")
         return None
+    if isinstance(made, UUID):
+        return made.hex
     if is_valid_id(made):
         return made
     _logger.error("PENSTOCK['GENERATE_ID'] returned no valid ID; one was made instead.")

@@ -15,6 +15,7 @@ from corectx import CORRELATION_HEADER, new_correlation_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
 _HEADER = re.compile(r"[A-Za-z0-9-]+\Z")
 
@@ -25,15 +26,15 @@ class Options:
 
     `header` is the inbound header; it is read only with `trust_inbound`. `response_header` is the
     outbound one, None for none; `expose_header` lets scripts of other origins read it.
-    `generate_id` returns a new correlation ID. A request whose path matches one of `ignore_paths`
-    (regular expressions, from the start of the path) makes no frame.
+    `generate_id` returns a new correlation ID, as text or as a UUID. A request whose path matches
+    one of `ignore_paths` (regular expressions, from the start of the path) makes no frame.
     """
 
     header: str = CORRELATION_HEADER
     trust_inbound: bool = False
     response_header: str | None = CORRELATION_HEADER
     expose_header: bool = True
-    generate_id: Callable[[], str] = new_correlation_id
+    generate_id: Callable[[], str | UUID] = new_correlation_id
     ignore_paths: tuple[re.Pattern[str], ...] = field(default=())
 
 
