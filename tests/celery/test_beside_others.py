@@ -12,6 +12,8 @@ import pytest
 from tests.celery.conftest import running
 from tests.celery.workers import ROOT
 
+pytestmark = pytest.mark.timeout(120)
+
 SENDER = """
 import json, os
 from tests.celery import app as ours
@@ -30,7 +32,7 @@ frame = start(Site("request", "GET /orders"))
 attach(frame)
 with sentry_sdk.start_transaction(name="t"), trace.get_tracer("t").start_as_current_span("s"):
     results = [tasks.headers_seen.apply_async(headers={"mine": "kept"}) for _ in range(2)]
-    seen = [result.get(timeout=30, interval=0.01) for result in results]
+    seen = [result.get(timeout=100, interval=0.01) for result in results]
 print(json.dumps([frame.correlation_id, frame.id, seen]))
 """
 

@@ -22,6 +22,8 @@ from tests.celery.test_workers import get
 from tests.celery.workers import ROOT
 from tests.statecrumbs.dump_schema import check_dump
 
+pytestmark = pytest.mark.timeout(120)
+
 TRAVELS = {"crumbs": 3, "values": ["tenant"]}
 
 

@@ -10,6 +10,9 @@ from celery import chain, chord, group, signature
 from corectx import Site, attach, current, detach, start
 from tests.celery import tasks
 from tests.celery.conftest import running
+from tests.celery.workers import PATIENCE
+
+pytestmark = pytest.mark.timeout(120)
 
 WORKERS = [
     ("prefork", "filesystem"),
@@ -30,7 +33,7 @@ def worker(request):
 
 
 def get(result):
-    return result.get(timeout=30, interval=0.01)
+    return result.get(timeout=PATIENCE, interval=0.01)
 
 
 def parent_of(place) -> str:

@@ -13,6 +13,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
+# Seconds for an answer, the first of which waits for the worker to start: on a busy machine, long.
+PATIENCE = 100
+
 
 class Worker:
     """A worker process; what it says on stderr is read as it comes."""
@@ -59,7 +62,7 @@ class Worker:
         return [each for each in self._said if wanted <= each.items()]
 
     def wait_for_all(
-        self, number: int, event: str, timeout: float = 30, **facts: Any
+        self, number: int, event: str, timeout: float = PATIENCE, **facts: Any
     ) -> list[dict[str, Any]]:
         """Return what was said of `event` with these `facts`, once it was said `number` times."""
         with self._news:
@@ -68,7 +71,7 @@ class Worker:
         assert len(found) >= number, f"{len(found)} {event} {facts} in:\n" + "\n".join(self.lines)
         return found
 
-    def wait_for(self, event: str, timeout: float = 30, **facts: Any) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout: float = PATIENCE, **facts: Any) -> dict[str, Any]:
         """Return the first `event` with these `facts`, once there is one."""
         return self.wait_for_all(1, event, timeout, **facts)[0]
 

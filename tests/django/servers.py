@@ -15,6 +15,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
+# Seconds for an answer, the first of which waits for the server to start: on a busy machine, long.
+PATIENCE = 100
+
 COMMANDS = {
     "wsgiref": ["-m", "tests.django.serve"],
     "gunicorn": ["-m", "gunicorn", "--threads", "2", "tests.django.project:wsgi", "-b"],
@@ -54,7 +57,7 @@ class Server:
         with self._news:
             self._news.notify_all()
 
-    def wait_for(self, text: str, timeout: float = 20) -> str:
+    def wait_for(self, text: str, timeout: float = PATIENCE) -> str:
         """Return the first line with `text` in it, once there is one."""
         with self._news:
             found = self._news.wait_for(
@@ -65,7 +68,7 @@ class Server:
 
     def connection(self) -> http.client.HTTPConnection:
         """Return a connection that is kept alive between requests."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def get(self, path: str, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
         """Ask on a connection of its own; return the response and its body."""

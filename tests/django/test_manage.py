@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.timeout(120)
+
 FILES = {
     "manage.py": """
         import os, sys
@@ -72,7 +74,7 @@ def manage(project, *arguments):
         cwd=project,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
 

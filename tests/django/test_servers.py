@@ -10,6 +10,8 @@ import pytest
 
 from tests.django.servers import Server
 
+pytestmark = pytest.mark.timeout(120)
+
 
 @pytest.fixture(scope="module", params=["wsgiref", "gunicorn", "uvicorn"])
 def server(request):

@@ -76,7 +76,7 @@ def main(when):
 
     with start_worker(app, pool="solo", perform_ping_check=False, loglevel="ERROR"):
         flow_id, result = take()
-        seen = result.get(timeout=30)
+        seen = result.get(timeout=90)
     print_spans(flow_id, *seen)
 
 

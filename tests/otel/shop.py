@@ -74,7 +74,7 @@ def ship(self, packed):
 
 if IS_CLIENT:
     flow_id, result = take()
-    seen = result.get(timeout=40, interval=0.05)
+    seen = result.get(timeout=90, interval=0.05)
     assert seen == [flow_id] * 3, (flow_id, seen)
     print(flow_id)
     provider.shutdown()

@@ -14,6 +14,8 @@ from tests.celery.conftest import PORTS, reachable
 
 from .receiver import receiver
 
+pytestmark = pytest.mark.timeout(120)
+
 
 # Celery asks a folder as often as it must whether the header is done, by a task that retries
 # itself; with Redis the task of the header that is done last sends the body.
@@ -49,7 +51,7 @@ def test_a_chord_in_a_prefork_worker_is_one_trace(tmp_path, results, sender):
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=50,
+                timeout=100,
                 check=False,
             )
         finally:

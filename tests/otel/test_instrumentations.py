@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.timeout(120)
+
 
 def run(module, *arguments):
     """Run a program of this folder; return its spans, and what else it said."""
@@ -15,7 +17,7 @@ def run(module, *arguments):
         [sys.executable, "-m", f"tests.otel.{module}", *arguments],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr
