@@ -103,6 +103,19 @@ def test_the_async_methods_of_a_logger_know_the_flow(output):
     assert output[0]["flow_id"] == "c-2"
 
 
+def test_a_logger_that_works_in_another_thread_knows_the_flow_and_its_trail(output):
+    async def ship():
+        token = attach(start(Site("request"), correlation_id="c-2"))
+        logger = structlog.wrap_logger(None, wrapper_class=structlog.stdlib.AsyncBoundLogger)
+        await logger.info("shipped", order=1)
+        detach(token)
+
+    with captured_crumbs() as captured:
+        asyncio.run(ship())
+    assert output[0]["flow_id"] == "c-2"
+    assert captured.crumbs[0]["frame"]["correlation_id"] == "c-2"
+
+
 def test_records_of_the_standard_library_pass_through_a_processor_formatter(flow_id):
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
