@@ -279,3 +279,28 @@ def test_what_a_killed_child_left_is_recovered_once(tmp_path):
     assert (found.died, numbers(found.crumbs)) == ("gone", {"main": [1]})
     assert recover(boxes) == []
     assert read(found.path).crumbs == found.crumbs
+
+
+def test_a_program_that_forks_for_ever_does_not_fill_the_disk(tmp_path):
+    boxes = tmp_path / "boxes"
+    code, told, stderr = run(
+        boxes,
+        """
+        from statecrumbs._black_box import _folder
+        _folder.MOST = 10
+        box = open_box(slots=2)
+        open(directory + "/0.crumbs", "wb").close()  # not ours: left alone
+        for number in range(30):
+            if os.fork() == 0:
+                tick(box, "child", number)
+                os._exit(0)
+            os.wait()
+        tick(box, "parent", 1)
+        os.write(report, "".join(problems).encode())
+        os._exit(0)
+        """,
+    )
+    assert (code, told, stderr) == (0, b"", "")
+    (boxes / "0.crumbs").unlink()
+    found = [numbers(read(path).crumbs) for path in sorted(boxes.iterdir())]
+    assert found == [{"parent": [1]}, *({"child": [number]} for number in range(22, 30))]

@@ -1,8 +1,9 @@
 """A pytest plugin: the report of a failing test shows the crumbs that the test recorded.
 
 It is loaded by its entry point; ``-p no:statecrumbs`` leaves it out. Each test records into a ring
-of its own. With pytest-xdist the workers also mirror their crumbs into black boxes, so that a test
-whose worker was killed has them too.
+of its own; what a thread records that was there before the test is another's, and left out. With
+pytest-xdist the workers also mirror their crumbs into black boxes, so that a test whose worker was
+killed has them too.
 
 A failure of the plugin is one log record on ``statecrumbs``, and never a failing test.
 """

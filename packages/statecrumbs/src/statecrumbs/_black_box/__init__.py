@@ -10,7 +10,7 @@ The rooms:
     _slots      writing into it: by any thread, at any moment, without a lock
     _writer     BlackBox: one ring after the other, as the process forks
     _reader     read(): what one file holds
-    _folder     recover(): what dead processes left in a folder
+    _folder     recover(): what dead processes left in a folder; and that it does not fill up
 """
 
 from __future__ import annotations

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 # were reported, this many stay.
 KEPT: Final = 32
 
+# A service that forks for every request must not fill it either: this many files there are at most,
+# half a GiB. Only those of living processes may be more.
+MOST: Final = 1000
+
 _OVER: Final = ("gone", "pid reused", "exception")
 
 
@@ -57,6 +61,29 @@ def recover(directory: str | os.PathLike[str], *, keep: int = KEPT) -> list[Reco
     for path in reported[: max(0, len(reported) - keep)]:
         _remove(path)
     return recovered
+
+
+def make_room(directory: str) -> None:
+    """Remove the oldest files of dead processes in `directory`, so that there is room for one more.
+
+    With it there are at most MOST, unless more processes live. Files that nobody was told of yet go
+    too. Raises OSError when the folder cannot be read.
+    """
+    # Their names begin with the time, so the order is the age.
+    names = sorted(name for name in os.listdir(directory) if name.endswith(layout.SUFFIX))
+    surplus = len(names) + 1 - MOST
+    for name in names if surplus > 0 else ():
+        path = os.path.join(directory, name)
+        try:
+            with open_file(path) as file:
+                is_over = _is_over(read_header(file, path))
+        except layout.UnreadableError:
+            continue
+        if is_over:
+            _remove(path)
+            surplus -= 1
+            if not surplus:
+                return
 
 
 def _is_over(header: Header) -> bool:

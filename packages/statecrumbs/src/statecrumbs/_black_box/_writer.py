@@ -6,6 +6,7 @@ import os
 import sys
 
 from statecrumbs._black_box import _layout as layout
+from statecrumbs._black_box._folder import make_room
 from statecrumbs._black_box._payload import Members, members_fragment
 from statecrumbs._black_box._ring import Ring
 from statecrumbs._black_box._slots import writer
@@ -197,6 +198,7 @@ class BlackBox:
         opened = self._rings.get(pid)
         if opened is None:
             try:
+                make_room(self._directory)
                 ring = Ring(self._directory, *self._shape, self._argv)
             except OSError as error:
                 self._turn_off(
