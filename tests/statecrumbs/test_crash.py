@@ -569,3 +569,19 @@ def test_a_program_that_dies_for_want_of_file_descriptors_is_dumped_too(tmp_path
     assert ("could not write 'dump.json' (Too many open files)" in result.stderr) == (
         on_crash == "file"
     )
+
+
+def test_a_module_of_the_programs_that_hides_pythons_own_breaks_nothing_but_the_dump(tmp_path):
+    (tmp_path / "platform.py").write_text("")
+    result = run(
+        tmp_path,
+        """
+        from statecrumbs import enable, crumb
+        enable()
+        crumb("a")
+        raise LookupError("the program's own")
+        """,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("statecrumbs: could not dump the crumbs: AttributeError")
+    assert result.stderr.endswith("LookupError: the program's own\n")

@@ -78,12 +78,17 @@ def dump_live(signal_number: int) -> None:
 def prepare() -> None:
     """Make a dump and forget it: whatever one needs is imported then, and not when one is due.
 
-    That may be in the middle of an import, or for want of memory or of file descriptors.
+    That may be in the middle of an import, or for want of memory or of file descriptors. Never
+    raises.
     """
-    from statecrumbs.formatter import format_json
+    try:
+        from statecrumbs.formatter import format_json
 
-    _fill("")
-    format_json(_crumbs_and("live_dump", None, {"exception": describe(ValueError("token=x"))}))
+        _fill("")
+        cause = {"exception": describe(ValueError("token=x"))}
+        format_json(_crumbs_and("unhandled_exception", None, cause))
+    except Exception:
+        return  # the dump itself will say what is wrong
 
 
 def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crumb]:
