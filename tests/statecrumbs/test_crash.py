@@ -572,7 +572,7 @@ def test_a_program_that_dies_for_want_of_file_descriptors_is_dumped_too(tmp_path
 
 
 def test_a_module_of_the_programs_that_hides_pythons_own_breaks_nothing_but_the_dump(tmp_path):
-    (tmp_path / "platform.py").write_text("")
+    (tmp_path / "json.py").write_text("")
     result = run(
         tmp_path,
         """

@@ -17,6 +17,7 @@ _render      a bounded repr                            _redact     which text is
 _options     the options of enable()                   _control    enable(), disable()
 _crash       hooks for every way to die                _dump       a dump: made and delivered
 _exceptions  an exception as data                      _live       a dump at a signal
+_facts       what a process says of itself             _mirror     the crumbs into a black box
 """
 
 from __future__ import annotations

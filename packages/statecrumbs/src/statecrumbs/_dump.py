@@ -10,8 +10,8 @@ from itertools import count
 from time import time_ns
 
 from corectx import current, failed_frame
-from statecrumbs._command_line import command_line
 from statecrumbs._exceptions import describe
+from statecrumbs._facts import command_line, host_name, python_version
 from statecrumbs._freeze import place_of
 from statecrumbs._options import options
 from statecrumbs._recorder import collect, thread_name
@@ -112,14 +112,12 @@ def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[
 
 
 def _process() -> dict[str, object]:
-    import platform
-
     return {
         "pid": os.getpid(),
         "parent_pid": os.getppid(),
         "argv": command_line(),
-        "python": platform.python_version(),
-        "host": platform.node(),
+        "python": python_version(),
+        "host": host_name(),
     }
 
 

@@ -12,7 +12,7 @@ from statecrumbs._black_box import (
     recover,
     scope_fragment,
 )
-from statecrumbs._command_line import command_line
+from statecrumbs._facts import command_line
 from statecrumbs._options import options
 from statecrumbs._recorder import mirror_to, stop_mirroring
 from statecrumbs._records import rendered_data

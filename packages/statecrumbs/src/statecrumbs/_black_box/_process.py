@@ -7,8 +7,9 @@ unknown, and the answer is as good as it can be without them.
 from __future__ import annotations
 
 import os
-import platform
 import sys
+
+from statecrumbs._facts import host_name, python_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ _DEAD: Final = "ZXx"  # a zombie has died, only its parent has not looked yet
 def facts(argv: Sequence[str]) -> dict[str, Any]:
     """Return what the file says of the process that writes it, beside its numbers."""
     return {
-        "host": platform.node(),
-        "python": platform.python_version(),
+        "host": host_name(),
+        "python": python_version(),
         "boot_id": boot_id(),
         "pid_namespace": pid_namespace(),
         "argv": list(argv),
@@ -73,7 +74,7 @@ def fate(pid: int, start: int, told: dict[str, Any], is_in_use: Callable[[], boo
     of other containers on the same machine: they have their own IDs, and often their own host name.
     """
     boot, its_boot = boot_id(), told.get("boot_id")
-    is_this_host = told.get("host") == platform.node()
+    is_this_host = told.get("host") == host_name()
     if boot and its_boot and boot != its_boot:
         return "gone" if is_this_host else "unknown"
     namespace, its_namespace = pid_namespace(), told.get("pid_namespace")

@@ -1,7 +1,11 @@
-"""The command line of this process, as it may be shown."""
+"""What a process says of itself: its command line, Python and host.
+
+Without `platform`, which takes as long to import as all of this package.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from statecrumbs._freeze import clip
@@ -18,3 +22,15 @@ def command_line() -> list[str]:
     if options.redactor is not None:
         arguments = options.redactor.scrub_arguments(arguments[:_MAX_ARGUMENTS])
     return [clip(argument, _MAX_ARGUMENT) for argument in arguments[:_MAX_ARGUMENTS]]
+
+
+def python_version() -> str:
+    """Return the version of this Python, such as ``3.13.0``."""
+    return sys.version.partition(" ")[0]
+
+
+def host_name() -> str:
+    """Return the name of this machine or container, "" where it is unknown."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    return os.environ.get("COMPUTERNAME", "")  # Windows
