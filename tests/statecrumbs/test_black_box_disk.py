@@ -179,6 +179,18 @@ def test_a_folder_that_is_missing_is_made_for_its_owner_only(tmp_path):
     box.close()
 
 
+def test_a_folder_that_may_be_written_to_but_not_read_has_a_box(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    # Root may do anything, so permissions alone do not show it.
+    monkeypatch.setattr(os, "listdir", refuse)
+    box = BlackBox.open(tmp_path, render=as_it_is, on_error=pytest.fail)
+    box.write(*TICK)
+    assert len(read(box.path).crumbs) == 1
+    box.close()
+
+
 def test_a_folder_whose_parent_is_missing_is_one_warning(tmp_path):
     folder = tmp_path / "missing" / "boxes"
     code, told, stderr = run(folder, GO_ON)

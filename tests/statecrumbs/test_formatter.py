@@ -161,16 +161,19 @@ def test_long_values_are_cut_for_the_terminal_only():
     assert text == f"x  a={'y' * 200}…"
 
 
+TEXT = st.text(max_size=20)
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.binary(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(TEXT | st.integers(), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 FIELDS = st.sampled_from(["event", "ts", "thread", "context", "frame", "exception", "dropped"])
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.dictionaries(FIELDS | st.text(), ANYTHING), max_size=4))
+@given(st.lists(st.dictionaries(FIELDS | TEXT, ANYTHING, max_size=5), max_size=4))
 def test_whatever_a_crumb_has_become_is_one_line_and_strict_json(crumbs):
     assert format_text(crumbs).count("\n") == max(0, len(crumbs) - 1)
     json.loads(format_json(crumbs), parse_constant=pytest.fail)

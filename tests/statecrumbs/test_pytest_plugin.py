@@ -16,8 +16,6 @@ from statecrumbs._black_box import read
 QUICK = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
 SUITE = """
-    import os
-    import signal
     import threading
     from statecrumbs import crumb
 
@@ -39,7 +37,7 @@ SUITE = """
     def test_that_fails():
         recorded.clear()
         go_on.set()
-        recorded.wait(1)  # in another worker of pytest-xdist there is no neighbour
+        assert recorded.wait(5)
         crumb("of the failing test", rows=3, password="hunter2")
         worker = threading.Thread(target=crumb, args=("of its thread",))
         worker.start()
@@ -48,10 +46,35 @@ SUITE = """
 """
 
 KILLED = """
+    import os
+    import signal
+    import statecrumbs
+    from statecrumbs import crumb
+
+    def die():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def test_that_passes():
+        crumb("of the passing test")
 
     def test_whose_worker_is_killed():
         crumb("before the end", rows=7)
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
+
+    def test_whose_worker_is_killed_after_many_crumbs():
+        for number in range(2000):
+            crumb("step", number=number)
+        die()
+
+    def test_that_has_a_black_box_of_its_own():
+        statecrumbs.enable(black_box="own")
+        crumb("of the passing test")
+        statecrumbs.disable()
+
+    def test_whose_worker_is_killed_with_a_black_box_of_its_own():
+        statecrumbs.enable(black_box="own")
+        crumb("in both")
+        die()
 """
 
 ERROR = """
@@ -91,9 +114,8 @@ def sections(output: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_a_failing_test_shows_its_own_crumbs_and_no_one_elses(tmp_path, workers):
-    output = run(tmp_path, SUITE, *workers)
+def test_a_failing_test_shows_its_own_crumbs_and_no_one_elses(tmp_path):
+    output = run(tmp_path, SUITE)
     (section,) = sections(output)
     assert "1 failed, 1 passed" in output
     assert "of the failing test" in section
@@ -109,58 +131,41 @@ def test_the_crumbs_of_a_fixture_that_fails_are_shown(tmp_path):
     assert "in set-up" in section
 
 
-def test_a_test_whose_worker_was_killed_has_its_crumbs_too(tmp_path):
-    output = run(tmp_path, SUITE + KILLED, "-n", "1", "-k", "passes or killed")
-    (section,) = sections(output)
-    assert "before the end" in section
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A folder where tests were killed with their workers, and what was shown of them."""
+    directory = tmp_path_factory.mktemp("killed")
+    output = run(directory, KILLED, "-n", "1")
+    assert "3 failed, 2 passed" in output
+    return directory, sections(output)
+
+
+def test_a_test_whose_worker_was_killed_has_its_crumbs_too(killed):
+    _, shown = killed
+    (section,) = [section for section in shown if "before the end" in section]
     assert "rows=7" in section
-    assert "passing" not in section
+    assert section.count("\n") == 1
 
 
-MANY = """
-    import os
-    import signal
-    from statecrumbs import crumb
-
-    def test_before():
-        crumb("of the test before")
-
-    def test_whose_worker_is_killed_after_many_crumbs():
-        for number in range(2000):
-            crumb("step", number=number)
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_killed_test_that_recorded_more_than_a_black_box_holds_has_the_last_ones(tmp_path):
-    (section,) = sections(run(tmp_path, MANY, "-n", "1"))
+def test_a_killed_test_that_recorded_more_than_a_black_box_holds_has_the_last_ones(killed):
+    _, shown = killed
+    (section,) = [section for section in shown if "step" in section]
     assert "number=1999" in section
-    assert "before" not in section
+    assert section.count("\n") == 50
 
 
-OWN_BOX = """
-    import os
-    import signal
-    import statecrumbs
-    from statecrumbs import crumb
-
-    def test_that_has_a_black_box_of_its_own():
-        statecrumbs.enable(black_box="own")
-        crumb("in both")
-        statecrumbs.disable()
-
-    def test_whose_worker_is_killed():
-        statecrumbs.enable(black_box="own")
-        crumb("before the end", rows=7)
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
+def test_a_killed_test_that_has_a_black_box_of_its_own_has_its_crumbs_in_both(killed):
+    directory, shown = killed
+    (section,) = [section for section in shown if "in both" in section]
+    assert section.count("\n") == 1
+    (own,) = (directory / "own").iterdir()
+    assert [crumb["event"] for crumb in read(own).crumbs] == ["in both"]
 
 
-def test_a_killed_test_that_has_a_black_box_of_its_own_has_its_crumbs_in_both(tmp_path):
-    (section,) = sections(run(tmp_path, OWN_BOX, "-n", "1"))
-    assert "before the end" in section
-    (own,) = (tmp_path / "own").iterdir()
-    assert [crumb["event"] for crumb in read(own).crumbs] == ["before the end"]
+def test_a_worker_that_was_killed_shows_nothing_of_tests_that_passed(killed):
+    _, shown = killed
+    assert len(shown) == 3
+    assert not any("passing" in section for section in shown)
 
 
 def test_four_workers_show_each_failing_test_its_own_crumbs(tmp_path):

@@ -67,10 +67,14 @@ def make_room(directory: str) -> None:
     """Remove the oldest files of dead processes in `directory`, so that there is room for one more.
 
     With it there are at most MOST, unless more processes live. Files that nobody was told of yet go
-    too. Raises OSError when the folder cannot be read.
+    too. Does nothing in a folder that cannot be read.
     """
+    try:
+        listed = os.listdir(directory)
+    except OSError:
+        return  # one that may be written to only; or making the file will say what is wrong
     # Their names begin with the time, so the order is the age.
-    names = sorted(name for name in os.listdir(directory) if name.endswith(layout.SUFFIX))
+    names = sorted(name for name in listed if name.endswith(layout.SUFFIX))
     surplus = len(names) + 1 - MOST
     for name in names if surplus > 0 else ():
         path = os.path.join(directory, name)
