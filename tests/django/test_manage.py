@@ -15,7 +15,7 @@ FILES = {
         import os, sys
         from django.core.management import execute_from_command_line
 
-        os.environ["DJANGO_SETTINGS_MODULE"] = "project"
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project")
         execute_from_command_line(sys.argv)
         """,
     "project.py": """
@@ -97,6 +97,23 @@ def test_it_ends_with_the_status_of_the_command(project):
     done = manage(project, "penstock", "check")
     assert done.returncode == 1
     assert "Did you mean 'receive'?" in done.stdout + done.stderr
+    assert manage(project, "penstock", "show", "order").returncode == 2
+    tasks.write_text("import nothing_like_that\n")
+    done = manage(project, "penstock", "check")
+    assert done.returncode == 3
+    assert "No module named 'nothing_like_that'" in done.stderr
+    assert done.stderr.count("File ") == done.stderr.count("tasks.py") == 1
+
+
+def test_djangos_own_options_may_stand_anywhere(project):
+    (project / "project.py").rename(project / "other.py")
+    for arguments in (
+        ("--settings", "other", "show", "orders"),
+        ("show", "orders", "--settings=other"),
+    ):
+        done = manage(project, "penstock", *arguments)
+        assert done.returncode == 0, done.stderr
+        assert "receive" in done.stdout
 
 
 def test_its_help_names_it_as_it_was_called(project):

@@ -21,7 +21,7 @@ __all__ = ["Command"]
 class Command(BaseCommand):
     """Run ``penstock`` after importing what the installed apps declare."""
 
-    help = "List, draw, check and verify the flows of this project: see `manage.py penstock --help`."
+    help = "List, draw, check and verify this project's flows: see `manage.py penstock --help`."
 
     # Where apps keep flows by convention; what models.py declares Django has loaded already.
     modules = ("flows", "tasks", "views")
