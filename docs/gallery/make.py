@@ -24,8 +24,10 @@ PICTURES = {
     "system": shapes.system,
     "big": shapes.big,
     "any-name": shapes.any_name,
+    "observed": shapes.observed,
 }
 SIDEWAYS = {"diamonds"}
+DATA = {"observed": Path(__file__).parent / "observed.jsonl"}
 
 
 def draw(name: str) -> str:
@@ -37,6 +39,7 @@ def draw(name: str) -> str:
             flows[0] if len(flows) == 1 else None,
             format="svg",
             direction="LR" if name in SIDEWAYS else "TD",
+            data=DATA.get(name),
         )
 
 

@@ -51,6 +51,35 @@ def chain() -> None:
         """Syncs BOM parts to local database."""
 
 
+def observed() -> None:
+    """Declare what observed.jsonl was counted of."""
+    checkout = flow("checkout", doc="A week in one shop, as it was counted.")
+
+    @checkout.entrypoint
+    def place_order() -> None:
+        """Takes the basket."""
+
+    @checkout.entrypoint
+    def order_by_phone() -> None:
+        """Takes what a caller says."""
+
+    @checkout.step(after=[place_order, order_by_phone])
+    def check_credit() -> None:
+        """Asks the credit bureau."""
+
+    @checkout.step(after=check_credit)
+    def charge_card() -> None:
+        """Charges the customer's card."""
+
+    @queued(checkout, after=charge_card)
+    def send_receipt() -> None:
+        """Mails the receipt."""
+
+    @checkout.step(after=send_receipt)
+    def refund() -> None:
+        """Gives the money back."""
+
+
 def branch() -> None:
     """Declare two steps side by side, and one that joins them."""
     order_processing = flow("order_processing", doc="From the click to the confirmation.")
