@@ -5,26 +5,14 @@ That nothing is reported of it as it is, is part of the story that test_bom_serv
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 
-from tests.examples.planting import copy_examples, differences, run
+from tests.examples.planting import copy_examples, differences, run, verdict_of
 
 # The program starts a web process and a worker.
 pytestmark = pytest.mark.timeout(120)
 
-APP = "examples.bom_service.views"
-# As `manage.py penstock` would: the models have to be loaded before the tasks that use them.
-VERIFY = """
-import sys, django
-django.setup()
-from penstock.cli import main
-sys.exit(main(["--app", sys.argv[1], "verify", sys.argv[2], "--json"]))
-"""
+APP = "examples.bom_service.flows:declare"
 MISTAKES = {
     # A step that is declared, and never sent: a dead edge.
     '    log.info("parts_linked", bom=bom.name, links=len(needs))\n': """\
@@ -55,22 +43,7 @@ def test_all_three_planted_mistakes_are_found_and_nothing_else(tmp_path):
     folder = copy_examples(tmp_path / "copy", "bom_service/tasks.py", MISTAKES)
     output = tmp_path / "out"
     run(folder, "examples.bom_service", "--output", output)
-    done = subprocess.run(
-        [sys.executable, "-c", VERIFY, APP, output / "evidence"],
-        cwd=folder,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "examples.bom_service.settings",
-            "BOM_SERVICE_FOLDER": str(output),
-            "BOM_SERVICE_BROKER": "filesystem://",
-        },
-        capture_output=True,
-        encoding="utf-8",
-        timeout=50,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (verdict,) = json.loads(done.stdout).values()
+    verdict = verdict_of(folder, APP, output / "evidence")
     found = differences(verdict)
     assert found["unseen"] == [
         "check_licenses -> tell_owner",

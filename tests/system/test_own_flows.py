@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-APPS = ["--app", "examples.bom_sync.flow"]
+APPS = ["--app", "examples.bom_sync.flow", "--app", "examples.bom_service.flows:declare"]
 PAGES = ["docs", "-o", "docs/flows", "--source", "../../{file}#L{line}"]
 
 
@@ -31,8 +31,13 @@ def test_check_finds_no_problem():
 
 def test_the_pages_in_docs_flows_are_up_to_date():
     done = penstock(*PAGES, "--check")
-    again = "python -m penstock --app examples.bom_sync.flow " + " ".join(map(repr, PAGES))
+    again = f"python -m penstock {' '.join(map(repr, [*APPS, *PAGES]))}"
     assert done.returncode == 0, f"run this: {again}\n{done.stdout}{done.stderr}"
+
+
+def test_the_drawing_in_the_readme_is_up_to_date():
+    done = penstock("docs", "README.md", "--check")
+    assert done.returncode == 0, f"run this: penstock docs README.md\n{done.stdout}{done.stderr}"
 
 
 def test_a_page_that_is_not_would_be_found(tmp_path):
