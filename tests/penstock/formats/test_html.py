@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -23,11 +21,6 @@ SHOP = {
     "nightly": {"clean_up": ()},
 }
 DOCS = {"charge": {"doc": "Charges the card.\n\nNever twice.", "call_kind": "coroutine"}}
-# The browser itself must not look anything up, either.
-FLAGS = [
-    *("--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 
 
 class Page(HTMLParser):
@@ -120,59 +113,6 @@ def test_one_flow_has_one_view_and_no_switcher():
         page = Page(html.render(graph_of(SHOP, name)))
         assert [tag for tag, _ in page.found].count("section") == 1
         assert "select" not in [tag for tag, _ in page.found]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Start headless Chromium once."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("the Python package playwright")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        _missing("the program chromium")
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with sync_playwright() as running:
-        opened = running.chromium.launch(
-            executable_path=program, args=[*FLAGS, *(["--no-sandbox"] if is_root else [])]
-        )
-        yield opened
-        opened.close()
-
-
-def _missing(what):
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing, and .ci/run promises this test")
-    pytest.skip(f"needs {what}")
-
-
-@pytest.fixture
-def visit(browser, tmp_path):
-    """Open a graph's page; at the end nothing was asked for, and nothing went wrong."""
-    troubles = []
-    contexts = []
-
-    def open_page(graph, scheme="light", **options):
-        file = tmp_path / "map.html"
-        file.write_bytes(html.render(graph).encode())
-        context = browser.new_context(
-            viewport={"width": 1200, "height": 800}, color_scheme=scheme, **options
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("request", lambda asked: asked.url != file.as_uri() and troubles.append(asked.url))
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: troubles.append(dialog.message))
-        page.goto(file.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
 
 
 _WINDOW = """(() => {

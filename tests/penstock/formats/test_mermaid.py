@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
-import subprocess
 
 import pytest
 
 from penstock.formats import mermaid, visible
 from tests.penstock.declared import ORDERS, SEED, graph_of, tangle
 from tests.penstock.formats.hostile import KNOWN, names
-from tests.penstock.formats.node import packages
 from tests.penstock.speed import seconds
 
 HERE = pathlib.Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def read_by_mermaid():
-    """Return a function that has the real Mermaid read, and maybe draw, diagrams."""
-    folder = packages()
-
-    def read(diagrams, *, draw=False):
-        asked = json.dumps([{"text": text, "draw": draw} for text in diagrams])
-        done = subprocess.run(
-            ["node", HERE / "mermaid_labels.mjs", folder],
-            input=asked,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return read
 
 
 def seen(text):

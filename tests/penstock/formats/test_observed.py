@@ -20,7 +20,6 @@ from penstock.formats import json as json_format
 from penstock.formats._amounts import duration, share, summary
 from tests.penstock.declared import graph_of
 from tests.penstock.formats import hostile
-from tests.penstock.formats.test_mermaid import read_by_mermaid  # noqa: F401 - a fixture
 
 FLOWS = {
     "orders": {
@@ -103,7 +102,7 @@ def test_text_tells_it_below_the_steps(observed):
     assert lines[-1].endswith("! leads to, but is not declared")
 
 
-def test_mermaid_has_other_arrows_for_it_and_words(observed, read_by_mermaid):  # noqa: F811
+def test_mermaid_has_other_arrows_for_it_and_words(observed, read_by_mermaid):
     drawn = mermaid.render(observed)
     assert '-- "1,234" -->' in drawn
     assert drawn.count('-. "never seen" .->') == 4
@@ -177,6 +176,28 @@ def test_html_tells_it_beside_the_step_and_its_neighbours(observed):
     assert sorted(edge[2] for edge in data["edges"]) == sorted(
         ["1,234 times", "1,000 times", "not declared, 7 times"] + ["never seen"] * 4
     )
+
+
+def test_a_reader_of_the_page_sees_it(observed, visit):
+    page = visit(observed)
+    page.locator("#search").fill("audit")
+    page.keyboard.press("Enter")
+    details = page.locator("#details")
+    assert details.locator(".ran").inner_text() == "7 runs"
+    told = dict(
+        zip(
+            details.locator("li button").all_inner_texts(),
+            details.locator("li .observed").all_inner_texts(),
+            strict=True,
+        )
+    )
+    assert told == {"receive": "not declared, 7 times", "ship": "never seen"}
+    dashes = "each => getComputedStyle(each).strokeDasharray"
+    kinds = {
+        kind: page.locator(f".view:not([hidden]) .line.{kind}[data-from]").first.evaluate(dashes)
+        for kind in ("next", "unseen", "undeclared")
+    }
+    assert len(set(kinds.values())) == 3  # also without colour
 
 
 def test_png_is_painted_with_it(observed):
