@@ -88,6 +88,9 @@ COMPARISONS = [
     ),
 ]
 
+# Cases that take a tenth of a second or more each time: they run three times a round.
+SLOW = ("svg_ours", "svg_graphviz")
+
 # Milliseconds that an import adds to a bare interpreter.
 IMPORTS = {"statecrumbs": 8.0, "penstock": 10.0}
 
