@@ -105,7 +105,7 @@ def _around_step(  # noqa: C901 - inline, see above
     from functools import wraps
 
     step: Any = None
-    own: object = general  # the name of the flow; until there is one, what no flow is called
+    own: Any = general  # the name of the flow; until there is one, what no flow is called
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -118,7 +118,7 @@ def _around_step(  # noqa: C901 - inline, see above
         frame = BareFrame()
         frame.site = step
         frame.parent = frame.outer = outer
-        frame.flow = outer.flow
+        frame.flow = own
         frame.correlation_id = outer.correlation_id
         frame.values = outer.values
         frame.store = outer.store
