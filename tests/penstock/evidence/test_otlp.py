@@ -41,10 +41,10 @@ def request(*spans: dict, host: str = "web") -> dict:
 def verdict_of(tmp_path):
     """Return a function that says what the requests, each a line of a file, prove."""
 
-    def verdict(*requests: dict, flows=FLOW):
+    def verdict(*requests: dict, flows=FLOW, **attributes):
         path = tmp_path / "spans.json"
         path.write_text("\n".join(map(json.dumps, requests)))
-        graph = graph_of(flows)
+        graph = graph_of(flows, **attributes)
         return verify(graph, read_spans([path], graph))
 
     return verdict
@@ -111,6 +111,13 @@ def test_an_entrypoint_needs_nothing_before_it(verdict_of):
     flows = {**FLOW, "mail": {"notify": ()}}
     verdict = verdict_of(request(span("receive", 1)), flows=flows)
     assert undeclared(verdict) == {}
+
+
+def test_a_step_that_comes_after_nothing_is_nowhere_declared_to_start(verdict_of):
+    flows = {"orders": {"receive": (), "check": ("receive",), "loose": ()}}
+    kinds = {"loose": {"kind": "step"}}
+    verdict = verdict_of(request(span("receive", 1), span("loose", 2)), flows=flows, **kinds)
+    assert undeclared(verdict) == {"loose": 1}
 
 
 def test_other_spans_are_not_steps(verdict_of):

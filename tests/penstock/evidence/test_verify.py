@@ -14,6 +14,7 @@ from penstock import flow
 from penstock._evidence._merge import Evidence, Start, read
 from penstock._evidence._tallies import Totals
 from penstock._graph import build
+from penstock._verdict import as_text
 from penstock._verify import verify
 from penstock.testing import isolated_registry
 from tests.penstock.declared import graph_of
@@ -104,6 +105,25 @@ def test_a_dead_edge_a_rogue_call_and_a_wrong_predecessor_are_found_and_nothing_
     }
     assert verdict.flows["orders"].never_run == ["orders:archive"]
     assert verdict.coverage == 40
+
+
+def test_a_step_that_is_declared_to_come_after_nothing_is_nowhere_declared_to_start(observed):
+    orders = flow("orders")
+
+    @orders.entrypoint
+    def receive():
+        audit()
+
+    @orders.step
+    def audit():
+        return None
+
+    receive()
+    verdict = observed()
+    assert undeclared(verdict) == {"audit": 1}
+    assert verdict.undeclared[0].expected == ()
+    assert verdict.undeclared[0].path == ("orders:receive",)
+    assert "audit ran 1 time, but comes after nothing  (" in as_text(verdict)
 
 
 def test_an_undeclared_start_says_which_run_it_was(observed):
@@ -340,6 +360,13 @@ def test_drawings_can_show_it(penstock_command, ending):
     assert done.returncode == 0, done.stderr
     content = (penstock_command.folder / file).read_bytes()
     assert ending == "png" or b"1,234" in content or b'"count": 1234' in content
+
+
+def test_the_terminal_can_show_it(penstock_command):
+    done = penstock_command("show", "orders", "--data", "evidence")
+    assert done.returncode == 0, done.stderr
+    assert "1,234 runs" in done.stdout
+    assert "! audit" in done.stdout
 
 
 def test_pages_can_show_it_and_are_stale_when_more_has_run(penstock_command):

@@ -29,8 +29,8 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
     null. `status` is "seen" or "unseen"; `count` says how many starts of `to` came after `from`. Of
     what is undeclared, `to` is the step, `from` the one that it was called from or sent by, or
     null; `expected` are the steps of which one should have started before, `path` is what it was
-    opened in, outermost first, and `before` what had started in the same run; none of `expected`
-    means that nobody declares the step.
+    opened in, outermost first, and `before` what had started in the same run. A step that nobody
+    declares has neither `expected` nor a `file`.
     """
     nodes = {node.id: node for node in verdict.graph.nodes}
     return {name: _flow(flow, nodes) for name, flow in verdict.flows.items()}
@@ -145,12 +145,15 @@ def _odd(start: Undeclared, flow: str, nodes: Mapping[str, Node]) -> Iterator[st
 
     step = visible(_name(start.step, flow))
     times = counted(start.count, "time")
-    if not start.expected:
+    node = nodes.get(start.step)
+    if node is None or node.unknown:
         yield f"  UNDECLARED: {step} ran {times}, but is no step of this flow"
         return
-    node = nodes[start.step]
     where = f"  ({visible(node.file)}:{node.line})" if node.file else ""
-    yield f"  UNDECLARED: {step} ran {times} before any of: {named(start.expected)}{where}"
+    if start.expected:
+        yield f"  UNDECLARED: {step} ran {times} before any of: {named(start.expected)}{where}"
+    else:
+        yield f"  UNDECLARED: {step} ran {times}, but comes after nothing{where}"
     path = [visible(_opened(each, flow, nodes)) for each in start.path]
     yield f"    opened in    {' > '.join(path) or 'nothing'}"
     yield f"    had started  {named(start.before)}"

@@ -34,9 +34,10 @@ class Seen:
 class Undeclared:
     """Starts of `step`, an id, that the declarations do not explain.
 
-    Either nothing that it is declared to come after, `expected`, had started, or it is a step that
-    nobody declares: then that is empty. `caller` is the id of the step that it was called from or
-    sent by, if any; `path` and `before` are ids, `example` is the correlation ID of one such run.
+    Nothing that it is declared to come after, `expected`, had started. That is empty for a step
+    that is declared to come after nothing, and for one that nobody declares. `caller` is the id of
+    the step that it was called from or sent by, if any; `path` and `before` are ids, `example` is
+    the correlation ID of one such run.
     """
 
     step: str
@@ -140,7 +141,7 @@ def _judge(
     """Take `start` for undeclared, unless the declarations have been mended since."""
     node = nodes.get(start.step)
     expected = before.get(start.step, [])
-    if node is None or node.unknown or node.entrypoint or not expected:
+    if node is None or node.unknown or node.entrypoint:
         return
     happened = tuple(node_id(node.flow, name) for name in start.before)
     explained = [each for each in expected if each in happened and each not in start.missing]

@@ -82,6 +82,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     command = commands.add_parser("show", help="show a flow in the terminal")
     command.add_argument("flow", nargs="?", help="its name; without one, the whole system")
     command.add_argument("--json", action="store_true", help="as JSON")
+    _add_evidence(command)
     command.set_defaults(run=_show)
 
     command = commands.add_parser("render", help="draw a flow")
@@ -180,7 +181,8 @@ def _list(chosen: argparse.Namespace) -> int:
 
 def _show(chosen: argparse.Namespace) -> int:
     # Not `print`: the drawing ends with its own newline, in every format.
-    sys.stdout.write(generate_dag(chosen.flow, format="json" if chosen.json else "text"))
+    kind = "json" if chosen.json else "text"
+    sys.stdout.write(str(generate_dag(chosen.flow, format=kind, data=_verdict(chosen))))
     if chosen.json or chosen.flow is None:
         return 0
     graph = build(_registry.default_registry, chosen.flow)

@@ -71,9 +71,8 @@ class Observer:
         if run is None:
             run = self._begin(frame, tally)
         started = run.started
-        near = tally.near
-        is_explained = not near
-        for name in near:
+        is_explained = tally.is_entrypoint
+        for name in tally.near:
             if name in started:
                 is_explained = True
             else:
@@ -174,13 +173,14 @@ class Observer:
             if other is None or far not in other.started:
                 missing.append(name)
                 tally.missed.append(name)
-        if not missing or not run.is_whole:
+        if not run.is_whole:
             return
         ids = tuple(tally.after[name] for name in missing)
+        # A step that is declared to come after nothing is nowhere declared to start.
         if not tally.is_entrypoint and len(missing) == len(tally.after):
             before = tuple(run.started)[:MOST_NAMES]
             question = Question(tally.id, False, ids, _path_to(frame), before)
-        elif run.is_shared:
+        elif missing and run.is_shared:
             question = Question(tally.id, True, ids)
         else:
             return

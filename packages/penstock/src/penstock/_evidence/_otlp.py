@@ -56,7 +56,7 @@ def read_spans(paths: Iterable[str | PathLike[str]], graph: Graph) -> Evidence:
     before: dict[str, list[str]] = {}
     for edge in graph.edges:
         before.setdefault(edge.target, []).append(edge.source)
-    entrypoints = {node.id for node in graph.nodes if node.entrypoint}
+    inner = {node.id for node in graph.nodes if not (node.entrypoint or node.unknown)}
     partial = {
         span.correlation_id for span in spans.values() if span.parent and span.parent not in spans
     }
@@ -68,15 +68,11 @@ def read_spans(paths: Iterable[str | PathLike[str]], graph: Graph) -> Evidence:
         step = node_id(span.flow, span.step)
         run = started.setdefault(span.correlation_id, {})
         _count(evidence.steps.setdefault(step, Totals()), span, before.get(step, []), run)
-        if (
-            step in before
-            and step not in entrypoints
-            and not any(each in run for each in before[step])
-        ):
+        if step in inner and not any(each in run for each in before.get(step, ())):
             if span.correlation_id in partial:
                 evidence.unjudged += 1
             else:
-                _odd(starts, span, before[step], _path_to(span, spans), run)
+                _odd(starts, span, before.get(step, []), _path_to(span, spans), run)
         run.setdefault(step, span.began)
     evidence.starts = sorted(starts.values(), key=lambda each: (-each.count, each.step, each.path))
     return evidence

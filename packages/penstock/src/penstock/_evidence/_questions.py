@@ -1,9 +1,10 @@
 """Starts that this process alone cannot explain: a predecessor may have started in another one.
 
-A start before which none of the declared predecessors is known to have started is *undeclared*,
-unless the file of another process knows better. One before which some had started is explained, but
-where the run is in other processes too, the others may have started there. Both are counted here by
-what is the same about them, with a sample of the correlation IDs by which files are merged.
+A start of a step, not of an entrypoint, before which none of the declared predecessors is known to
+have started is *undeclared*, unless the file of another process knows better. One before which some
+had started is explained, but where the run is in other processes too, the others may have started
+there. Both are counted here by what is the same about them, with a sample of the correlation IDs by
+which files are merged.
 """
 
 from __future__ import annotations
