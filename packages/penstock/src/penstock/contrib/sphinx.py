@@ -21,10 +21,10 @@ from penstock._graph import UnknownFlowError
 try:
     from docutils import nodes
     from docutils.parsers.rst import Directive
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ImportError(
         'penstock.contrib.sphinx needs Sphinx. Run: pip install "penstock[sphinx]"'
-    ) from error
+    ) from _error
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
