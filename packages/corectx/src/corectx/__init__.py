@@ -18,7 +18,6 @@ knows its parent, its correlation ID and its values. One context variable holds 
 
 from __future__ import annotations
 
-from corectx._carrier import CORRELATION_HEADER, HEADER, extract, inject
 from corectx._current import (
     Token,
     attach,
@@ -35,6 +34,10 @@ from corectx._functions import bind
 from corectx._ids import is_valid_id, new_correlation_id
 from corectx._observers import subscribe
 from corectx._scope import scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corectx._carrier import CORRELATION_HEADER, HEADER, extract, inject
 
 __all__ = [
     "CORRELATION_HEADER",
@@ -59,3 +62,21 @@ __all__ = [
     "subscribe",
     "values",
 ]
+
+
+_OF_CARRIER = ("CORRELATION_HEADER", "HEADER", "extract", "inject")
+
+
+def __getattr__(name: str) -> object:
+    # A program that sends no messages does not load what writes headers.
+    if name not in _OF_CARRIER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from corectx import _carrier
+
+    found: object = getattr(_carrier, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
