@@ -70,7 +70,8 @@ def project(tmp_path):
 
 def manage(project, *arguments):
     return subprocess.run(
-        [sys.executable, "-W", "error", "manage.py", *arguments],
+        # -B: a file that changes within a second, and not in size, has a stale compiled one.
+        [sys.executable, "-B", "-W", "error", "manage.py", *arguments],
         cwd=project,
         capture_output=True,
         text=True,

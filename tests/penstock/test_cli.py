@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -220,11 +221,13 @@ class TestApp:
         )
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, unbuffered):
     (tmp_path / "shop.py").write_text(textwrap.dedent(SHOP))
     done = subprocess.run(
         ["bash", "-c", 'set -o pipefail; "$0" -m penstock --app shop list | true', sys.executable],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         capture_output=True,
         text=True,
         timeout=50,

@@ -36,7 +36,12 @@ def hook(tmp_path):
         return subprocess.run(
             [*told["entry"].split(), *args],
             cwd=tmp_path,
-            env={**os.environ, "PATH": str(Path(sys.executable).parent)},
+            # A file that changes within a second, and not in size, has a stale compiled one.
+            env={
+                **os.environ,
+                "PATH": str(Path(sys.executable).parent),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             capture_output=True,
             text=True,
             timeout=50,

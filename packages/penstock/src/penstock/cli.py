@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> i
         if not _registry.default_registry.flows and not chosen.app:
             parser.error("nothing declares a flow yet: name your program with --app module")
         code: int = chosen.run(chosen)
+        sys.stdout.flush()  # or a reader that has gone is only met when Python ends
     except AppError as error:
         print(error, file=sys.stderr)
         return NOT_IMPORTED
