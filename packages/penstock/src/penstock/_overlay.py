@@ -6,15 +6,14 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from penstock._evidence._merge import read
 from penstock._graph import Edge, Graph, build
-from penstock._verify import Verdict, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
     from penstock._registry import Registry
+    from penstock._verify import Verdict
 
     Path: TypeAlias = str | os.PathLike[str]
     # Files and folders that were observed into, or what was already made of them.
@@ -29,6 +28,9 @@ def build_with(registry: Registry, name: str | None, data: Data | None) -> Graph
     graph = build(registry, name)
     if data is None:
         return graph
+    from penstock._evidence._merge import read
+    from penstock._verify import Verdict, verify
+
     if isinstance(data, Verdict):
         return overlay(graph, data)
     paths = [data] if isinstance(data, (str, os.PathLike)) else data

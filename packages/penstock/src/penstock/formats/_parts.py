@@ -173,10 +173,12 @@ def document(graph: Graph, drawn: Sequence[Diagram]) -> str:
         "| Diagram | Steps | Links | From | To |",
         "| --- | ---: | ---: | --- | --- |",
     ]
-    parts: dict[str, list[int]] = {}
+    parts: dict[str, tuple[int, ...]] = {}
     for number, diagram in enumerate(drawn, 1):
+        alone = (number,)  # one object for all: most steps are in one diagram
         for node in diagram.nodes:
-            parts.setdefault(node.id, []).append(number)
+            others = parts.get(node.id)
+            parts[node.id] = alone if others is None else (*others, number)
         first, last = diagram.nodes[0], diagram.nodes[-1]
         lines.append(
             f"| [Diagram {number}](#diagram-{number}) | {len(diagram.nodes):,} "

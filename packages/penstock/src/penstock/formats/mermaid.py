@@ -218,11 +218,13 @@ class _Writer:
 
 def _arrow(edge: Edge) -> str:
     """Return the arrow for `edge`: dotted where it was never seen, thick where not declared."""
+    if not edge.status:
+        return "-->"
     if edge.status == "unseen":
         return '-. "never seen" .->'
     if edge.status == "undeclared":
         return f'== "not declared#58; {edge.seen:,}" ==>'
-    return f'-- "{edge.seen:,}" -->' if edge.status else "-->"
+    return f'-- "{edge.seen:,}" -->'
 
 
 def _encode(match: re.Match[str]) -> str:
