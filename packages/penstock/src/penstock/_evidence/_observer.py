@@ -62,7 +62,7 @@ class Observer:
 
     def entered(self, frame: Frame, /) -> None:
         """Count the start of a step, and see what had started before it."""
-        tally: Any = self._tallies.get(frame.site)  # type: ignore[call-overload]
+        tally: Any = self._tallies.get(frame.site)  # type: ignore[call-overload]  # any site
         if tally is None:
             if not isinstance(frame.site, Step):
                 return
@@ -156,7 +156,7 @@ class Observer:
         if any(other.is_shared for other in _runs_in(frame)):
             self._share(run)
         begun: Any = frame.store.setdefault(tally.key, run)
-        return begun  # type: ignore[no-any-return]
+        return begun  # type: ignore[no-any-return]  # a store holds anything
 
     def _share(self, run: Run) -> None:
         """Note that `run` is in other processes too."""
