@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import struct
 import sys
@@ -117,15 +118,17 @@ def test_a_process_of_another_container_is_gone_when_it_has_let_go_of_its_file(t
     rewrite(childs, facts=facts)
     assert (read(own).died, read(childs).died) == ("alive", "alive")
     assert recover(tmp_path) == []
-    child = read(childs).process["pid"]
+    child = os.pidfd_open(read(childs).process["pid"])
     program.kill()
     program.wait()
     assert (read(own).died, read(childs).died) == ("gone", "alive")
     (found,) = recover(tmp_path)
     assert found.path == own
-    os.kill(child, signal.SIGKILL)
-    finish(program, reading)  # its end of the pipe is closed
+    signal.pidfd_send_signal(child, signal.SIGKILL)
+    select.select([child], [], [])  # its pipes close earlier than what it had mapped
+    os.close(child)
     assert read(childs).died == "gone"
+    finish(program, reading)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill(pid, 0) would end the process there")
