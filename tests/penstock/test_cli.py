@@ -220,6 +220,21 @@ class TestApp:
             penstock("check", source=source, app="shop:craete").stderr
         )
 
+    @pytest.mark.parametrize("attribute", ["application", "orders", "Application", "settings"])
+    def test_may_be_an_object_in_the_module_which_is_not_called(self, penstock, attribute):
+        source = textwrap.dedent(SHOP) + textwrap.dedent("""
+            from penstock import flow
+
+            class Application:
+                def __call__(self, environ, start_response): ...
+
+            application = Application()
+            orders = flow("orders")
+            settings = {}
+        """)
+        done = penstock("check", source=source, app=f"shop:{attribute}")
+        assert done.returncode == 0, done.stderr
+
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, unbuffered):

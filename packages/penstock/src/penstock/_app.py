@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from functools import partial
 from importlib import import_module
+from inspect import isroutine
 from typing import TYPE_CHECKING
 
 from penstock._suggest import did_you_mean
@@ -21,7 +23,8 @@ class AppError(Exception):
 def load_app(name: str) -> None:
     """Import ``module`` or ``module:attribute``, from the current folder first.
 
-    An attribute that is a function is called without arguments, as application factories are.
+    An attribute that is a function is called without arguments, as application factories are. What
+    is merely callable, such as an ASGI application or a `Flow`, is not: it would take arguments.
     Raises `AppError`; where the module itself failed, with the traceback of its own code only.
     """
     module_name, _, attribute = name.partition(":")
@@ -38,7 +41,7 @@ def load_app(name: str) -> None:
         hint = did_you_mean(attribute, vars(module))
         raise AppError(f"The module {module_name!r} has no {attribute!r}.{hint}")
     made = getattr(module, attribute)
-    if callable(made) and not isinstance(made, type):
+    if isroutine(made) or isinstance(made, partial):
         try:
             made()
         except Exception as error:
