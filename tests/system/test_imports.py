@@ -186,6 +186,12 @@ def test_importing_a_package_loads_no_sibling_that_it_does_not_depend_on(package
     assert loaded_by(f"import {package}") & siblings == set()
 
 
+@pytest.mark.parametrize("module", ["context", "export", "formatter"])
+def test_the_topics_of_statecrumbs_are_there_without_an_import_of_their_own(module):
+    loaded = loaded_by(f"import statecrumbs\nstatecrumbs.{module}.__all__")
+    assert f"statecrumbs.{module}" in loaded - loaded_by("import statecrumbs")
+
+
 def test_a_heavy_import_would_be_noticed():
     assert "json" in loaded_by("import json.decoder") & HEAVY
     assert "statecrumbs" in loaded_by("import penstock, statecrumbs")

@@ -27,6 +27,9 @@ from statecrumbs._recorder import clear, crumb, snapshot, trail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from statecrumbs import context as context
+    from statecrumbs import export as export
+    from statecrumbs import formatter as formatter
     from statecrumbs._dump import report
 
 __all__ = ["clear", "crumb", "disable", "dump", "enable", "report", "snapshot", "trail"]
@@ -46,6 +49,10 @@ def __getattr__(name: str) -> object:
 
         globals()[name] = report
         return report
+    if name in ("context", "export", "formatter"):
+        from importlib import import_module
+
+        return import_module(f"statecrumbs.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
