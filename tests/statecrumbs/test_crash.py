@@ -320,6 +320,35 @@ def test_a_busy_neighbour_does_not_push_out_the_crumbs_of_what_fails(tmp_path):
     assert crumbs[-1]["dropped"] == 1
 
 
+def test_an_operation_inside_another_one_shows_the_crumbs_of_both_in_time_order(tmp_path):
+    result = run(
+        tmp_path,
+        """
+        import corectx
+        from statecrumbs import enable, crumb
+
+        enable(max_crumbs=1)
+
+        request = corectx.start(corectx.Site("request", "GET /orders"))
+        task = corectx.start(corectx.Site("task", "send_mail"), parent=request)
+
+        outer = corectx.attach(request)
+        crumb("received")
+        inner = corectx.attach(task)
+        crumb("began")
+        corectx.detach(inner)
+        crumb("queued")
+        corectx.attach(task)
+        crumb("connected")
+        crumb("sent")
+        raise ValueError
+        """,
+    )
+    assert events(result.dump) == [
+        *["received", "began", "queued", "connected", "sent", "unhandled_exception"],
+    ]
+
+
 def test_the_crumbs_outside_of_any_scope_are_counted_too(tmp_path):
     result = run(
         tmp_path,
