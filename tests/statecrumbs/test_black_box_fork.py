@@ -39,7 +39,7 @@ def test_children_of_busy_threads_have_their_own_files(tmp_path):
         threads = [threading.Thread(target=work, args=(f"busy-{n}",)) for n in range(4)]
         for thread in threads:
             thread.start()
-        for child in range(100):
+        for child in range(300):
             pid = os.fork()
             if pid == 0:
                 tick(box, "child", child)
@@ -58,7 +58,7 @@ def test_children_of_busy_threads_have_their_own_files(tmp_path):
     assert (code, stderr) == (0, "")
     children = dict(struct.iter_unpack("<II", told))
     boxes = boxes_by_pid(tmp_path / "boxes")
-    assert len(boxes) == 101
+    assert len(boxes) == 301
     (parent,) = boxes.keys() - children.keys()
     for pid, number in children.items():
         box = boxes[pid]
