@@ -80,11 +80,10 @@ def test_sigkill_loses_nothing_that_was_written(tmp_path, slots):
     ("death", "code"),
     [
         ("faulthandler._sigsegv()", -signal.SIGSEGV),
-        ("os.abort()", -signal.SIGABRT),
+        ("os.abort()", -signal.SIGABRT),  # as C libraries do that are out of memory
         ("os._exit(3)", 3),
         ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
         ("signal.raise_signal(signal.SIGTERM)", -signal.SIGTERM),
-        # Out of memory as a C library sees it: it aborts.
         ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV),
     ],
 )
