@@ -77,6 +77,20 @@ def test_an_event_that_is_no_text_is_not_recorded(event):
     assert snapshot() == []
 
 
+def test_the_event_may_be_given_by_its_name():
+    for _ in range(2):
+        crumb(event="paid", amount=5)
+    assert events() == ["paid", "paid"]
+    assert [each["amount"] for each in snapshot()] == ["5", "5"]
+    assert "event_" not in snapshot()[0]
+
+
+@pytest.mark.parametrize("data", [{}, {"rows": 1}, {"event": ""}, {"event": 7}, {"event": None}])
+def test_without_an_event_nothing_is_recorded_and_nothing_raised(data):
+    crumb(**data)
+    assert snapshot() == []
+
+
 def test_the_ring_keeps_the_newest_fifty_by_default():
     for number in range(60):
         crumb("tick", number=number)

@@ -77,10 +77,17 @@ _mirrors: tuple[Callable[[Record], None], ...] = ()
 _has_failed = False
 
 
-def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, for speed
+# Stands for an event that was not given by position. (A name among the `data` may be "event".)
+_BY_NAME: Any = object()
+
+
+def crumb(  # noqa: C901, PLR0912 - inline, for speed
+    event: str = _BY_NAME, /, **data: Any
+) -> None:
     """Record the `event` and its `data`, with the time, the thread and the ambient context.
 
-    Never raises. An event that is not a string, or is empty, is not recorded.
+    Never raises. An event that is not a string, or is empty, is not recorded. It may also be given
+    by its name, ``event=``; beside another event that is data like any other.
     """
     try:
         known, names = _known[event]
@@ -130,6 +137,8 @@ def crumb(event: str, /, **data: Any) -> None:  # noqa: C901, PLR0912 - inline, 
 
 def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     """Record after a full look at everything: what the fast path does not know."""
+    if event is _BY_NAME:
+        event = data.pop("event", None)
     # None of the program's code runs for this either: not its `__class__`, not its `__len__`.
     if not issubclass(type(event), str) or not (text := str.__str__(event)):
         return
