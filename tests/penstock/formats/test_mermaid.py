@@ -161,6 +161,17 @@ def test_diagrams_are_within_the_limits_and_together_complete(flows, limit):
     assert {node for diagram in diagrams for node in diagram.nodes} == set(graph.nodes)
 
 
+def test_unless_told_otherwise_a_diagram_has_at_most_as_many_characters_as_mermaid_takes():
+    steps = [f"{'x' * 487}{number:03}" for number in range(100)]
+
+    def drawn(last: str) -> list[int]:
+        graph = graph_of({"f": dict.fromkeys([*steps, last], ())})
+        return [len(diagram.text) for diagram in mermaid.diagrams(graph)]
+
+    assert drawn("y" * 486) == [50_000]
+    assert len(drawn("y" * 487)) > 1
+
+
 @pytest.mark.timeout(300)
 def test_each_of_several_diagrams_is_valid_alone(read_by_mermaid):
     hostile = names(400)
