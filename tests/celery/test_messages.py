@@ -152,6 +152,7 @@ class TestCrumbs:
             "[" + "1," * 9000 + "1]",
             json.dumps([{}, {"event": 7}, {"event": ""}, None, [], "x"]),
             json.dumps([{"event": "x", **{str(at): "y" for at in range(65)}}]),
+            json.dumps([{"event": "x"}]).ljust(16 * 1024 + 1),
         ],
     )
     def test_a_header_without_one_good_crumb_is_none(self, header):

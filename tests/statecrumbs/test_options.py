@@ -63,6 +63,10 @@ def test_the_defaults_are_the_documented_ones():
     assert options.output_file == "statecrumbs.json"
     assert options.include_timestamp is True
     assert options.include_thread is True
+    assert options.max_trail == 100
+    assert options.redact is True
+    assert options.black_box is None
+    assert options.dump_signal is None
 
 
 def test_options_that_are_not_given_stay_as_they_are():
