@@ -126,6 +126,14 @@ def test_a_failing_test_shows_its_own_crumbs_and_no_one_elses(tmp_path):
     assert "passing" not in section
 
 
+def test_a_passing_test_shows_none_also_where_its_output_is_asked_for(tmp_path):
+    output = run(tmp_path, SUITE.replace("assert False", "print('printed')"), "-rP")
+    assert "2 passed" in output
+    assert "Captured stdout" in output
+    assert sections(output) == []
+    assert "of the passing test" not in output
+
+
 def test_the_crumbs_of_a_fixture_that_fails_are_shown(tmp_path):
     (section,) = sections(run(tmp_path, ERROR))
     assert "in set-up" in section
