@@ -77,6 +77,14 @@ def test_an_event_that_is_no_text_is_not_recorded(event):
     assert snapshot() == []
 
 
+def test_a_long_event_is_cut():
+    crumb("x" * 256)
+    crumb("x" * 257)
+    whole, cut = events()
+    assert whole == "x" * 256
+    assert cut == "x" * 253 + "..."
+
+
 def test_the_event_may_be_given_by_its_name():
     for _ in range(2):
         crumb(event="paid", amount=5)
