@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import pytest
 from celery import Celery, Task, _state, shared_task
+from celery.app.trace import build_tracer
 from celery.exceptions import Retry
 
 from corectx import current
@@ -313,6 +314,23 @@ class TestEagerly:
             (retrying.name, LookupError),
             (retrying.name, type(None)),
         ]
+
+
+def test_a_worker_adopts_no_frame_that_is_current_in_it(app, registry, operation):
+    found = []
+
+    @flow_task
+    def inner():
+        found.append(current())
+
+    task = app.tasks[inner.name]
+    trace = build_tracer(task.name, task, app=app)
+    trace("t-1", (), {}, {"is_eager": False, "task": task.name})  # as a worker does
+    (frame,) = found
+    assert frame.kind == "task"
+    assert frame.parent is None
+    assert frame.correlation_id != operation.correlation_id
+    assert current() is operation
 
 
 def test_a_plain_call_is_a_call_of_the_function(app, registry):
