@@ -59,6 +59,11 @@ def test_json_can_be_printed_to_any_terminal():
     assert json.loads(text) == [{"event": "größe \x9b \udc80 \u202e 日本"}]
 
 
+def test_json_has_no_nan_also_where_nothing_else_is_odd():
+    text = format_json([{"event": "x", "ratio": float("nan")}])
+    assert json.loads(text, parse_constant=pytest.fail) == [{"event": "x", "ratio": "nan"}]
+
+
 def test_what_json_lacks_becomes_text_and_costs_no_other_crumb():
     circle = []
     circle.append(circle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -343,6 +344,34 @@ def test_a_program_that_cannot_write_goes_on_and_says_so_once(observed, tmp_path
     assert "Cannot write down what was observed in" in record.getMessage()
     obstacle.unlink()
     assert runs(observed()) == {"receive": (3, 0, 0)}
+
+
+def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
+    write_whole = _journal._write_whole
+
+    def write_half(file, content):
+        monkeypatch.setattr(_journal, "_write_whole", write_whole)
+        write_whole(file, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    orders = flow("orders")
+
+    @orders.entrypoint
+    def receive():
+        ship()
+
+    @orders.step(after=receive)
+    def ship():
+        return None
+
+    monkeypatch.setattr(_journal, "_write_whole", write_half)
+    (observation,) = penstock._observe._observations.values()
+    receive()
+    observation.flush()
+    receive()
+    verdict = observed()
+    assert runs(verdict) == {"receive": (2, 0, 0), "ship": (2, 0, 0)}
+    assert verdict.evidence.skipped == 0
 
 
 def test_the_file_is_bounded_by_the_steps_not_by_the_calls(observed, tmp_path, monkeypatch):
