@@ -8,12 +8,12 @@ import textwrap
 
 import pytest
 
-PROGRAM = """
+PROJECT = """
 import asyncio
 import corectx
 import django
 from django.conf import settings
-from django.http import JsonResponse
+from django.http import FileResponse, JsonResponse
 from django.test import AsyncClient, Client
 from django.urls import path
 
@@ -32,23 +32,15 @@ def view(request):
     assert "tenant" not in corectx.values()
     return JsonResponse({"id": corectx.correlation_id()})
 
-urlpatterns = [path("", view)]
+def file(request):
+    return FileResponse(open(__file__, "rb"))
 
-# As a server leaves it that handles a request in the context of the one before.
-before = corectx.start(corectx.Site("request", "GET /before"), values={"tenant": "other"})
-corectx.attach(before)
-{ask}
-assert response.json()["id"] == response.headers["X-Correlation-ID"] != before.correlation_id
+urlpatterns = [path("", view), path("file/", file)]
 """
 
 
-@pytest.mark.parametrize(
-    "ask",
-    ['response = Client().get("/")', 'response = asyncio.run(AsyncClient().get("/"))'],
-    ids=["sync", "async"],
-)
-def test_a_request_adopts_no_frame_that_is_current(tmp_path, ask):
-    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM.replace("{ask}", ask)))
+def run(tmp_path, body: str) -> None:
+    (tmp_path / "program.py").write_text(PROJECT + textwrap.dedent(body))
     done = subprocess.run(
         [sys.executable, "program.py"],
         cwd=tmp_path,
@@ -58,3 +50,40 @@ def test_a_request_adopts_no_frame_that_is_current(tmp_path, ask):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    ['Client().get("/")', 'asyncio.run(AsyncClient().get("/"))'],
+    ids=["sync", "async"],
+)
+def test_a_request_adopts_no_frame_that_is_current(tmp_path, ask):
+    run(
+        tmp_path,
+        f"""
+        # As a server leaves it that handles a request in the context of the one before.
+        before = corectx.start(corectx.Site("request", "GET /"), values={{"tenant": "other"}})
+        corectx.attach(before)
+        response = {ask}
+        flow_id = response.headers["X-Correlation-ID"]
+        assert response.json()["id"] == flow_id != before.correlation_id
+        """,
+    )
+
+
+def test_the_server_can_still_send_a_file_in_its_own_way(tmp_path):
+    run(
+        tmp_path,
+        """
+        from wsgiref.util import FileWrapper, setup_testing_defaults
+        from django.core.wsgi import get_wsgi_application
+
+        environ = {"PATH_INFO": "/file/", "wsgi.file_wrapper": FileWrapper}
+        setup_testing_defaults(environ)
+        sent = {}
+        body = get_wsgi_application()(environ, lambda status, headers: sent.update(headers))
+        assert isinstance(body, FileWrapper)
+        assert sent["X-Correlation-ID"]
+        body.close()
+        """,
+    )
