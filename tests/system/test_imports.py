@@ -8,8 +8,11 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import requires
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -195,3 +198,28 @@ def test_the_topics_of_statecrumbs_are_there_without_an_import_of_their_own(modu
 def test_a_heavy_import_would_be_noticed():
     assert "json" in loaded_by("import json.decoder") & HEAVY
     assert "statecrumbs" in loaded_by("import penstock, statecrumbs")
+
+
+@pytest.mark.parametrize("package", ["penstock", "statecrumbs"])
+@pytest.mark.parametrize(
+    ("extra", "brings"),
+    [
+        ("otel", ["opentelemetry-api", "opentelemetry-sdk"]),
+        ("structlog", ["structlog"]),
+        ("django", ["Django"]),
+        ("celery", ["celery"]),
+    ],
+)
+def test_an_extra_brings_the_framework_and_all_that_its_integration_needs(package, extra, brings):
+    found, open_ = set(), [Requirement(f"{package}[{extra}]")]
+    while open_:
+        wanted = open_.pop()
+        if str(wanted) not in found:
+            found.add(str(wanted))
+            found.add(canonicalize_name(wanted.name))
+            for line in requires(wanted.name) or []:
+                needed = Requirement(line)
+                chosen = [{"extra": name} for name in wanted.extras or [""]]
+                if needed.marker is None or any(map(needed.marker.evaluate, chosen)):
+                    open_.append(needed)
+    assert found >= {canonicalize_name(name) for name in brings}
