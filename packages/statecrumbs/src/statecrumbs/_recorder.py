@@ -78,7 +78,7 @@ _has_failed = False
 
 
 # Stands for an event that was not given by position. (A name among the `data` may be "event".)
-_BY_NAME: Any = object()
+_BY_NAME: Any = ...
 
 
 def crumb(  # noqa: C901, PLR0912 - inline, for speed
