@@ -98,6 +98,12 @@ def test_a_line_that_is_cut_off_does_not_count(tmp_path):
         '{"step": "f:b", "began": "many"}',
         '{"other": 1}',
         "\x00",
+        pytest.param(json.dumps({**STEP, "step": "of_no_flow"}), id="a step of no flow"),
+        pytest.param(json.dumps({**STEP, "began": -3}), id="fewer than none"),
+        pytest.param(json.dumps({**STEP, "errors": 10**400}), id="more than can be divided"),
+        pytest.param(json.dumps({**STEP, "took": {"-1": 3}}), id="less than no time"),
+        pytest.param(json.dumps({**STEP, "took": {str(10**12): 3}}), id="longer than time"),
+        pytest.param(json.dumps({**asked(("x", 1)), "question": "b"}), id="of no flow"),
     ],
 )
 def test_a_line_that_says_nothing_is_counted_and_left_out(tmp_path, line):
@@ -128,6 +134,27 @@ def test_what_is_no_evidence_is_refused(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(EvidenceError, match=message):
         read([path])
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ("", 0),  # it was just made, or the disk was full
+        ('{"penstock": 1, "id', 1),
+        ("\x00" * 80 + "\n" + json.dumps(STEP) + "\n", 2),  # the machine lost power
+        ('{"penstock": 1, "id": "1", "host": "web"}\n', 1),
+        ('{"penstock": 1, "host": "web", "epoch": 0}\n', 1),
+        ('{"text": "of somebody else"}\n', 1),
+    ],
+)
+def test_a_file_that_says_nothing_does_not_hide_the_others(tmp_path, content, lines):
+    write(tmp_path / "1.jsonl", process(), STEP)
+    (tmp_path / "0.jsonl").write_text(content)
+    found = read([tmp_path])
+    assert found.steps["f:b"].began == 3
+    assert (found.processes, found.skipped) == (1, lines)
+    with pytest.raises(EvidenceError, match=r"0\.jsonl is not a file that penstock\.observe"):
+        read([tmp_path / "0.jsonl"])
 
 
 def test_a_folder_without_evidence_says_how_to_get_some(tmp_path):

@@ -1,7 +1,7 @@
 """The files of many processes as one `Evidence`.
 
-What arrives may be anything: a file that is being written, cut off, or none of ours. Lines that say
-nothing are left out and counted.
+What arrives may be anything: a file that is being written, cut off, damaged, or none of ours. Lines
+that say nothing are left out and counted.
 """
 
 from __future__ import annotations
@@ -14,18 +14,28 @@ from typing import TYPE_CHECKING, Any
 from penstock._evidence._journal import ENDING, VERSION
 from penstock._evidence._questions import Question
 from penstock._evidence._runs import EVERY_HASH, hash_of
+from penstock._evidence._sketch import bucket_of
 from penstock._evidence._tallies import Totals
-from penstock._graph import node_id
+from penstock._graph import node_id, parted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SLACK = 5_000_000_000  # ns that the clocks of two machines may differ by
 _SAME_CLOCK = 3_600_000_000_000  # ns that the epochs of one machine may: its clock was set
+_LARGEST = 1 << 63  # more than anybody counts; what is much more cannot be divided
 
 
 class EvidenceError(ValueError):
     """Say that what somebody named as evidence is none; the message says what to do."""
+
+
+class _NotOursError(EvidenceError):
+    """Say that a file does not begin as ours do; it has so many `lines`."""
+
+    def __init__(self, path: str, lines: int) -> None:
+        super().__init__(f"{path} is not a file that penstock.observe() writes.")
+        self.lines = lines
 
 
 @dataclass
@@ -86,17 +96,30 @@ class _Process:
 def read(paths: Iterable[str | os.PathLike[str]]) -> Evidence:
     """Return what is in `paths`: folders that were observed into, and single files.
 
-    Raises `EvidenceError` where there is no evidence, and OSError for what cannot be read.
+    In a folder, a file may have just been made, or be damaged: it does not hide what the others
+    say. Raises `EvidenceError` where there is no evidence, and OSError for what cannot be read.
     """
     processes: dict[str, _Process] = {}
+    skipped = 0
     for path in paths:
-        for file in _files(os.fspath(path)):
-            process = _process(file)
+        files = _files(os.fspath(path))
+        failed: list[_NotOursError] = []
+        for file in files:
+            try:
+                process = _process(file)
+            except _NotOursError as error:
+                failed.append(error)
+                continue
             # The same file may be given twice, by two names, or copied at two times.
             known = processes.get(process.id)
             if known is None or _weight(known) < _weight(process):
                 processes[process.id] = process
-    return _merged(list(processes.values()))
+        if len(failed) == len(files):
+            raise failed[0]
+        skipped += sum(error.lines for error in failed)
+    evidence = _merged(list(processes.values()))
+    evidence.skipped += skipped
+    return evidence
 
 
 def _files(path: str) -> list[str]:
@@ -117,22 +140,25 @@ def _weight(process: _Process) -> int:
 def _process(path: str) -> _Process:
     with open(path, "rb") as file:
         lines = file.read().split(b"\n")
+    all_lines = sum(map(bool, lines))
     torn = lines.pop()  # what follows the last line feed was cut off
     first = _object(lines[0]) if lines else None
     if first is None or "penstock" not in first:
-        raise EvidenceError(f"{path} is not a file that penstock.observe() writes.")
+        raise _NotOursError(path, all_lines)
     if first["penstock"] != VERSION:
         raise EvidenceError(
             f"{path} is of version {first['penstock']!r} of the format; this penstock reads "
             f"version {VERSION}."
         )
-    process = _Process(str(first.get("id")), str(first.get("host")), _number(first.get("epoch")))
-    process.skipped = bool(torn)
+    id_, host, epoch = (first.get(key) for key in ("id", "host", "epoch"))
+    if not (isinstance(id_, str) and isinstance(host, str) and isinstance(epoch, int)):
+        raise _NotOursError(path, all_lines)
+    process = _Process(id_, host, epoch, skipped=bool(torn))
     for line in lines[1:]:
         found = _object(line)
         try:
             _take(process, found or {})
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError):
             process.skipped += 1
     return process
 
@@ -147,36 +173,55 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 def _take(process: _Process, line: dict[str, Any]) -> None:
     if "step" in line:
-        process.steps[str(line["step"])] = Totals(
+        process.steps[_step_id(line["step"])] = Totals(
             began=_number(line["began"]),
             errors=_number(line["errors"]),
             cancelled=_number(line["cancelled"]),
             seen={each: _number(count) for each, count in line["seen"].items()},
-            took={int(bucket): _number(count) for bucket, count in line["took"].items()},
+            took={_bucket(each): _number(count) for each, count in line["took"].items()},
         )
     elif "question" in line:
         question = Question(
-            str(line["question"]),
+            _step_id(line["question"]),
             bool(line["explained"]),
             _texts(line["missing"]),
             _texts(line["path"]),
             _texts(line["before"]),
         )
         _, asked, _ = process.asked.get(question, (0, {}, 0))
-        new = {each: _number(when) for each, when in line["asked"].items()}
+        new = {each: _time(when) for each, when in line["asked"].items()}
         process.asked[question] = _number(line["count"]), {**new, **asked}, _number(line["limit"])
     elif "run" in line:
         started = process.started.setdefault(str(line["run"]), {})
         for name, when in line["started"].items():
-            started.setdefault(node_id(str(line["flow"]), name), _number(when))
+            started.setdefault(node_id(str(line["flow"]), name), _time(when))
     else:
         process.limit = _number(line["limit"])
 
 
 def _number(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < _LARGEST:
+        raise ValueError(value)
+    return value
+
+
+def _time(value: object) -> int:
     if not isinstance(value, int):
         raise ValueError(value)  # noqa: TRY004 - of a file, not of an argument
     return value
+
+
+def _bucket(text: str) -> int:
+    bucket = int(text)
+    if not 0 <= bucket <= bucket_of(_LARGEST):
+        raise ValueError(text)
+    return bucket
+
+
+def _step_id(value: object) -> str:
+    text = str(value)
+    parted(text)  # raises IndexError for what has no flow
+    return text
 
 
 def _texts(value: list[object]) -> tuple[str, ...]:
