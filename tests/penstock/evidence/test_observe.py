@@ -344,6 +344,34 @@ def test_a_program_that_cannot_write_goes_on_and_says_so_once(observed, tmp_path
     assert "Cannot write down what was observed in" in record.getMessage()
     obstacle.unlink()
     assert runs(observed()) == {"receive": (3, 0, 0)}
+    (path,) = obstacle.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("happens", ["removed", "cut"])
+def test_a_file_that_somebody_removes_or_cuts_is_written_anew(observed, tmp_path, happens):
+    orders = flow("orders")
+
+    @orders.entrypoint
+    def receive():
+        charge()
+
+    @orders.step(after=receive)
+    def charge():
+        return None
+
+    (observation,) = penstock._observe._observations.values()
+    receive()
+    observation.flush()
+    (path,) = (tmp_path / "evidence").iterdir()
+    if happens == "removed":
+        path.unlink()
+    else:
+        os.truncate(path, 20)
+    receive()
+    verdict = observed()
+    assert edges(verdict) == {"receive -> charge": 2}
+    assert verdict.evidence.skipped == 0
 
 
 def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):

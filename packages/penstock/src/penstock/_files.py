@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from os import PathLike
 
 
-def write_atomically(path: str | PathLike[str], content: bytes) -> None:
+def write_atomically(path: str | PathLike[str], content: bytes, *, mode: int = 0o666) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
 
-    The file keeps its permissions, or gets the usual ones. A symbolic link stays, and what it
-    leads to is replaced. A device or a pipe is simply written to. Raises the OSError that names
-    `path`.
+    The file keeps its permissions, or gets those of `mode` that the process allows. A symbolic link
+    stays, and what it leads to is replaced. A device or a pipe is simply written to. Raises the
+    OSError that names `path`.
     """
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
@@ -24,7 +24,7 @@ def write_atomically(path: str | PathLike[str], content: bytes) -> None:
     # Beside the target, since a rename is atomic only within one file system.
     temporary = os.path.join(os.path.dirname(target), f".penstock-{os.urandom(8).hex()}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
         if os.path.exists(target):
             os.chmod(temporary, os.stat(target).st_mode & 0o7777)

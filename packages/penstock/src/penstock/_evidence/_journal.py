@@ -43,7 +43,8 @@ Of every run whose ID has a hash (CRC-32) below it, the file has all that starte
 
 Lines are appended by one `write` each time, so that a process that is killed loses what happened
 since the last one and never leaves a file that cannot be read. A file that has grown to several
-times what it would take to write anew is replaced by that, atomically.
+times what it would take to write anew is replaced by that, atomically; so is one that somebody has
+removed or cut.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 VERSION = 1
 ENDING = ".jsonl"
 
+_MODE = 0o600  # for the owner alone
 _SPACIOUS = 1 << 18  # bytes; below that a file is not written anew
 _GROWTH = 4  # times
 
@@ -115,18 +117,28 @@ class Journal:
             return
         if not self._size:
             lines.insert(0, self._first_line())
+        elif not self._is_there():
+            self._write_anew()
+            return
         content = _encoded(lines)
-        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _BINARY, 0o600)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _BINARY, _MODE)
         try:
             _write_whole(file, content)
         finally:
             os.close(file)
         self._size += len(content)
 
+    def _is_there(self) -> bool:
+        """Tell whether the file has all that was written: somebody may have removed it."""
+        try:
+            return os.path.getsize(self.path) == self._size
+        except FileNotFoundError:
+            return False
+
     def _write_anew(self) -> None:
         self._forget()
         content = _encoded([self._first_line(), *self._lines(every=True)])
-        write_atomically(self.path, content)
+        write_atomically(self.path, content, mode=_MODE)
         self._size = self._size_anew = len(content)
         self._is_torn = False
 
