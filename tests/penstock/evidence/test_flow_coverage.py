@@ -78,6 +78,35 @@ def test_each_run_begins_anew(run_tests):
     assert "receive -> check 8" in lines
 
 
+def test_what_is_not_ours_in_the_folder_is_left_alone(run_tests, tmp_path):
+    corpus = tmp_path / "data" / "train.jsonl"
+    corpus.parent.mkdir()
+    corpus.write_text('{"text": "a year of work"}\n')
+    for _ in range(2):
+        code, lines, said = run_tests("--flow-coverage", "--flow-coverage-data=data")
+        assert code == 0
+        assert "receive -> check 8" in lines, said
+    assert corpus.read_text() == '{"text": "a year of work"}\n'
+
+
+def test_evidence_that_cannot_be_replaced_is_a_clear_error(run_tests, tmp_path):
+    (tmp_path / ".penstock" / "20260101T000000Z-1-0123456789abcdef.jsonl").mkdir(parents=True)
+    code, _, said = run_tests("--flow-coverage")
+    assert code == 4
+    assert "ERROR: --flow-coverage replaces the evidence of an earlier run, but cannot: " in said
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_to_collect_only_is_to_run_nothing_and_to_replace_nothing(run_tests, tmp_path, workers):
+    evidence = tmp_path / ".penstock" / "20260101T000000Z-1-0123456789abcdef.jsonl"
+    evidence.parent.mkdir()
+    evidence.touch()
+    code, _, said = run_tests("--flow-coverage=90", "--collect-only", *workers)
+    assert code == 0, said
+    assert "flow coverage" not in said
+    assert evidence.exists()
+
+
 def test_the_evidence_can_be_kept_elsewhere_and_verified_afterwards(run_tests, tmp_path):
     run_tests("--flow-coverage", "--flow-coverage-data", "there")
     done = subprocess.run(

@@ -44,8 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to observe, if that was asked for."""
-    if config.getoption("flow_coverage") is not None:
+    """Begin to observe, if that was asked for and tests will run."""
+    if config.getoption("flow_coverage") is not None and not config.option.collectonly:
         config.pluginmanager.register(FlowCoverage(config), "penstock-flow-coverage")
 
 
@@ -132,15 +132,19 @@ class FlowCoverage:
 
     def _clear(self) -> None:
         """Remove what an earlier run has left."""
-        from penstock._evidence._journal import ENDING
+        from penstock._evidence._journal import is_journal
 
         try:
             names = os.listdir(self._folder)
         except OSError:
             return  # it is the first run
-        for name in names:
-            if name.endswith(ENDING):
+        for name in filter(is_journal, names):  # the folder may hold what is not ours
+            try:
                 os.unlink(os.path.join(self._folder, name))
+            except OSError as error:
+                raise pytest.UsageError(
+                    f"--flow-coverage replaces the evidence of an earlier run, but cannot: {error}."
+                ) from None
 
 
 def _percent(text: str) -> float:

@@ -51,6 +51,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,16 @@ if TYPE_CHECKING:
 
 VERSION = 1
 ENDING = ".jsonl"
+_NAME = re.compile(r"\d{8}T\d{6}Z-\d+-[0-9a-f]{16}" + re.escape(ENDING))
 
 _MODE = 0o600  # for the owner alone
 _SPACIOUS = 1 << 18  # bytes; below that a file is not written anew
 _GROWTH = 4  # times
+
+
+def is_journal(name: str) -> bool:
+    """Tell whether a file of this `name` is one that a `Journal` made."""
+    return _NAME.fullmatch(name) is not None
 
 
 class Journal:
@@ -85,6 +92,7 @@ class Journal:
         self._id = os.urandom(8).hex()
         self._epoch = time.time_ns() - time.perf_counter_ns()
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        # As `_NAME` says.
         self.path: str = os.path.join(folder, f"{stamp}-{os.getpid()}-{self._id}{ENDING}")
         self._size = 0
         self._size_anew = 0
