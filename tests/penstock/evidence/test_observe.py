@@ -14,11 +14,12 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import penstock
-from penstock import flow
+from penstock import _observe, flow
 from penstock._evidence import _journal
 from penstock._evidence._merge import read
 from penstock.testing import isolated_registry
@@ -151,7 +152,7 @@ def test_what_has_not_ended_has_begun(observed, tmp_path):
 
     @orders.entrypoint
     def receive():
-        (observation,) = penstock._observe._observations.values()
+        (observation,) = _observe._observations.values()
         observation.flush()
         return read([tmp_path / "evidence"]).steps["orders:receive"]
 
@@ -296,6 +297,62 @@ def test_no_thread_of_ours_lives_through_a_fork(program, folder):
     assert read([folder]).steps["orders:charge"].began == 2
 
 
+def test_threads_that_begin_and_fork_at_once_leave_one_thread_of_ours(program, folder):
+    said = program(
+        program_of("""
+            import threading, warnings
+            import penstock
+            warnings.simplefilter("ignore")  # what forks here has threads of its own
+
+            def all_at_once(do):
+                def work():
+                    barrier.wait()
+                    do()
+                barrier = threading.Barrier(8)
+                threads = [threading.Thread(target=work) for _ in range(8)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+
+            def fork():
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(0)
+                os.waitpid(pid, 0)
+
+            def ours():
+                return [each for each in threading.enumerate() if each.name == "penstock-observe"]
+
+            sys.setswitchinterval(1e-6)
+            for do in (receive, fork):
+                all_at_once(do)
+                print(len(ours()))
+            (thread,) = ours()
+            penstock.observe(os.environ["PENSTOCK_OBSERVE"]).stop()
+            thread.join()
+            print(len(ours()))
+        """)
+    )
+    assert said.split() == ["1", "1", "0"]
+    assert read([folder]).steps["orders:charge"].began == 8
+
+
+def test_threads_that_observe_a_folder_at_once_count_it_once(registry, tmp_path, monkeypatch):
+    both_make_one = threading.Barrier(2)
+
+    def journal(*arguments):
+        both_make_one.wait(20)
+        return _journal.Journal(*arguments)
+
+    monkeypatch.setattr(_observe, "Journal", journal)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(penstock.observe, [tmp_path / "evidence"] * 2)
+    first.stop()
+    second.stop()
+    assert first is second
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_process_that_is_killed_loses_its_last_second_at_most(tmp_path, folder, seed):
     path = tmp_path / "program.py"
@@ -336,7 +393,7 @@ def test_a_program_that_cannot_write_goes_on_and_says_so_once(observed, tmp_path
         return 7
 
     with caplog.at_level(logging.WARNING, "corectx"):
-        (observation,) = penstock._observe._observations.values()
+        (observation,) = _observe._observations.values()
         for _ in range(3):
             assert receive() == 7
             observation.flush()
@@ -360,7 +417,7 @@ def test_a_file_that_somebody_removes_or_cuts_is_written_anew(observed, tmp_path
     def charge():
         return None
 
-    (observation,) = penstock._observe._observations.values()
+    (observation,) = _observe._observations.values()
     receive()
     observation.flush()
     (path,) = (tmp_path / "evidence").iterdir()
@@ -414,7 +471,7 @@ def test_the_file_is_bounded_by_the_steps_not_by_the_calls(observed, tmp_path, m
     def ship():
         return None
 
-    (observation,) = penstock._observe._observations.values()
+    (observation,) = _observe._observations.values()
     largest = 0
     for _ in range(300):
         for _ in range(10):

@@ -34,7 +34,11 @@ class Observation:
         self._observer = Observer(self._begin)
         self._ticker = _Ticker(self.flush)
         self._start_over()
-        self._unsubscribe: Callable[[], None] | None = subscribe(self._observer)
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._unsubscribe = subscribe(self._observer)
         atexit.register(self.stop)
 
     def _start_over(self) -> None:
@@ -100,40 +104,60 @@ class Observation:
 
 
 class _Ticker:
-    """Calls `tick` every half second, in a thread of its own, from `start` until `stop`."""
+    """Calls `tick` every half second, in a thread of its own, from `start` until `stop`.
+
+    Any thread may call the methods at any time: several may begin, or fork, at once.
+    """
 
     def __init__(self, tick: Callable[[], None]) -> None:
         self._tick = tick
+        self._lock = threading.RLock()  # a signal handler may get here while we are here
+        self._is_started = False
+        self._pauses = 0  # forks that are going on
         self._thread: threading.Thread | None = None
         self._is_over = threading.Event()
 
     def start(self) -> None:
-        is_over = self._is_over
+        with self._lock:
+            if not self._is_started:
+                self._is_started = True
+                self._run()
+
+    def pause(self) -> None:
+        with self._lock:
+            self._pauses += 1
+            self._is_over.set()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_PATIENCE)
+
+    def go_on(self) -> None:
+        with self._lock:
+            self._pauses = max(self._pauses - 1, 0)  # 0 where the fork began before us
+            self._run()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._is_started = False
+            self._is_over.set()
+            self._thread = None
+
+    def _run(self) -> None:
+        if not self._is_started or self._pauses:
+            return
+        self._is_over.set()
+        self._is_over = is_over = threading.Event()
 
         def work() -> None:
             while not is_over.wait(_INTERVAL):
                 self._tick()
 
-        thread = threading.Thread(target=work, name="penstock-observe", daemon=True)
         try:
+            thread = threading.Thread(target=work, name="penstock-observe", daemon=True)
             thread.start()
-        except RuntimeError:  # the interpreter ends, or there are too many threads
+        except RuntimeError:  # the interpreter ends, has no such threads, or too many
             return
         self._thread = thread
-
-    def pause(self) -> None:
-        self._is_over.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_PATIENCE)
-
-    def go_on(self) -> None:
-        self._is_over = threading.Event()
-        if self._thread is not None:
-            self.start()
-
-    def stop(self) -> None:
-        self._is_over.set()
-        self._thread = None
 
 
 def observe(path: str | PathLike[str]) -> Observation:
@@ -155,8 +179,11 @@ def observe(path: str | PathLike[str]) -> Observation:
     folder = os.path.abspath(folder)  # the program may go to another folder
     found = _observations.get(folder)
     if found is None:
-        found = _observations[folder] = Observation(folder)
-        _hear_of_forks()
+        made = Observation(folder)
+        found = _observations.setdefault(folder, made)
+        if found is made:  # otherwise another thread was first
+            made.start()
+            _hear_of_forks()
     return found
 
 
