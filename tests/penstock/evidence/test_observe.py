@@ -353,6 +353,32 @@ def test_threads_that_observe_a_folder_at_once_count_it_once(registry, tmp_path,
     assert first is second
 
 
+def test_a_program_whose_folder_was_removed_says_so_once(tmp_path):
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent("""
+                import os
+                os.mkdir("gone")
+                os.chdir("gone")
+                os.rmdir("../gone")
+                os.environ["PENSTOCK_OBSERVE"] = "evidence"
+                from penstock import flow
+                flow("orders").entrypoint(print)(7)
+            """),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert said.stdout == "7\n"
+    assert said.stderr.startswith("Cannot write down what was observed in evidence: No such file")
+    assert said.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_process_that_is_killed_loses_its_last_second_at_most(tmp_path, folder, seed):
     path = tmp_path / "program.py"
@@ -575,6 +601,8 @@ def test_a_run_that_began_before_is_not_judged(registry, tmp_path):
         (None, TypeError, "NoneType"),
         (b"bytes", TypeError, "as text, not b'bytes'"),
         ("", ValueError, "an empty one"),
+        ("a\0b", ValueError, r"'a\\x00b' cannot be one: .*embedded null"),
+        ("a\ud800", ValueError, r"'a\\ud800' cannot be one: .*surrogates"),
     ],
 )
 def test_what_is_no_folder_is_refused(path, error, message):

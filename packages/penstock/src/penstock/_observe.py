@@ -176,7 +176,18 @@ def observe(path: str | PathLike[str]) -> Observation:
         raise TypeError(f"observe() takes the path of a folder as text, not {path!r}.")
     if not folder:
         raise ValueError("observe() takes the path of a folder, but got an empty one.")
-    folder = os.path.abspath(folder)  # the program may go to another folder
+    try:
+        os.stat(folder)
+    except ValueError as error:
+        raise ValueError(
+            f"observe() takes the path of a folder, and {folder!r} cannot be one: {error}."
+        ) from None
+    except OSError:  # it is not there yet, or never can be: the first write will tell
+        pass
+    try:
+        folder = os.path.abspath(folder)  # the program may go to another folder
+    except OSError:  # the one that it is in was removed
+        pass
     found = _observations.get(folder)
     if found is None:
         made = Observation(folder)
