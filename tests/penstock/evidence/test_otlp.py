@@ -8,6 +8,7 @@ import pytest
 
 from penstock._evidence._merge import EvidenceError
 from penstock._evidence._otlp import read_spans
+from penstock._verdict import as_text
 from penstock._verify import verify
 from tests.penstock.declared import graph_of
 from tests.penstock.evidence.verdicts import edges, runs, undeclared
@@ -132,6 +133,24 @@ def test_a_whole_file_may_be_one_request(tmp_path):
     path.write_text(json.dumps(request(span("receive", 1)), indent=2))
     graph = graph_of(FLOW)
     assert runs(verify(graph, read_spans([path, path], graph)))["receive"] == (1, 0, 0)
+
+
+@pytest.mark.parametrize("time", ["soon", None, -1, float("inf"), str(10**400)], ids=str)
+def test_a_span_of_no_time_is_counted_and_left_out(tmp_path, time):
+    path = tmp_path / "spans.json"
+    spans = [span("receive", 1), {**span("check", 2), "endTimeUnixNano": time}]
+    path.write_text(json.dumps(request(*spans)))
+    evidence = read_spans([path], graph_of(FLOW))
+    assert list(evidence.steps) == ["orders:receive"]
+    assert evidence.skipped == 1
+
+
+def test_an_id_from_outside_cannot_write_to_the_terminal(verdict_of):
+    odd = span("check", 2, attributes={"penstock.correlation_id": "\x1b[2Jx\nall is well"})
+    said = as_text(verdict_of(request(odd)))
+    (line,) = [line for line in said.splitlines() if "for example" in line]
+    assert "all is well" in line
+    assert "\x1b" not in said
 
 
 def test_what_cannot_be_read_is_counted_and_left_out(tmp_path):

@@ -158,7 +158,7 @@ def _odd(start: Undeclared, flow: str, nodes: Mapping[str, Node]) -> Iterator[st
     yield f"    opened in    {' > '.join(path) or 'nothing'}"
     yield f"    had started  {named(start.before)}"
     if start.example is not None:
-        yield f"    for example  {start.example}"
+        yield f"    for example  {visible(start.example)}"
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:

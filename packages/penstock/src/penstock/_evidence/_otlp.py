@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from penstock._graph import Graph
 
 _ERROR = (2, "STATUS_CODE_ERROR")
+_END_OF_TIME = 1 << 64  # ns; OTLP's times are 64 bits without a sign
 
 
 class _Span(NamedTuple):
@@ -125,7 +126,7 @@ def _spans(path: str | PathLike[str], hosts: set[str]) -> tuple[list[_Span], int
         for resource, each in _raw_spans(document):
             try:
                 found.append(_span(each))
-            except (KeyError, TypeError, ValueError, AttributeError):
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
                 skipped += 1
             else:
                 hosts.add(json.dumps(resource, sort_keys=True, default=str))
@@ -175,7 +176,14 @@ def _span(raw: dict[str, Any]) -> _Span:
         flow=str(attributes.get("penstock.flow", "")),
         step=str(attributes.get("penstock.step", "")),
         correlation_id=str(attributes.get("penstock.correlation_id") or trace.lower()),
-        began=int(raw["startTimeUnixNano"]),
-        ended=int(raw["endTimeUnixNano"]),
+        began=_time(raw["startTimeUnixNano"]),
+        ended=_time(raw["endTimeUnixNano"]),
         is_error=(raw.get("status") or {}).get("code") in _ERROR,
     )
+
+
+def _time(value: Any) -> int:
+    time = int(value)  # of infinity: OverflowError
+    if not 0 <= time < _END_OF_TIME:
+        raise ValueError(value)
+    return time
