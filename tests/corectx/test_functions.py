@@ -9,6 +9,7 @@ import gc
 import inspect
 import pickle
 import threading
+import types
 from unittest import mock
 
 import pytest
@@ -32,6 +33,13 @@ async def coroutine(number=0):
 def generator(number=0):
     """Yield what is ambient, and the argument."""
     yield work.look(), number
+
+
+@types.coroutine
+def generator_to_await(number=0):
+    """Return what is ambient, and the argument; as coroutines were before ``async def``."""
+    yield from asyncio.sleep(0).__await__()
+    return work.look(), number
 
 
 async def async_generator(number=0):
@@ -126,6 +134,8 @@ KINDS = {
         Callables.static_coroutine,
         CoroutineCall(),
         functools.partial(CoroutineCall()),
+        generator_to_await,
+        functools.partial(generator_to_await),
     ],
     "generator": [
         generator,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # inspect's flags of a code object; inspect itself is slow to import.
 _CO_GENERATOR = 0x20
 _CO_COROUTINE = 0x80
+_CO_ITERABLE_COROUTINE = 0x100  # a generator to await: of types.coroutine
 _CO_ASYNC_GENERATOR = 0x200
 
 
@@ -51,7 +52,7 @@ def kind_of(function: Callable[..., object]) -> str:
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     flags = code.co_flags if isinstance(code, CodeType) else 0
-    if flags & _CO_COROUTINE:
+    if flags & (_CO_COROUTINE | _CO_ITERABLE_COROUTINE):
         return "coroutine"
     if flags & _CO_ASYNC_GENERATOR:
         return "async_generator"
