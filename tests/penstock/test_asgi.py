@@ -96,7 +96,7 @@ def test_a_websocket_is_one_operation():
     accept, message = asyncio.run(call(app, {"type": "websocket", "path": "/chat", "headers": []}))
     name, _, correlation_id = message["text"].partition(" ")
     assert name == "WEBSOCKET"
-    assert accept["headers"] == [(b"a", b"b"), (b"X-Correlation-ID", correlation_id.encode())]
+    assert accept["headers"] == [(b"a", b"b"), (b"x-correlation-id", correlation_id.encode())]
 
 
 INBOUND = [[(b"x-correlation-id", b"abc")], [(b"Corectx", b'{"id":"abc"}')]]
@@ -131,6 +131,8 @@ def test_the_header_can_be_another_or_none():
     scope = http_scope(headers=[(b"x-request-id", b"abc")])
     seen, ids = ask(scope=scope, trust_inbound=True, header="X-Request-ID")
     assert (seen[3], ids) == ("abc", [])
+    [start, _] = asyncio.run(call(answer, scope, trust_inbound=True, header="X-Request-ID"))
+    assert start["headers"] == [(b"x-request-id", b"abc")]  # in lower case, as ASGI demands
     [start, _] = asyncio.run(call(answer, header=None))
     assert "headers" not in start
 

@@ -81,12 +81,12 @@ class FlowMiddleware:
         """Return `send` with the ID added to the headers of the response."""
         if self._header is None:
             return send
-        name = self._header.encode("ascii")
+        name = self._header.lower().encode("ascii")  # as ASGI, HTTP/2 and HTTP/3 demand
 
         async def send_named(message: Message) -> None:
             if message["type"] in _WITH_HEADERS:
                 headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
-                if not any(each.lower() == name.lower() for each, _ in headers):
+                if not any(each.lower() == name for each, _ in headers):
                     headers.append((name, correlation_id.encode("ascii")))
                 message = {**message, "headers": headers}
             await send(message)
