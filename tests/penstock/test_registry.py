@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock import entrypoint, flow, step
+from penstock import _registry, entrypoint, flow, step
 from penstock._registry import Registry, Step
 from penstock.testing import isolated_registry
 
@@ -208,3 +208,25 @@ def test_the_order_of_imports_makes_no_difference(declarations):
     }
     assert chosen == {"f": {"a": "m1", "b": "m1"}, "g": {"a": "m1", "c": "m3"}}
     assert [(one.module, other.module) for one, other in registry.conflicts] == [("m1", "m2")]
+
+
+def test_what_is_declared_while_another_thread_looks_is_neither_missed_nor_in_the_way(monkeypatch):
+    """Modules may be imported late, in one thread, while others run steps that are observed."""
+
+    class Busy(Registry):
+        def flow(self, name):
+            self.add(Step(kind="entrypoint", name="begin", flow=f"not {name}"))
+            return super().flow(name)
+
+    busy = Busy()
+    busy.add(Step(kind="entrypoint", name="begin", flow="orders"))
+    assert list(busy.flows) == ["orders"]
+    assert list(busy.flows) == ["orders", "not orders"]
+
+    def ranked_meanwhile(step):
+        busy.add(Step(kind="step", name="ship", flow="orders"))
+        return step.qualname
+
+    monkeypatch.setattr(_registry, "_rank", ranked_meanwhile)
+    busy.steps_of("orders")
+    assert list(busy.steps_of("orders")) == ["begin", "ship"]

@@ -193,7 +193,7 @@ class Registry:
     @property
     def flows(self) -> Mapping[str, Flow]:
         """The flows that have a step, by name."""
-        return MappingProxyType({name: self.flow(name) for name in self._declared})
+        return MappingProxyType({name: self.flow(name) for name in list(self._declared)})
 
     @property
     def unclaimed(self) -> list[Step]:
@@ -223,13 +223,12 @@ class Registry:
 
     def steps_of(self, flow: str) -> Mapping[str, Step]:
         """Return the steps of `flow` by name."""
-        chosen = self._steps.get(flow)
+        known = self._steps  # another one as soon as anything is declared, maybe meanwhile
+        chosen = known.get(flow)
         if chosen is None:
-            declared = self._declared.get(flow, {})
-            chosen = MappingProxyType(
-                {name: min(wanting, key=_rank) for name, wanting in declared.items()}
-            )
-            self._steps[flow] = chosen
+            declared = list(self._declared.get(flow, {}).items())
+            chosen = MappingProxyType({name: min(wanting, key=_rank) for name, wanting in declared})
+            known[flow] = chosen
         return chosen
 
     def doc_of(self, flow: str) -> str | None:
@@ -247,7 +246,7 @@ class Registry:
         declared = self._declared.setdefault(step.flow, {})
         others = declared.get(step.name, [])
         declared[step.name] = [*(each for each in others if not step.is_same_function(each)), step]
-        self._steps.pop(step.flow, None)
+        self._steps = {}
 
     def add_unclaimed(self, step: Step, origin: object = None) -> None:
         """Keep `step` until a flow claims it."""
@@ -286,7 +285,7 @@ class Registry:
                 self._declared[flow] = kept
             else:
                 del self._declared[flow]
-        self._steps.clear()
+        self._steps = {}
         for waiting in (self._unclaimed, self._loose):
             for key in [key for key in waiting if key[0] == module]:
                 del waiting[key]
