@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import signal
 import threading
 from types import SimpleNamespace
 from unittest import mock
@@ -412,6 +413,62 @@ def test_ctrl_c_in_one_observer_of_several_passes():
     with pytest.raises(KeyboardInterrupt):
         notify_crumb(None, 1, "event", {})
     end()
+
+
+class Handler:
+    """Signal handlers of every make that raise."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def method(self, number, frame):
+        raise self._error
+
+    def deeper(self, number, frame):
+        self.method(number, frame)
+
+    def __call__(self, number, frame):
+        raise self._error
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="Linux only: SIGALRM")
+@pytest.mark.parametrize("event", ["entered", "left"])
+@pytest.mark.parametrize("error", [SystemExit(3), TimeoutError()], ids=repr)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda error: Handler(error).method,
+        lambda error: Handler(error).deeper,
+        Handler,
+        lambda error: functools.partial(lambda error, *_: Handler(error)(*_), error),
+    ],
+    ids=["method", "deeper", "object", "partial"],
+)
+def test_what_a_signal_handler_raises_in_an_observer_passes(event, error, make, reports):
+    """Otherwise a program that is told to end, or a task whose time is over, would go on."""
+    earlier = signal.signal(signal.SIGALRM, make(error))
+    interrupted = SimpleNamespace(**{event: lambda *_: signal.raise_signal(signal.SIGALRM)})
+    end = subscribe(interrupted)
+    try:
+        with pytest.raises(type(error)), scope(order=7):
+            pass
+        assert current() is None
+        with pytest.raises(type(error)):
+            leave(enter(start(TASK)))
+        assert current() is None
+    finally:
+        end()
+        signal.signal(signal.SIGALRM, earlier)
+    assert reports() == []
+
+
+def test_a_failure_in_the_standard_library_is_no_signal(reports):
+    """The default handlers are members of an enumeration: calls of one are no handlers' calls."""
+    end = subscribe(SimpleNamespace(entered=lambda _: signal.Handlers("no such handler")))
+    with scope(order=7):
+        pass
+    end()
+    assert len(reports()) == 1
 
 
 def test_telling_nobody_is_nothing():

@@ -12,6 +12,7 @@ knows its parent, its correlation ID and its values. One context variable holds 
     _observers   subscribe(): hear of frames and crumbs
     _ids         correlation IDs and frame IDs
     _reports     one log record for each kind of failure of ours
+    _signals     what a signal handler raised is no failure of ours
     executors    ContextExecutor: the submitter's frame in a pool's threads and processes
     lowlevel     the parts that sibling packages need on their hot paths
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corectx._reports import forget, report_once
+from corectx._signals import raised_by_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def subscribe(observer: object) -> Callable[[], None]:
     An observer has any of the methods ``entered(frame)``, ``left(frame, exc)`` and
     ``crumb(frame, time_ns, event, data)``; one with none of them raises `TypeError`. Subscribing
     the same observer twice has it called once. What an observer raises is logged once per observer
-    on the logger ``corectx`` and goes no further, except for `KeyboardInterrupt`.
+    on the logger ``corectx`` and goes no further, except for `KeyboardInterrupt` and for what a
+    signal handler of the program raises at that moment.
 
     For whoever keeps a current thing of its own beside the frame, such as a span, there are also
     ``suspended(frame)`` and ``resumed(frame)`` (a generator's body), ``starting()`` (returns the
@@ -219,8 +221,8 @@ def notify_received(frame: Frame, fields: Mapping[str, Any]) -> None:
 
 
 def _contain(method: Callable[..., object], error: BaseException) -> None:
-    """Report the first failure of an observer; let a user's Ctrl-C through."""
-    if isinstance(error, KeyboardInterrupt):
+    """Report the first failure of an observer; let a user's Ctrl-C and other signals through."""
+    if isinstance(error, KeyboardInterrupt) or raised_by_signal(error):
         raise error
     observer = _owners.get(id(method), method)
     kind = type(observer)  # by its type: its repr may be what failed
