@@ -10,12 +10,18 @@ import pytest
 
 import statecrumbs
 from statecrumbs._options import options
+from statecrumbs.testing import captured_crumbs
 
 
 @pytest.fixture(autouse=True)
 def disabled():
     yield
     statecrumbs.disable()
+
+
+class PathOfBytes:
+    def __fspath__(self):
+        return b"a"
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,12 @@ def disabled():
         ({"redact": "iban"}, TypeError, "names of more keys"),
         ({"redact": [1]}, TypeError, "names of more keys"),
         ({"redact": None}, TypeError, "names of more keys"),
+        ({"redact": ["tenant", "_"]}, ValueError, "redact= has '_' in it"),
+        ({"max_crumbs": 2**70}, ValueError, f"max_crumbs={2**70} is too many"),
+        ({"max_trail": 2**70}, ValueError, f"max_trail={2**70} is too many"),
+        ({"output_file": "a\0b"}, ValueError, "output_file='a\\x00b'"),
+        ({"output_file": PathOfBytes()}, TypeError, "output_file= is a path of text, not b'a'"),
+        ({"black_box": "a\0b"}, ValueError, "black_box='a\\x00b'"),
         ({"dump_signal": "USR1"}, TypeError, "signal.SIGUSR1"),
         ({"dump_signal": signal.SIGKILL}, ValueError, "cannot be used here"),
         ({"dump_signal": 4711}, ValueError, "cannot be used here"),
@@ -54,6 +66,7 @@ def test_a_wrong_option_is_refused_by_name(given, error, says):
     assert says in str(raised.value)
     assert sys.excepthook is hook
     assert options.max_crumbs == 50
+    assert not options.is_enabled
 
 
 def test_the_defaults_are_the_documented_ones():
@@ -73,6 +86,13 @@ def test_options_that_are_not_given_stay_as_they_are():
     statecrumbs.enable(max_crumbs=7, on_crash="none")
     statecrumbs.enable(include_thread=False)
     assert (options.max_crumbs, options.on_crash) == (7, "none")
+
+
+def test_names_to_redact_may_come_from_an_iterator():
+    statecrumbs.enable(on_crash="none", redact=iter(["tenant"]))
+    with captured_crumbs() as captured:
+        statecrumbs.crumb("import", tenant="x")
+    assert captured.crumbs[0]["tenant"] == "[redacted]"
 
 
 def test_a_signal_is_refused_outside_of_the_main_thread():

@@ -45,7 +45,7 @@ def enable(**given: Any) -> None:
     from statecrumbs import _crash, _live
     from statecrumbs._dump import prepare
 
-    check(given)
+    given = check(given)
     prepare()
     _live.listen(given.get("dump_signal", options.dump_signal))
     options.update(given)

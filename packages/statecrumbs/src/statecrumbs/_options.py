@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from statecrumbs._redact import Redactor
+from statecrumbs._secret_names import split_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Literal
+    from typing import Any, Literal
 
     from statecrumbs._records import Crumb
 
@@ -67,12 +69,18 @@ class Options:
 options = Options()
 
 
-def check(given: dict[str, object]) -> None:
-    """Raise `TypeError` for an unknown name or a wrong type, `ValueError` for a wrong value."""
+def check(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options in `given` as they are to be kept.
+
+    Raises `TypeError` for an unknown name or a wrong type, `ValueError` for a wrong value.
+    """
+    if hasattr(given.get("redact"), "__next__"):  # an iterator: its names can be read only once
+        given = {**given, "redact": tuple(given["redact"])}
     for name, value in given.items():
         if name not in _CHECKS:
             raise TypeError(_unknown("option", name, _CHECKS))
         _CHECKS[name](name, value)
+    return given
 
 
 def _redactor(redact: bool | Iterable[str]) -> Redactor | None:
@@ -86,6 +94,8 @@ def _check_positive(name: str, value: object) -> None:
         raise TypeError(f"{name}= is a number of crumbs, not {value!r}.")
     if value < 1:
         raise ValueError(f"{name}={value} keeps nothing; the least is 1.")
+    if value > sys.maxsize:
+        raise ValueError(f"{name}={value} is too many; the most is {sys.maxsize}.")
 
 
 def _check_bool(name: str, value: object) -> None:
@@ -106,8 +116,13 @@ def _check_on_crash(name: str, value: object) -> None:
 def _check_path(name: str, value: object) -> None:
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name}= is a path, not {value!r}.")
-    if not os.fspath(value):
+    path: str | bytes = os.fspath(value)
+    if isinstance(path, bytes):
+        raise TypeError(f"{name}= is a path of text, not {path!r}.")
+    if not path:
         raise ValueError(f"{name}= is an empty path.")
+    if "\0" in path:
+        raise ValueError(f"{name}={path!r} is no path: there is a NUL in it.")
 
 
 def _check_path_or_none(name: str, value: object) -> None:
@@ -121,8 +136,11 @@ def _check_redact(name: str, value: object) -> None:
     message = f"{name}= is True, False, or the names of more keys to redact, not {value!r}."
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise TypeError(message)
-    if not all(isinstance(key, str) for key in value):
-        raise TypeError(message)
+    for key in value:
+        if not isinstance(key, str):
+            raise TypeError(message)
+        if not split_words(key):
+            raise ValueError(f"{name}= has {key!r} in it, which has no letter and no digit.")
 
 
 def _check_signal(name: str, value: object) -> None:
