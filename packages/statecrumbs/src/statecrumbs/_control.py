@@ -57,12 +57,15 @@ def enable(**given: Any) -> None:
 
 
 def disable() -> None:
-    """Undo `enable`: the hooks that it replaced are back, and all options at their defaults."""
+    """Undo `enable`: the hooks that it replaced are back, and all options at their defaults.
+
+    With a `dump_signal` only the main thread can; elsewhere that raises `ValueError`.
+    """
     from statecrumbs import _crash, _live
 
+    _live.listen(None)  # first, since it refuses what is not the main thread
     _crash.unwatch()
     _open_black_box(None)
-    _live.listen(None)
     options.reset()
     _recorder.reconfigure()
 

@@ -11,37 +11,60 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-_number: int | None = None
-_previous: Any = None
+_handler: _Handler | None = None
 
 
 def listen(number: int | None) -> None:
     """Dump at signal `number` from now on instead of at the one before; None: at none.
 
     Only the main thread may say so; elsewhere, and for a signal that the platform cannot catch,
-    `ValueError` names it. The handler that was there before is called after each dump.
+    `ValueError` names it, and nothing has changed.
     """
-    global _number, _previous
-    if number == _number:
+    global _handler
+    before = _handler
+    if number == (None if before is None else before.number):
         return
-    import signal
-
-    replaced: Any = None
-    if number is not None:
-        try:
-            replaced = signal.signal(number, _handle)
-        except (ValueError, OSError) as error:
-            raise ValueError(
-                f"dump_signal={number!r} cannot be used here: {error}. Call enable() in the main "
-                "thread, with a signal that this platform lets a program catch"
-                f"{'; on Windows that is SIGBREAK' if os.name == 'nt' else ''}."
-            ) from error
-    if _number is not None:
-        signal.signal(_number, _previous)
-    _number, _previous = number, replaced
+    try:
+        after = None if number is None else _Handler(number)
+        if before is not None:
+            before.remove()
+    except (ValueError, OSError) as error:
+        named = number if before is None or number is not None else before.number
+        raise ValueError(
+            f"dump_signal={named!r} cannot be used here: {error}. Call enable() and disable() in "
+            "the main thread, with a signal that this platform lets a program catch"
+            f"{'; on Windows that is SIGBREAK' if os.name == 'nt' else ''}."
+        ) from error
+    _handler = after
 
 
-def _handle(number: int, frame: FrameType | None) -> None:
-    dump_live(number)
-    if callable(_previous):
-        _previous(number, frame)
+class _Handler:
+    """Dumps at a signal, and then calls the handler that it replaced.
+
+    Each is an object of its own: one that somebody else's handler calls, and that was removed, only
+    hands on.
+    """
+
+    def __init__(self, number: int) -> None:
+        import signal
+
+        self.number = number
+        self._is_on = True
+        self._previous: Any = None
+        self._previous = signal.signal(number, self)
+
+    def remove(self) -> None:
+        """Put the replaced handler back, unless another one was put over this."""
+        import signal
+
+        handler: object = signal.getsignal(self.number)
+        if handler is self:
+            signal.signal(self.number, self._previous)
+        self._is_on = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Dump, then do what would have been done without us."""
+        if self._is_on:
+            dump_live(number)
+        if callable(self._previous):
+            self._previous(number, frame)
