@@ -10,7 +10,7 @@ from itertools import count
 from time import time_ns
 
 from corectx import current, failed_frame
-from statecrumbs._exceptions import describe
+from statecrumbs._exceptions import attributes_of, describe
 from statecrumbs._facts import command_line, host_name, python_version
 from statecrumbs._freeze import place_of
 from statecrumbs._options import options
@@ -49,7 +49,7 @@ def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bo
         note = _note_end if is_end else None
         is_silent = options.on_crash == "none"
         is_wanted = options.is_enabled and not (is_silent and note is None)
-        if not is_wanted or isinstance(exc, SystemExit) or _is_reported(exc):
+        if not is_wanted or issubclass(type(exc), SystemExit) or _is_reported(exc):
             return False
         failing = failed_frame(exc) or frame or current()
         crumbs = _crumbs_and("unhandled_exception", failing, {"exception": describe(exc)})
@@ -123,7 +123,7 @@ def _process() -> dict[str, object]:
 
 def _is_reported(exc: BaseException) -> bool:
     """Note on `exc` that this process reports it; tell whether it had done so before."""
-    marks = exc.__dict__
+    marks = attributes_of(exc)
     if marks.get(_MARK) == os.getpid():
         return True
     marks[_MARK] = os.getpid()

@@ -2,72 +2,104 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 from corectx import failed_frame
-from statecrumbs._freeze import clip, facts_of
+from statecrumbs._classes import module_of, qualname_of
+from statecrumbs._freeze import facts_of
 from statecrumbs._options import options
+from statecrumbs._render import jsonable
+from statecrumbs._renderer import UNSERIALIZABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Final
 
 _MAX_MESSAGE = 2048  # characters
 _MAX_CHAIN = 10  # exceptions, of causes and of a group's members each
+_MAX_EXCEPTIONS = 100  # of all of them: groups of groups of ten would be without end
 _MAX_NOTES = 10
 # Of a deep recursion, the way in and the end are what one wants to see.
 _FIRST_ENTRIES = 10
 _LAST_ENTRIES = 40
 
+# The attributes of `BaseException` itself, since a class may define others of the same names.
+_stored: Final[dict[str, Any]] = {
+    name: BaseException.__dict__[name].__get__
+    for name in ("__cause__", "__context__", "__dict__", "__suppress_context__", "__traceback__")
+}
 
-def describe(exc: BaseException, depth: int = 0) -> dict[str, Any]:
+
+def describe(exc: BaseException) -> dict[str, Any]:
     """Return type, message, notes, traceback (outermost call first) and cause of `exc`.
 
     ``cause`` is the explicit cause or else the exception during whose handling it arose; ``frame``
-    is the frame that it left first; ``exceptions`` are the members of a group.
+    is the frame that it left first; ``exceptions`` are the members of a group. Whatever the class
+    of an exception does when it is asked costs that one answer.
     """
+    return _describe(exc, 0, repeat(True, _MAX_EXCEPTIONS - 1))
+
+
+def attributes_of(exc: BaseException) -> dict[str, Any]:
+    """Return the `__dict__` of `exc`, in which its class has no say."""
+    attributes: dict[str, Any] = _stored["__dict__"](exc)
+    return attributes
+
+
+def _describe(exc: BaseException, depth: int, others: Iterator[bool]) -> dict[str, Any]:
+    """Describe `exc`, and as many of its causes and members as there are `others` left."""
     described: dict[str, Any] = {"type": _type_name(exc), "message": _message(exc)}
-    notes = getattr(exc, "__notes__", None)
-    if isinstance(notes, list):
+    notes = _ask(exc, "__notes__")
+    if type(notes) is list:
         described["notes"] = [_safe_text(note) for note in notes[:_MAX_NOTES]]
     frame = failed_frame(exc)
     if frame is not None and facts_of(frame):
         described["frame"] = facts_of(frame)
-    described["traceback"] = _entries(exc.__traceback__)
+    described["traceback"] = _entries(_stored["__traceback__"](exc))
     if depth < _MAX_CHAIN:
-        cause = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
-        if cause is not None:
-            described["cause"] = describe(cause, depth + 1)
-        members = getattr(exc, "exceptions", None)
-        if isinstance(members, tuple):
+        cause = _stored["__cause__"](exc)
+        if cause is None and not _stored["__suppress_context__"](exc):
+            cause = _stored["__context__"](exc)
+        if cause is not None and next(others, False):
+            described["cause"] = _describe(cause, depth + 1, others)
+        members = _ask(exc, "exceptions")
+        if type(members) is tuple:
             described["exceptions"] = [
-                describe(member, depth + 1)
+                _describe(member, depth + 1, others)
                 for member in members[:_MAX_CHAIN]
-                if isinstance(member, BaseException)
+                if issubclass(type(member), BaseException) and next(others, False)
             ]
     return described
 
 
+def _ask(exc: BaseException, name: str) -> object:
+    """Return an attribute that a class may compute, None where it has none or that fails."""
+    try:
+        return getattr(exc, name, None)
+    except BaseException:  # a KeyboardInterrupt too: a dump may not end otherwise than the program
+        return None
+
+
 def _type_name(exc: BaseException) -> str:
     cls = type(exc)
-    module = cls.__module__
-    return (
-        cls.__qualname__ if module in ("builtins", "__main__") else f"{module}.{cls.__qualname__}"
-    )
+    module, name = module_of(cls), qualname_of(cls)
+    return _safe_text(name if module in ("", "builtins", "__main__") else f"{module}.{name}")
 
 
 def _message(exc: BaseException) -> str:
     try:
         text = str(exc)
     except BaseException:
-        return "<unserializable>"
+        return UNSERIALIZABLE
     return _safe_text(text)
 
 
 def _safe_text(text: object) -> str:
-    if not isinstance(text, str):
-        return "<unserializable>"
-    short = clip(str.__str__(text), _MAX_MESSAGE)
-    return short if options.redactor is None else options.redactor.scrub(short)
+    if not issubclass(type(text), str):
+        return UNSERIALIZABLE
+    return str(jsonable(text, options.redactor, limit=_MAX_MESSAGE))
 
 
 def _entries(traceback: TracebackType | None) -> list[dict[str, Any]]:
@@ -75,7 +107,11 @@ def _entries(traceback: TracebackType | None) -> list[dict[str, Any]]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         entries.append(
-            {"file": code.co_filename, "line": traceback.tb_lineno, "function": code.co_name}
+            {
+                "file": _safe_text(code.co_filename),
+                "line": traceback.tb_lineno,
+                "function": _safe_text(code.co_name),
+            }
         )
         traceback = traceback.tb_next
     left_out = len(entries) - _FIRST_ENTRIES - _LAST_ENTRIES
