@@ -450,6 +450,33 @@ def test_secrets_are_blanked_at_any_depth_and_in_text():
     assert snapshot()[0]["context"]["author"] == "ann"
 
 
+def test_secrets_in_the_names_of_values_are_blanked_the_first_time_and_later():
+    pool = {"postgres://bob:hunter2@db/parts": "open"}
+    for _ in range(3):
+        crumb("checked", **pool)
+    with context(**pool):
+        crumb("inside")
+    assert "hunter2" not in str(snapshot())
+    assert snapshot()[2]["postgres://bob:[redacted]@db/parts"] == "'open'"
+
+
+def test_a_name_that_cannot_be_encoded_is_escaped_the_first_time_and_later():
+    for _ in range(3):
+        crumb("it", **{"\ud800": 1})
+    assert [crumb["\\ud800"] for crumb in snapshot()] == ["1", "1", "1"]
+
+
+@pytest.mark.parametrize("length", range(950, 1040, 3))
+def test_a_secret_across_the_edge_of_an_event_is_not_shown_in_part(length):
+    crumb(f"token={'x' * length} postgres://bob:hunter2@db/parts")
+    with_thread = threading.Thread(
+        target=crumb, args=("it",), name=f"token={'x' * (length // 2)} postgres://bob:hunter2@db/"
+    )
+    with_thread.start()
+    with_thread.join()
+    assert "hunt" not in str(snapshot())
+
+
 def test_more_keys_can_be_named_as_secrets_and_redaction_can_be_switched_off():
     crumb("x", iban="DE00", password="p")  # noqa: S106
     assert snapshot()[-1]["iban"] == "'DE00'"

@@ -30,11 +30,7 @@ _MAX_CRUMB = (
 
 def freeze_event(event: str) -> str:
     """Return `event`, an exact string, in bounded length and as any file takes it."""
-    # Cut twice: a secret across the first cut is far behind the second.
-    text = event[: 4 * _MAX_EVENT]
-    if options.redactor is not None:
-        text = options.redactor.scrub(text)
-    return clip(text, _MAX_EVENT)
+    return str(jsonable(event, options.redactor, limit=_MAX_EVENT))
 
 
 def freeze_data(data: Mapping[str, object]) -> dict[str, Scalar]:
@@ -78,7 +74,7 @@ def place_of(frame: Frame) -> tuple[Place, bool]:
         else:
             shown = jsonable(value, options.redactor, limit=min(_MAX_VALUE, room))
             lasting = lasting and is_scalar(value)
-        context[clip(key, _MAX_KEY)] = shown
+        context[name_text(key)] = shown
         room -= len(key) + _cost(shown)
     return (context, facts_of(frame)), lasting
 
@@ -107,16 +103,15 @@ def facts_of(frame: Frame) -> dict[str, str]:
 
 
 def name_text(name: str) -> str:
-    """Return the `name` of a frame or a thread, bounded: somebody may make one of a URL."""
-    text = clip(name, 4 * _MAX_KEY)
-    if options.redactor is not None and not text.isidentifier():
-        text = options.redactor.scrub(text)
-    return clip(text, _MAX_KEY)
+    """Return a `name`, of a value, a frame or a thread, bounded: somebody may make one of a URL."""
+    if type(name) is str and len(name) <= _MAX_KEY and name.isascii() and name.isidentifier():
+        return name
+    return str(jsonable(name, options.redactor, limit=_MAX_KEY))
 
 
 def _freeze_key(name: str, names: Collection[str], taken: Collection[str]) -> str:
     """Return `name` as a key that is not `taken`, nor another one of the `names`."""
-    key = clip(name, _MAX_KEY)
+    key = name_text(name)
     while key in SYSTEM_FIELDS or key in taken or (key != name and key in names):
         key += "_"
     return key

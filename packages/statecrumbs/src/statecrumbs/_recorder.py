@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from corectx import Frame
-    from statecrumbs._records import Crumb, Label, Record
+    from statecrumbs._records import Crumb, Label, Record, Scalar
 
 # The fast path takes crumbs of at most this many values, each string of at most 128 characters: at
 # four bytes a character that is 4 KiB. Larger ones are rendered within their bounds.
@@ -161,13 +161,16 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
         if listeners.crumb:
             notify_crumb(frame, record[0], frozen_event, rendered_data(frozen_data))
         if frozen_event == text:
-            _learn(frozen_event, data)
+            _learn(frozen_event, data, frozen_data)
     except Exception as error:
         _report(error)
 
 
-def _learn(event: str, data: dict[str, Any]) -> None:
-    """Let the fast path take this event the next time, with those names that are plain."""
+def _learn(event: str, data: dict[str, Any], frozen: dict[str, Scalar]) -> None:
+    """Let the fast path take this event the next time, with those names that are plain.
+
+    Those are the names in `frozen` as they are in `data`, and are no secrets'.
+    """
     if event not in _known and len(_known) >= _KNOWN:
         return
     _, names = _known.setdefault(event, (event, set()))
@@ -177,6 +180,7 @@ def _learn(event: str, data: dict[str, Any]) -> None:
             len(names) < _FAST_VALUES
             and type(name) is str
             and len(name) <= _FAST_STRING
+            and name in frozen
             and name not in SYSTEM_FIELDS
             and not (redactor is not None and redactor.is_sensitive(name))
         ):
