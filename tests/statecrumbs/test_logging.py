@@ -115,6 +115,22 @@ def test_a_record_that_somebody_made_by_hand_raises_nothing(odd):
     assert captured.events == ["x"]
 
 
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_names_that_raise_when_they_are_shown_raise_nothing(error):
+    def fail(_self):
+        raise error
+
+    bad = type("Bad", (), {"__str__": fail})()
+    nameless = type("Nameless", (type,), {"__name__": property(fail)})("Lost", (Exception,), {})
+    record = logging.makeLogRecord({"msg": "x", "name": bad, "exc_info": (nameless, None, None)})
+    vars(record)[bad] = 1
+    with captured_crumbs() as captured:
+        CrumbHandler().handle(record)
+    (only,) = captured.crumbs
+    assert (only["event"], only["exception"]) == ("x", "'Lost'")
+    assert (only["logger"], only["<unserializable>"]) == ("'<unserializable>'", "1")
+
+
 def test_secrets_in_a_record_are_blanked(log):
     with captured_crumbs() as captured:
         log.info("login token=%s", "hunter2", extra={"password": "hunter2", "author": "ann"})

@@ -9,6 +9,7 @@ import logging
 import threading
 from typing import Any
 
+from statecrumbs._classes import name_of
 from statecrumbs._recorder import crumb
 from statecrumbs._renderer import UNSERIALIZABLE
 
@@ -56,7 +57,7 @@ class CrumbHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record `record` as a crumb. Never raises."""
-        name = str(record.name)
+        name = _text(record.name)
         if name.partition(".")[0] in _OURS or getattr(self._recording, "now", False):
             return
         self._recording.now = True
@@ -66,14 +67,21 @@ class CrumbHandler(logging.Handler):
             self._recording.now = False
 
 
+def _text(value: object) -> str:
+    """Return `str(value)`, whatever that may raise."""
+    try:
+        return str(value)
+    except BaseException:  # a KeyboardInterrupt too: recording ends no program
+        return UNSERIALIZABLE
+
+
 def _message(record: logging.LogRecord) -> str:
     """Return the text of a record, whatever the ``__str__`` of its parts may raise."""
-    for text in (record.getMessage, lambda: str(record.msg)):
-        try:
-            return text() or "(no message)"
-        except BaseException:  # noqa: S112 - a KeyboardInterrupt too: recording ends no program
-            continue
-    return UNSERIALIZABLE
+    try:
+        text = record.getMessage()
+    except BaseException:  # arguments that do not fit; the text without them says more than nothing
+        text = _text(record.msg)
+    return text or "(no message)"
 
 
 def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
     own = frozenset(data)
     for key, value in vars(record).items():
         if key not in _STANDARD:
-            text = str(key)  # `extra` takes any key
+            text = _text(key)  # `extra` takes any key
             data[f"{text}_" if text in own else text] = value
     return data
 
@@ -92,4 +100,4 @@ def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
 def _exception(exc_info: Any) -> str | None:
     """Return the name of the class in ``(type, value, traceback)``, None where there is none."""
     kind: object = exc_info[0] if isinstance(exc_info, tuple) and exc_info else None
-    return kind.__name__ if isinstance(kind, type) else None
+    return name_of(kind) if isinstance(kind, type) else None
