@@ -199,6 +199,9 @@ SCRUBBED = [
     ('Authorization: Digest username="bob", response="hunter2", x', "Authorization: [redacted], x"),
     ("Cookie: a=1; sid=hunter2; b=2\nHost: x", "Cookie: [redacted]\nHost: x"),
     ('Set-Cookie: sid="hunter2"; Path=/', "Set-Cookie: [redacted]"),
+    ("<SimpleCookie: a='hunter2' b='hunter2'> x='y'", "<SimpleCookie: [redacted]> x='y'"),
+    ("<SimpleCookie: a=\\'hunter2\\' b=\\'hunter2\\'>", "<SimpleCookie: [redacted]>"),
+    ("['Cookie: a=hunter2', 'b=1']", "['Cookie: [redacted]', 'b=1']"),
     ("passphrase: correct horse hunter2", "passphrase: [redacted]"),
     ("mysql --user bob --password hunter2 -h db", "mysql --user bob --password [redacted] -h db"),
     ("mysql --password=hunter2 db", "mysql --password=[redacted] db"),
@@ -334,7 +337,15 @@ HOSTILE = [
         "xoxb-",
         "SG.aaaaaaaaaaaaaaaa",
     ),
-    *("cookie:", "cookie:a=b;", "authorization:", "authorization: a=", 'authorization: Digest a="'),
+    *(
+        "cookie:",
+        "cookie:a=b;",
+        "cookie:a='b' ",
+        "cookie:a='",
+        "authorization:",
+        "authorization: a=",
+        'authorization: Digest a="',
+    ),
     "passphrase:",
 ]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import http.cookies
 import json
 import types
 import typing
@@ -72,6 +73,8 @@ HIDING = [
     (f"password={SECRET}".encode(), "b'password=[redacted]'"),
     (bytearray(f"password={SECRET}".encode()), "bytearray(b'password=[redacted]')"),
     (ValueError(f"bad token: {SECRET}"), "ValueError('bad token: [redacted]')"),
+    (KeyError("token", SECRET), "KeyError('token', '[redacted]')"),
+    (http.cookies.SimpleCookie({"a": SECRET, "b": SECRET}), "<SimpleCookie: [redacted]>"),
     (Formats({"token": SECRET}), "Formats({'token': '[redacted]'})"),
     (Headers(token=SECRET), "Headers({'token': '[redacted]'})"),
 ]

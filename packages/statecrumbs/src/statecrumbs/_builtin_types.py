@@ -157,6 +157,8 @@ def _method(renderer: Renderer, value: Any, room: int, depth: int) -> str:
 def _exception(renderer: Renderer, value: BaseException, room: int, depth: int) -> str:
     args: tuple[Any, ...] = BaseException.__dict__["args"].__get__(value)
     opening = f"{class_name(value)}("
+    if renderer.is_secret_pair(args):
+        return renderer.pair(args, opening, ")", room, depth)
     count = len(args)
     return renderer.sequence(value, first(args, count), count, opening, ")", room, depth)
 

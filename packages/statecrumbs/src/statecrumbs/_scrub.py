@@ -164,6 +164,10 @@ _BRACKETS = re.compile(r"""\\{0,16}["'`]|[()\[\]{}]""")
 _ANGLES = re.compile(r"""\\{0,16}["'`]|[<>]""")
 _CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
+_COOKIE = r"""
+    [^\s;,"'=\\]* (?: = (?: "[^"\r\n]*" | \\{0,16}'[^'\r\n]*'? | [^\s;"'\\]* ) )?
+    """
+
 # Values of several words: a scheme and its parameters, the pairs of a cookie, a phrase.
 _WORDY = {
     "authorization": re.compile(
@@ -177,10 +181,11 @@ _WORDY = {
         """,
         re.VERBOSE,
     ),
+    # Behind semicolons; in Python's `<SimpleCookie: a='1' b='2'>` behind blanks, and in quotes.
     "cookie": re.compile(
-        r"""
-        [^\s;,"'=\\]* (?: = (?: "[^"\r\n]*" | [^\s;"'\\]* ) )?
-        (?: ; [ \t]{0,4} [^\s;,"'=\\]* (?: = (?: "[^"\r\n]*" | [^\s;"'\\]* ) )? )*
+        rf"""
+        {_COOKIE}
+        (?: (?: ; [ \t]{{0,4}} | [ ] (?= [^\s;,"'=\\]{{1,64}} = \\{{0,16}}' ) ) {_COOKIE} )*
         """,
         re.VERBOSE,
     ),
