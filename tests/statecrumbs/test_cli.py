@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -198,6 +199,20 @@ def test_what_cannot_be_read_is_one_line_and_exit_code_1(
     assert out == ""
     assert err.startswith(f"statecrumbs: {message.format(path)}")
     assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: such names of files")
+def test_the_name_of_a_file_cannot_drive_a_terminal(box, capsys):
+    evil = "\x1b]0;x\x07\n\u202e"
+    folder = Path(box.path).parent
+    write(box, "query", 1)
+    (folder / f"0-{evil}.crumbs").write_bytes(Path(box.path).read_bytes())
+    (folder / f"1-{evil}.crumbs").write_bytes(b"garbage")
+    for command in ("read", "tail"):
+        assert cli.main([command, str(folder)]) == 1
+        for text in capsys.readouterr():
+            assert "\\x1b]0;x\\x07" in text
+            assert text.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize(

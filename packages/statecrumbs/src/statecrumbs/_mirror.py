@@ -99,12 +99,13 @@ def report_dead(directory: str | os.PathLike[str]) -> None:
     if not recovered:
         return
     from statecrumbs._terminal import how_it_died
+    from statecrumbs._text import escaped
 
     for left in recovered[-_REPORTED:]:
         last = left.crumbs[-1] if left.crumbs else {"event": "nothing"}
         _warn(
             f"{how_it_died(left.died)} That was process {left.process['pid']}, and the last it "
-            f"recorded was {last['event']!r}. To see all: statecrumbs read {left.path}"
+            f"recorded was {last['event']!r}. To see all: statecrumbs read {escaped(left.path)}"
         )
     if len(recovered) > _REPORTED:
         _warn(

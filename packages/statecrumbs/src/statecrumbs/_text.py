@@ -178,18 +178,23 @@ def _scoped(value: object) -> str:
 
 
 def printable(value: object) -> str:
-    """Return `value` as bounded text of printable characters: what is not, is escaped.
-
-    That is more than ASCII's control characters: also those that hide text or reverse it, and what
-    cannot be encoded.
-    """
+    """Return `value` as bounded text of printable characters."""
     if not isinstance(value, str):
         value = str(plain(value))
     if len(value) > _MAX_VALUE:
         value = f"{value[:_MAX_VALUE]}…"
-    if value.isprintable():
-        return value
+    return escaped(value)
+
+
+def escaped(text: str) -> str:
+    """Return `text` with what is not printable escaped, the ends of lines too.
+
+    That is more than ASCII's control characters: also those that hide text or reverse it, and what
+    cannot be encoded.
+    """
+    if text.isprintable():
+        return text
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
-        for each in value
+        for each in text
     )

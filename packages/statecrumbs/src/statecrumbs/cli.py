@@ -11,6 +11,7 @@ from statecrumbs._black_box import UnreadableError, boxes_in
 from statecrumbs._follow import Tail, follow_file, follow_folder
 from statecrumbs._recording import load
 from statecrumbs._terminal import painter, show
+from statecrumbs._text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,7 +139,7 @@ def _tail(arguments: argparse.Namespace) -> int:
 
     def open_tail(file: str) -> Tail:
         name = os.path.basename(file).rpartition("-")[2].partition(".")[0] if is_folder else ""
-        return Tail(file, _print_now, paint, name)
+        return Tail(file, _print_now, paint, escaped(name))
 
     code = 0
     tails: dict[str, Tail] = {}
@@ -217,5 +218,6 @@ def _print_json(value: Any) -> None:
 
 
 def _complain(problem: object) -> int:
-    print(f"statecrumbs: {problem}", file=sys.stderr)
+    # There are names in it of files that anybody may have put into the folder.
+    print(f"statecrumbs: {escaped(str(problem))}", file=sys.stderr)
     return 1
