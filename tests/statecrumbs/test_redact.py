@@ -150,6 +150,13 @@ def test_every_sensitive_name_has_one_of_the_hints_in_it():
 
 # Text
 
+# As pydantic writes it; {0} is the field, {1} the input.
+INVALID = (
+    "2 validation errors for Order\n{0}\n  Input should be a valid integer [type=int_parsing, "
+    "input_value={1}, input_type=str]\n    For further information visit x\n"
+    "n\n  Field required [type=missing, input_value=[2], input_type=list]"
+)
+
 SCRUBBED = [
     ("password=hunter2", "password=[redacted]"),
     ("user=bob password=hunter2 host=db", "user=bob password=[redacted] host=db"),
@@ -199,6 +206,25 @@ SCRUBBED = [
     ('Authorization: Digest username="bob", response="hunter2", x', "Authorization: [redacted], x"),
     ("Cookie: a=1; sid=hunter2; b=2\nHost: x", "Cookie: [redacted]\nHost: x"),
     ('Set-Cookie: sid="hunter2"; Path=/', "Set-Cookie: [redacted]"),
+    ("<CookieJar[<Cookie a=hunter2 for x/>]>", "<CookieJar[<Cookie [redacted]>[redacted]"),
+    (
+        "[Cookie(version=0, name='a', value='hunter2', rest={'HttpOnly': None}), 1]",
+        "[Cookie(version=[redacted]), 1]",
+    ),
+    (INVALID.format("db.password", "'hunter2'"), INVALID.format("db.password", "[redacted]")),
+    (INVALID.format("token.list[int]", "[1]"), INVALID.format("token.list[int]", "[redacted]")),
+    (
+        INVALID.format("n", "{'a': 1, 'pas...d': 'hunter2'}"),
+        INVALID.format("n", "{'a': 1, 'pas[redacted]"),
+    ),
+    (
+        INVALID.format("n", "{'password': 'hunter2'}"),
+        INVALID.format("n", "{'password': '[redacted]'}"),
+    ),
+    (
+        INVALID.format("token", "'hunter2'").replace("\n", "\\n"),
+        INVALID.format("token", "[redacted]").replace("\n", "\\n"),
+    ),
     ("<SimpleCookie: a='hunter2' b='hunter2'> x='y'", "<SimpleCookie: [redacted]> x='y'"),
     ("<SimpleCookie: a=\\'hunter2\\' b=\\'hunter2\\'>", "<SimpleCookie: [redacted]>"),
     ("['Cookie: a=hunter2', 'b=1']", "['Cookie: [redacted]', 'b=1']"),
@@ -263,6 +289,7 @@ def test_text_loses_its_secrets_and_nothing_else(text, scrubbed):
         "the password is not shown",
         "<Signature (a: int, b: str) -> str>",
         "<Token object at 0x7f00>",
+        INVALID.format("author", "'bob'"),
         "keyboard: qwerty, monkey = 3, {'compass': 'north'}",
     ],
 )
@@ -346,6 +373,8 @@ HOSTILE = [
         "authorization: a=",
         'authorization: Digest a="',
     ),
+    "a\n  b [type=c, input_value=",
+    " [type=c, input_value=...",
     "passphrase:",
 ]
 

@@ -29,6 +29,8 @@ def scrub(text: str, is_sensitive: Callable[[str], bool], hints: Iterable[str]) 
     lower = text.lower()
     if _MARK.search(text) and any(map(lower.__contains__, hints)):
         text = _scrub_values(text, is_sensitive)
+    if "input_value=" in text:
+        text = _scrub_inputs(text, is_sensitive)
     for mark, shapes in _SHAPES.items():
         if mark in text:
             for sign, pattern in shapes.items():
@@ -81,6 +83,11 @@ _SHAPES = {
                 r"[\s\S]*?(?:-----END [A-Z0-9 ]{0,60}-----|\Z)"
             ),
         },
+        "=": {
+            # How http.cookiejar, and with it requests and httpx, show what is in a jar
+            "<Cookie ": r"(?<=<Cookie )[^<>]*",
+            "Cookie(version=": r"(?<=\bCookie\(version=)[^()]*",
+        },
         ".": {
             "hooks.slack.com/": r"(?<=hooks\.slack\.com/)(?:services|workflows)/[\w/-]+",
             "ya29.": r"ya29\.[\w-]{20,}",  # Google
@@ -107,6 +114,17 @@ _SCHEMES = {
 # One of these stands in every text where `_NAMED` finds something: also -- and ->, but not a single
 # hyphen. It begins with a set of characters because that is what `re` finds fastest.
 _MARK = re.compile(r"""[=:'"<%-](?:(?<!-)|[->])""")
+
+# An error of pydantic's: where; on the next line what; and the `repr` of the input. What is in the
+# middle of a long one is left out, perhaps with the name of what follows.
+_INPUT = re.compile(
+    r"""
+    (?: ^ | (?<=\\n) ) (?P<name> [^\n\\]{1,256} ) (?: \n | \\n ) [ ]{2}
+    [^\n]{0,512}? \[type=\w{1,64},[ ]input_value= (?P<start> [^\n]{0,128}? )
+    (?P<rest> (?: \.\.\. [^\n]{0,128}? )? ) (?= ,[ ]input_type=\w{1,64}\] )
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
 
 _QUOTE = r"""(?:\\{0,16}["'`]|&quot;|&\#x27;|&\#39;)"""
 
@@ -215,6 +233,18 @@ def _scrub_values(text: str, is_sensitive: Callable[[str], bool]) -> str:
             if default is None:
                 break
             start, end = _plain_value(text, default.end())
+    parts.append(text[done:])
+    return "".join(parts)
+
+
+def _scrub_inputs(text: str, is_sensitive: Callable[[str], bool]) -> str:
+    parts: list[str] = []
+    done = 0
+    for found in _INPUT.finditer(text):
+        hidden = "start" if is_sensitive(found["name"]) else "rest" if found["rest"] else None
+        if hidden is not None:
+            parts += text[done : found.start(hidden)], REDACTED
+            done = found.end()
     parts.append(text[done:])
     return "".join(parts)
 
