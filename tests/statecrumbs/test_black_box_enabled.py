@@ -259,3 +259,57 @@ def test_no_crumb_that_was_recorded_is_lost_when_the_program_is_killed(tmp_path)
     assert all(map(are_consecutive, recovered.values()))
     for thread, number in dict(struct.iter_unpack("<II", told)).items():
         assert str(thread) not in recovered or recovered[str(thread)][-1] >= number
+
+
+def test_threads_that_enable_at_once_share_one_file(tmp_path):
+    result = run(
+        tmp_path,
+        """
+        import os, threading
+        from statecrumbs import disable, enable
+        barrier = threading.Barrier(8)
+        def work():
+            barrier.wait()
+            enable(on_crash="none", black_box="boxes")
+        for _ in range(20):
+            threads = [threading.Thread(target=work) for _ in range(8)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            print(len(os.listdir("boxes")), end="")
+            disable()
+            print(len(os.listdir("boxes")), end=" ")
+        """,
+    )
+    assert (result.stdout, result.stderr) == ("10 " * 20, "")
+
+
+def test_a_child_that_is_forked_while_a_thread_enables_can_enable_too(tmp_path):
+    result = run(
+        tmp_path,
+        """
+        import os, threading, warnings
+        from statecrumbs import enable
+        inside, forked = threading.Event(), threading.Event()
+        class Slow:
+            asked = 0
+            def __fspath__(self):
+                Slow.asked += 1
+                if Slow.asked == 2:  # the first time it is only checked
+                    inside.set()
+                    forked.wait()
+                return "boxes"
+        thread = threading.Thread(target=enable, kwargs={"black_box": Slow()})
+        thread.start()
+        inside.wait()
+        warnings.simplefilter("ignore")  # that there are threads
+        child = os.fork()
+        if child == 0:
+            enable(on_crash="none")
+            os._exit(7)
+        forked.set()
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        thread.join()
+        """,
+        timeout=20,
+    )
+    assert (result.stdout, result.stderr) == ("7\n", "")

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from _thread import RLock
+
 from statecrumbs import _recorder
 from statecrumbs._options import check, options
 from statecrumbs._redact import load_scrub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from typing import Any
 
     from statecrumbs._mirror import Mirror
 
 _mirror: Mirror | None = None
+
+# Held while something is switched, since threads may do so at once. It is reentrant for a signal
+# handler that does, and a forked child has a new one, since who held it may not be there.
+_switching = RLock()
+
+
+def _renew_lock() -> None:
+    global _switching
+    _switching = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def enable(**given: Any) -> None:
@@ -47,13 +62,14 @@ def enable(**given: Any) -> None:
 
     given = check(given)
     prepare()
-    _live.listen(given.get("dump_signal", options.dump_signal))
-    options.update(given)
-    _recorder.reconfigure()
-    _open_black_box(options.black_box)
-    if options.redactor is not None:
-        load_scrub()  # or it would be imported in the middle of a crash
-    _crash.watch()
+    with _switching:
+        _live.listen(given.get("dump_signal", options.dump_signal))
+        options.update(given)
+        _recorder.reconfigure()
+        _open_black_box(options.black_box)
+        if options.redactor is not None:
+            load_scrub()  # or it would be imported in the middle of a crash
+        _crash.watch()
 
 
 def disable() -> None:
@@ -63,11 +79,12 @@ def disable() -> None:
     """
     from statecrumbs import _crash, _live
 
-    _live.listen(None)  # first, since it refuses what is not the main thread
-    _crash.unwatch()
-    _open_black_box(None)
-    options.reset()
-    _recorder.reconfigure()
+    with _switching:
+        _live.listen(None)  # first, since it refuses what is not the main thread
+        _crash.unwatch()
+        _open_black_box(None)
+        options.reset()
+        _recorder.reconfigure()
 
 
 def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
