@@ -437,6 +437,43 @@ class TestCallback:
         assert "LookupError: the real one" in result.stderr
         assert "on_crash failed" in result.stderr
 
+    def test_is_not_called_for_what_fails_inside_it(self, tmp_path):
+        result = run(
+            tmp_path,
+            """
+            from statecrumbs import enable
+            class Bad:
+                def __del__(self):
+                    raise ValueError("in the callback")
+            def callback(crumbs):
+                print(crumbs[-1]["exception"]["message"])
+                Bad()
+            enable(on_crash=callback)
+            raise LookupError("the real one")
+            """,
+        )
+        assert result.stdout == "the real one\n"
+        assert result.dump[-1]["exception"]["message"] == "in the callback"
+
+    @pytest.mark.parametrize("message", ["'https://bob:hunter2@host/dumps'", "Bad()"])
+    def test_that_raises_tells_no_secret_and_need_not_be_able_to_tell_why(self, tmp_path, message):
+        result = run(
+            tmp_path,
+            f"""
+            from statecrumbs import enable
+            class Bad:
+                def __str__(self):
+                    raise KeyboardInterrupt
+            def callback(crumbs):
+                raise OSError({message})
+            enable(on_crash=callback)
+            raise LookupError("the real one")
+            """,
+        )
+        assert "on_crash failed with OSError" in result.stderr
+        assert "hunter2" not in result.stderr
+        assert result.stderr.endswith("LookupError: the real one\n")
+
     def test_none_gives_no_dump(self, tmp_path):
         result = run(
             tmp_path, "import statecrumbs as s\ns.enable(on_crash='none')\nraise ValueError\n"

@@ -10,7 +10,7 @@ from itertools import count
 from time import time_ns
 
 from corectx import current, failed_frame
-from statecrumbs._exceptions import attributes_of, describe
+from statecrumbs._exceptions import attributes_of, describe, in_short
 from statecrumbs._facts import command_line, host_name, python_version
 from statecrumbs._freeze import place_of
 from statecrumbs._options import options
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _MARK = "__statecrumbs_reported__"
 
 _note_end: Callable[[Crumb, int], None] | None = None
+
+# The threads that are in the user's function right now.
+_in_callback: set[int] = set()
 
 
 def report(exc: BaseException, /, *, frame: Frame | None = None) -> bool:
@@ -57,7 +60,7 @@ def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bo
             note(crumbs[-1], time_ns())
         return not is_silent and _deliver(crumbs)
     except Exception as error:
-        _complain(f"could not dump the crumbs: {type(error).__name__}: {error}")
+        _complain(f"could not dump the crumbs: {in_short(error)}")
         return False
 
 
@@ -72,7 +75,7 @@ def dump_live(signal_number: int) -> None:
     try:
         _deliver(_crumbs_and("live_dump", current(), {"signal": signal_number}))
     except Exception as error:
-        _complain(f"could not dump the crumbs: {type(error).__name__}: {error}")
+        _complain(f"could not dump the crumbs: {in_short(error)}")
 
 
 def prepare() -> None:
@@ -131,12 +134,17 @@ def _is_reported(exc: BaseException) -> bool:
 
 
 def _deliver(crumbs: list[Crumb]) -> bool:
-    if callable(options.on_crash):
+    thread = get_ident()
+    # What fails inside the callback, in a `__del__` say, is not given to it: it would fail again.
+    if callable(options.on_crash) and thread not in _in_callback:
+        _in_callback.add(thread)
         try:
             options.on_crash(crumbs)
         except BaseException as error:
-            _complain(f"on_crash failed with {type(error).__name__}: {error}")
+            _complain(f"on_crash failed with {in_short(error)}")
             return False
+        finally:
+            _in_callback.discard(thread)
         return True
     from statecrumbs.formatter import format_json
 

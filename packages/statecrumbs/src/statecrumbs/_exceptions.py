@@ -42,6 +42,11 @@ def describe(exc: BaseException) -> dict[str, Any]:
     return _describe(exc, 0, repeat(True, _MAX_EXCEPTIONS - 1))
 
 
+def in_short(exc: BaseException) -> str:
+    """Return type and message of `exc`."""
+    return f"{_type_name(exc)}: {_message(exc)}"
+
+
 def attributes_of(exc: BaseException) -> dict[str, Any]:
     """Return the `__dict__` of `exc`, in which its class has no say."""
     attributes: dict[str, Any] = _stored["__dict__"](exc)
