@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import enum
 import functools
 import http.cookies
 import json
@@ -44,11 +45,21 @@ class Name(str):
     __slots__ = ()
 
 
+class Setting(enum.Enum):
+    DB_PASSWORD = 1
+
+
+class Field(str, enum.Enum):
+    API_KEY = "t"
+
+
 HIDING = [
     ({"password": SECRET}, "{'password': '[redacted]'}"),
     ({"a": [{"dbPassword": [SECRET]}]}, "{'a': [{'dbPassword': '[redacted]'}]}"),
     ({b"authorization": SECRET}, "{b'authorization': '[redacted]'}"),
     ({Name("token"): SECRET}, "{'token': '[redacted]'}"),
+    ({Setting.DB_PASSWORD: SECRET}, "{<Setting.DB_PASSWORD: [redacted]>: '[redacted]'}"),
+    ({Field.API_KEY: SECRET}, "{<Field.API_KEY: '[redacted]'>: '[redacted]'}"),
     (Login("bob", SECRET), "Login(user='bob', password='[redacted]')"),
     ([Account(SECRET)], "[Account(api_key='[redacted]')]"),
     (Keys("a", SECRET), "Keys(name='a', private_key='[redacted]')"),

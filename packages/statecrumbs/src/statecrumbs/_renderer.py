@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import get_ident
 
 from statecrumbs._builtin_types import SHOWERS, first
-from statecrumbs._classes import class_of
+from statecrumbs._classes import class_of, instance_dict
 from statecrumbs._objects import show_object
 from statecrumbs._redact import REDACTED
 
@@ -218,13 +218,16 @@ class Renderer:
         return _joined(parts, count, f"{name}(", ")")
 
     def names_secret(self, key: Any) -> bool:
-        """Return whether `key`, of any type, is a string or bytes with a sensitive name."""
+        """Return whether `key`, of any type, is text, bytes or of an enumeration, and sensitive."""
         kind = class_of(key)
         if kind is str:
             return self._is_sensitive(key)
         if kind is bytes:  # ASGI's headers
             return self._is_sensitive(key[:256].decode("latin-1"))
-        return issubclass(kind, str) and self._is_sensitive(str.__str__(key))
+        if issubclass(kind, str) and self._is_sensitive(str.__str__(key)):
+            return True
+        member = instance_dict(key).get("_name_")  # as `enum` stores it
+        return type(member) is str and self._is_sensitive(member)
 
     def _show_netloc(self, value: Any, room: int, depth: int) -> str:
         # urllib gives a URL in parts; user:password@host is a secret only in a URL.
