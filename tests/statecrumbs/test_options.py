@@ -19,6 +19,13 @@ def disabled():
     statecrumbs.disable()
 
 
+async def send(_crumbs): ...
+
+
+class Sender:
+    async def send(self, _crumbs): ...
+
+
 class PathOfBytes:
     def __fspath__(self):
         return b"a"
@@ -39,6 +46,8 @@ class PathOfBytes:
             "Unknown value of on_crash= 'stdrr'. Did you mean 'std",
         ),
         ({"on_crash": 3}, TypeError, "on_crash= is one of"),
+        ({"on_crash": send}, TypeError, "on_crash= is called where nobody awaits it"),
+        ({"on_crash": Sender().send}, TypeError, "is async"),
         ({"output_file": 3}, TypeError, "output_file= is a path"),
         ({"output_file": ""}, ValueError, "empty path"),
         ({"include_timestamp": 1}, TypeError, "True or False"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     OnCrash = Literal["stderr", "file", "none"] | Callable[[list[Crumb]], object]
 
 _ON_CRASH = ("stderr", "file", "none")
+_CO_COROUTINE = 0x80  # as in `inspect`, which takes longer to import than all of this package
 
 
 class Options:
@@ -105,6 +106,9 @@ def _check_bool(name: str, value: object) -> None:
 
 def _check_on_crash(name: str, value: object) -> None:
     if callable(value):
+        code = getattr(value, "__code__", None)
+        if getattr(code, "co_flags", 0) & _CO_COROUTINE:
+            raise TypeError(f"{name}= is called where nobody awaits it; {value!r} is async.")
         return
     if not isinstance(value, str):
         choices = ", ".join(map(repr, _ON_CRASH))
