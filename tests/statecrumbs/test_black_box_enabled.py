@@ -313,3 +313,23 @@ def test_a_child_that_is_forked_while_a_thread_enables_can_enable_too(tmp_path):
         timeout=20,
     )
     assert (result.stdout, result.stderr) == ("7\n", "")
+
+
+def test_a_black_box_that_was_given_up_is_made_anew_by_enable(tmp_path):
+    result = run(
+        tmp_path,
+        """
+        import os, shutil
+        from statecrumbs import crumb, enable
+        enable(on_crash="none", black_box="boxes")
+        shutil.rmtree("boxes")
+        for number in range(1000):
+            crumb("lost", number=number)
+        enable()
+        crumb("kept")
+        os._exit(0)
+        """,
+    )
+    (box,) = boxes(tmp_path)
+    assert events(box.crumbs) == ["kept"]
+    assert result.stderr.count("was removed; crumbs are kept in memory only") == 1

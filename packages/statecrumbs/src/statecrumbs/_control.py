@@ -92,7 +92,7 @@ def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
     global _mirror
     from statecrumbs._dump import note_end_with
 
-    if _mirror is not None and _mirror.directory != directory:
+    if _mirror is not None and not (_mirror.is_on and _mirror.directory == directory):
         note_end_with(None)
         _mirror.close()
         _mirror = None

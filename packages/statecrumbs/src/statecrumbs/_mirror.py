@@ -46,6 +46,11 @@ class Mirror:
         mirror_to(self._write)
         atexit.register(self.close)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether crumbs are written: not once the disk had something against it."""
+        return self._box.is_on
+
     def reconfigure(self) -> None:
         """Take over the options in force: what counts as a secret may have changed."""
         self._box.forget_rendered()

@@ -121,6 +121,11 @@ class BlackBox:
         return box
 
     @property
+    def is_on(self) -> bool:
+        """Whether it is neither closed nor given up."""
+        return bool(self._is_on)
+
+    @property
     def path(self) -> str | None:
         """The file of this process; None while there is none."""
         ring = self._ring
