@@ -55,8 +55,8 @@ class FlowCoverage:
     def __init__(self, config: pytest.Config) -> None:
         from penstock import observe
 
-        self._least: float = config.getoption("flow_coverage")
-        self._folder = os.path.join(config.rootpath, config.getoption("flow_coverage_data"))
+        self._least: float = config.option.flow_coverage
+        self._folder = os.path.join(config.rootpath, config.option.flow_coverage_data)
         self._is_worker = hasattr(config, "workerinput")
         self._maps: list[Graph] = []
         self._verdict: Verdict | None = None

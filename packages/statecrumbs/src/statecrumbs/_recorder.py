@@ -140,7 +140,10 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     if event is _BY_NAME:
         event = data.pop("event", None)
     # None of the program's code runs for this either: not its `__class__`, not its `__len__`.
-    if not issubclass(type(event), str) or not (text := str.__str__(event)):
+    if not issubclass(type(event), str):
+        return
+    text = str.__str__(event)  # pyright: ignore[reportArgumentType]
+    if not text:
         return
     try:
         frozen_event = freeze_event(text)

@@ -27,6 +27,8 @@ except ModuleNotFoundError as _error:
     ) from _error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
@@ -45,7 +47,7 @@ class FlowDirective(Directive):
 
     optional_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar[dict[str, Any]] = {"direction": _direction}
+    option_spec: ClassVar[dict[str, Callable[[str], Any]] | None] = {"direction": _direction}
 
     def run(self) -> list[nodes.Node]:
         """Return the drawing: SVG for HTML, and the text drawing for every other builder."""
