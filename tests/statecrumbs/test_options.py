@@ -52,7 +52,7 @@ class PathOfBytes:
         ({"output_file": ""}, ValueError, "empty path"),
         ({"include_timestamp": 1}, TypeError, "True or False"),
         ({"include_thread": "no"}, TypeError, "True or False"),
-        ({"redact": "iban"}, TypeError, "names of more keys"),
+        ({"redact": "iban"}, TypeError, "not 'iban'. One name is redact=['iban']."),
         ({"redact": [1]}, TypeError, "names of more keys"),
         ({"redact": None}, TypeError, "names of more keys"),
         ({"redact": ["tenant", "_"]}, ValueError, "redact= has '_' in it"),

@@ -11,9 +11,10 @@ from statecrumbs._redact import load_scrub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing_extensions import Unpack
 
     from statecrumbs._mirror import Mirror
+    from statecrumbs._options import Given
 
 _mirror: Mirror | None = None
 
@@ -31,7 +32,7 @@ if hasattr(os, "register_at_fork"):  # absent on Windows
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def enable(**given: Any) -> None:
+def enable(**given: Unpack[Given]) -> None:
     """Dump the crumbs when the program crashes; set options, and leave the others as they are.
 
     max_crumbs (50)

@@ -10,12 +10,26 @@ from statecrumbs._secret_names import split_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, Literal
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Literal, TypedDict
 
     from statecrumbs._records import Crumb
 
     OnCrash = Literal["stderr", "file", "none"] | Callable[[list[Crumb]], object]
+
+    class Given(TypedDict, total=False):
+        """The options that `enable` takes, for type checkers and editors."""
+
+        max_crumbs: int
+        max_trail: int
+        on_crash: OnCrash
+        output_file: str | os.PathLike[str]
+        include_timestamp: bool
+        include_thread: bool
+        redact: bool | Iterable[str]
+        black_box: str | os.PathLike[str] | None
+        dump_signal: int | None
+
 
 _ON_CRASH = ("stderr", "file", "none")
 _CO_COROUTINE = 0x80  # as in `inspect`, which takes longer to import than all of this package
@@ -58,7 +72,7 @@ class Options:
         self.dump_signal: int | None = None
         self.redactor: Redactor | None = Redactor()
 
-    def update(self, given: dict[str, object]) -> None:
+    def update(self, given: Mapping[str, object]) -> None:
         """Take over the options in `given`, which were checked."""
         self.is_enabled = True
         for name, value in given.items():
@@ -70,13 +84,14 @@ class Options:
 options = Options()
 
 
-def check(given: dict[str, Any]) -> dict[str, Any]:
+def check(given: Given) -> Given:
     """Return the options in `given` as they are to be kept.
 
     Raises `TypeError` for an unknown name or a wrong type, `ValueError` for a wrong value.
     """
-    if hasattr(given.get("redact"), "__next__"):  # an iterator: its names can be read only once
-        given = {**given, "redact": tuple(given["redact"])}
+    redact: Any = given.get("redact")
+    if hasattr(redact, "__next__"):  # an iterator: its names can be read only once
+        given = {**given, "redact": tuple(redact)}
     for name, value in given.items():
         if name not in _CHECKS:
             raise TypeError(_unknown("option", name, _CHECKS))
@@ -134,11 +149,13 @@ def _check_path_or_none(name: str, value: object) -> None:
         _check_path(name, value)
 
 
-def _check_redact(name: str, value: object) -> None:
+def _check_redact(name: str, value: Any) -> None:
     if isinstance(value, bool):
         return
     message = f"{name}= is True, False, or the names of more keys to redact, not {value!r}."
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
+    if isinstance(value, str):
+        raise TypeError(f"{message} One name is {name}=[{value!r}].")
+    if not hasattr(value, "__iter__"):
         raise TypeError(message)
     for key in value:
         if not isinstance(key, str):
