@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import version
 
 import pytest
 
@@ -141,6 +142,8 @@ def test_check_names_each_problem_with_its_line_and_exits_1(penstock):
         (("render", "order"), "Unknown flow 'order'. Did you mean 'orders'?"),
         (("render", "-o", "x.sgv"), "Unknown file ending '.sgv'."),
         (("render", "--format", "pdf"), "engine='graphviz'"),
+        (("render", "--format", "pdf"), "--engine graphviz"),
+        (("verify", "evidence"), "There is no evidence. Run the program with PENSTOCK_OBSERVE="),
         (("render", "-o", "x.svg", "--source", "x/{file}"), "is for format 'html'"),
         (("render", "-o", "x.html", "--source", "http://x"), "has no {file}"),
         (("docs", "-o", "x", "--source", "http://x"), "has no {file}"),
@@ -160,6 +163,30 @@ def test_without_a_program_the_command_asks_for_one(penstock):
     done = penstock("list", app=None)
     assert done.returncode == 2
     assert "--app" in done.stderr
+
+
+def test_an_app_after_the_command_is_told_where_it_stands(penstock):
+    done = penstock("list", "--app", "shop", app=None)
+    assert done.returncode == 2
+    assert "unrecognized arguments: --app shop (--app stands before the command)" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("check",), ("docs", "-o", "docs", "--check"), ("list",)])
+def test_a_program_without_any_flow_is_not_taken_for_one_where_all_is_well(penstock, command):
+    done = penstock(*command, source="import json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no flow is declared in shop, nor in what it imports" in done.stderr
+
+
+def test_a_step_without_any_flow_is_a_problem_that_is_found(penstock):
+    source = "from penstock import step\n\n@step\ndef ship(order): ...\n"
+    done = penstock("check", source=source)
+    assert done.returncode == 1
+    assert "shop.py:3: The step 'ship' is in no flow." in done.stdout
+
+
+def test_the_version_is_that_of_the_distribution(penstock):
+    assert penstock("--version", app=None).stdout == f"penstock {version('penstock')}\n"
 
 
 class TestApp:

@@ -97,7 +97,7 @@ def test_a_registry_of_ones_own_can_be_drawn():
             {"engine": "graphviz"},
             "engine='graphviz' draws svg, png, pdf, but the format is 'mermaid'.",
         ),
-        ({"format": "pdf"}, "Format 'pdf' is drawn by Graphviz only: add engine='graphviz'."),
+        ({"format": "pdf"}, "Format 'pdf' is drawn by Graphviz only: add engine='graphviz'"),
         (
             {"format": "svg", "max_chars": 5000},
             "max_chars=5000 is for format 'mermaid', not for 'svg'.",

@@ -159,7 +159,9 @@ def _check(chosen: str, engine: str | None, max_chars: int | None, source: str |
             able = ", ".join(ENGINES[engine])
             raise ValueError(f"engine={engine!r} draws {able}, but the format is {chosen!r}.")
     elif chosen == "pdf":
-        raise ValueError("Format 'pdf' is drawn by Graphviz only: add engine='graphviz'.")
+        raise ValueError(
+            "Format 'pdf' is drawn by Graphviz only: add engine='graphviz', or --engine graphviz."
+        )
 
 
 def _known(what: str, value: object, known: Collection[str]) -> None:

@@ -1,8 +1,8 @@
 """The ``penstock`` command: list, show, draw, check, document and verify the flows of a program.
 
 Exit codes: 0 all is well; 1 `check` found problems, `docs --check` stale pages, or `verify` what it
-was told to fail for; 2 wrong arguments, something to draw with is missing, or there is no evidence;
-3 the program named by --app cannot be imported.
+was told to fail for; 2 wrong arguments, no flow is declared, something to draw with is missing, or there
+is no evidence; 3 the program named by --app cannot be imported.
 """
 
 from __future__ import annotations
@@ -38,12 +38,20 @@ _SOURCE = "such as https://github.com/me/shop/blob/main/{file}#L{line}"
 def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> int:
     """Run the command with `arguments`, by default the program's own; return the exit code."""
     parser = _parser(prog)
-    chosen = parser.parse_args(arguments)
+    chosen, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        hint = " (--app stands before the command)" if unknown[0].startswith("--app") else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
         for app in chosen.app:
             load_app(app)
-        if not _registry.default_registry.flows and not chosen.app:
-            parser.error("nothing declares a flow yet: name your program with --app module")
+        if _nothing_is_declared():
+            if not chosen.app:
+                parser.error("nothing declares a flow yet: name your program with --app module")
+            parser.error(
+                f"no flow is declared in {', '.join(chosen.app)}, nor in what it imports: name the "
+                "module that declares flows with --app"
+            )
         code: int = chosen.run(chosen)
         sys.stdout.flush()  # or a reader that has gone is only met when Python ends
     except AppError as error:
@@ -61,6 +69,24 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> i
     return code
 
 
+def _nothing_is_declared() -> bool:
+    """Tell whether there is nothing to look at: a check of it would only seem to pass."""
+    from penstock._check import check
+
+    registry = _registry.default_registry
+    return not registry.flows and not check(registry)  # a step in no flow is a problem to show
+
+
+class _Version(argparse.Action):
+    """Prints the version; asks for it only then, since that takes as long as the rest."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print("penstock", version("penstock"))
+        parser.exit()
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
@@ -74,6 +100,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="MODULE[:FUNCTION]",
         help="import this first; more than once for several. A function is called",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     command = commands.add_parser("list", help="list the flows")

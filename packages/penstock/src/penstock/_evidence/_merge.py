@@ -123,6 +123,10 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> Evidence:
 
 
 def _files(path: str) -> list[str]:
+    if not os.path.exists(path):
+        raise EvidenceError(
+            f"There is no {path}. Run the program with PENSTOCK_OBSERVE={path} first."
+        )
     if not os.path.isdir(path):
         return [path]
     names = sorted(name for name in os.listdir(path) if name.endswith(ENDING))
