@@ -286,6 +286,20 @@ def test_what_cannot_be_called_is_refused_at_once(value):
         scope(order=7)(value)
 
 
+def test_a_scope_without_parentheses_is_refused_with_how_to_write_it():
+    with pytest.raises(
+        TypeError, match=r"such as scope\(order=4711\), but got an unnamed function"
+    ):
+
+        @scope
+        def work(): ...
+
+
+def test_a_scope_takes_no_mapping_but_says_so():
+    with pytest.raises(TypeError, match="but got an unnamed dict"):
+        scope({"order": 7})
+
+
 def test_a_scope_does_not_make_a_function_of_a_class():
     with pytest.raises(TypeError, match="Callables is a class"):
         scope(order=7)(Callables)

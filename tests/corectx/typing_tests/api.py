@@ -118,6 +118,7 @@ def frames() -> None:
     assert_type(is_valid_id(5), bool)
     assert_type(kind_of(parse), str)
     values()["a"] = 1  # type: ignore[index]
+    scope({"order": 7})  # type: ignore[arg-type]
     task.values["a"] = 1  # type: ignore[index]
     start("step")  # type: ignore[arg-type]
 

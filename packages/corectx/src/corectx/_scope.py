@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, TypeVar
 
+    from typing_extensions import Never
+
     Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -32,7 +34,13 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
     name: str | None = None
     flow: str | None = None
 
-    def __init__(self, /, **values: object) -> None:
+    def __init__(self, /, *misplaced: Never, **values: object) -> None:
+        if misplaced:
+            # The type only: values may be personal data.
+            raise TypeError(
+                "A scope takes values by name, such as scope(order=4711), but got an unnamed "
+                f"{type(misplaced[0]).__name__}."
+            )
         self._values = values
 
     def __repr__(self) -> str:
