@@ -469,7 +469,10 @@ MISUSES = {
     ),
     "a flow over what can carry no mark": (lambda: flow("f")(len), "but got len"),
     "a flow without a name": (lambda: flow(""), "name of a flow is text that is not empty"),
-    "a flow over a function at once": (lambda: flow(plain), "name of a flow is text"),
+    "a flow over a function at once": (
+        lambda: flow(plain),
+        "@flow stands over 'plain' without the name of a flow. Write @flow",
+    ),
     "a step with a name that is no text": (lambda: step(name=7), "name= of @step is text"),
     "a step and entrypoint": (
         lambda: step(entrypoint(lambda: 1)),

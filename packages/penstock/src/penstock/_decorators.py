@@ -72,6 +72,10 @@ def flow(name: str, *, doc: str | None = None) -> Flow:
     or below them, and classes that have such methods; it has `entrypoint` and `step` itself, too.
     `doc` describes it in drawings and pages; otherwise the docstring of the decorated class does.
     """
+    if callable(name):  # type checkers would have told
+        raise TypeError(
+            f"@flow stands over {name_of(name)!r} without the name of a flow. Write @flow('NAME')."
+        )
     _check_name(name, "The name of a flow")
     registry = _registry.default_registry
     if doc is not None:

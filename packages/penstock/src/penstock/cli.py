@@ -1,8 +1,8 @@
 """The ``penstock`` command: list, show, draw, check, document and verify the flows of a program.
 
 Exit codes: 0 all is well; 1 `check` found problems, `docs --check` stale pages, or `verify` what it
-was told to fail for; 2 wrong arguments, no flow is declared, something to draw with is missing, or there
-is no evidence; 3 the program named by --app cannot be imported.
+was told to fail for; 2 wrong arguments, no flow is declared, something to draw with is missing, or
+there is no evidence; 3 the program named by --app cannot be imported.
 """
 
 from __future__ import annotations
