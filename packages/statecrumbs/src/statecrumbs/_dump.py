@@ -171,8 +171,10 @@ def _fill(path: str) -> str:
 def write_private(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` to `path` in one step: readers see all of it or the old file. Mode 0600.
 
-    What is no regular file (a pipe, a device) is never replaced, but written to.
+    What is no regular file (a pipe, a device) is never replaced, but written to. Raises the OSError
+    that names `path`.
     """
+    named = os.fspath(path)
     path = os.path.abspath(path)
     if _is_stream(path):
         # Not blocking: a pipe that nobody reads is an error, no reason to wait for ever.
@@ -183,13 +185,16 @@ def write_private(path: str | os.PathLike[str], text: str) -> None:
         return
     # The number is for a signal that comes just now, and has this thread dump there too.
     temporary = f"{path}.{os.getpid()}.{get_ident()}.{_next_number()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        _write(descriptor, text)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _write(descriptor, text)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, named) from error
 
 
 _next_number = count().__next__
