@@ -3,6 +3,9 @@
 ::
 
     app = FlowMiddleware(app)
+
+Around the whole application, not by Starlette's `add_middleware`: that leaves out the response to
+an exception that nobody handled.
 """
 
 from __future__ import annotations
