@@ -172,6 +172,51 @@ def test_an_apps_own_task_over_a_step_works_too(app, registry):
     assert list(registry.flows["orders"].steps) == ["begin", "go_on"]
 
 
+@pytest.mark.parametrize("over", ["shared_task", "app.task", "task"])
+def test_the_flow_may_stand_above_a_task_of_an_app_and_after_may_name_it(app, registry, over):
+    @step(after="begin")
+    def pay():
+        return current().name, current().flow
+
+    make = {"shared_task": shared_task, "app.task": app.task, "task": app.task(lazy=False)}[over]
+    task = flow("orders")(make(pay))
+
+    @flow("orders")
+    @step(after=task)
+    def ship(): ...
+
+    @flow("orders")
+    @entrypoint
+    def begin():
+        return task.delay().get()
+
+    assert begin() == ("pay", "orders")
+    assert registry.flows["orders"].steps["ship"].after == ("pay",)
+    assert set(registry.flows["orders"].steps) == {"begin", "pay", "ship"}
+    assert not registry.unclaimed
+    assert not registry.loose
+
+
+@pytest.mark.parametrize("below", ["shared_task", "app.task", "flow_task", "task"])
+def test_a_step_above_a_task_would_hide_it_and_is_refused(app, registry, below):
+    def pay():
+        pass
+
+    task = {
+        "shared_task": shared_task,
+        "app.task": app.task,
+        "flow_task": flow_task,
+        "task": app.task(lazy=False),
+    }[below](pay)
+    with pytest.raises(TypeError, match=r"@step stands above the task 'pay'\. Write it below"):
+        step(after="begin")(task)
+
+
+def test_a_predecessor_that_is_none_is_named(registry):
+    with pytest.raises(TypeError, match=r"after= of @step takes the name .* but got 3"):
+        flow_task(after=3)(len)
+
+
 @pytest.mark.parametrize("over", ["shared_task", "app.task", "flow_task", "task"])
 def test_what_is_a_task_already_is_refused(app, registry, over):
     def function():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -121,5 +122,6 @@ def _declared(function: Any, after: After) -> Any:
 
 def _is_elsewhere(after: Any) -> bool:
     """Tell whether `after` names only steps of other flows."""
-    names = [after] if isinstance(after, str) or callable(after) else list(after)
-    return all(isinstance(each, str) and ":" in each for each in names)
+    if isinstance(after, str) or callable(after) or not isinstance(after, Iterable):
+        return isinstance(after, str) and ":" in after
+    return all(isinstance(each, str) and ":" in each for each in list[Any](after))

@@ -160,6 +160,8 @@ def claim(target: Decorated, flow: Flow) -> Decorated:
 def mark_of(function: object) -> Mark | None:
     """Return the mark that `function` carries, or None."""
     mark = getattr(function, _MARK, None)
+    if mark is None:  # a task of Celery's has no attribute of its function's but this
+        mark = getattr(getattr(function, "__wrapped__", None), _MARK, None)
     return mark if isinstance(mark, Mark) else None
 
 
@@ -173,7 +175,7 @@ def _declare(
 ) -> Any:
     if is_method(target):
         return type(target)(_declare(target.__func__, kind, after, name, flow, call_kind))
-    if not _is_decoratable(target):
+    if not _is_decoratable(target) or _is_task(target):
         raise TypeError(_misplaced(target, f"@{kind}"))
     inner = mark_of(target)
     if inner is not None and inner.wrapper is target:
@@ -228,6 +230,11 @@ def _is_decoratable(target: Any) -> bool:
     return callable(target) and not isinstance(target, type)
 
 
+def _is_task(target: Any) -> bool:
+    """Tell whether `target` is a task of Celery's: a function in its place has no `delay`."""
+    return hasattr(target.__class__, "apply_async")
+
+
 def _check_name(name: object, what: str) -> None:
     if not name or not isinstance(name, str):
         raise TypeError(f"{what} is text that is not empty, but got {name!r}.")
@@ -274,6 +281,11 @@ def _misplaced(target: object, decorator: str) -> str:
         return (
             f"{decorator} stands above @{type(target).__name__}. Write it below, next to the def; "
             "@flow goes over the class."
+        )
+    if _is_task(target):
+        return (
+            f"{decorator} stands above the task {name_of(target)!r}. Write it below, next to the "
+            "def."
         )
     if isinstance(target, str):
         return (
