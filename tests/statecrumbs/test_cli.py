@@ -17,6 +17,7 @@ import pytest
 from statecrumbs import cli
 from statecrumbs._black_box import BlackBox, scope_fragment
 from statecrumbs._follow import Tail, follow_file, follow_folder
+from tests.statecrumbs import programs
 from tests.statecrumbs.black_boxes import as_it_is, run
 from tests.statecrumbs.dump_schema import check_dump
 
@@ -121,6 +122,35 @@ def test_a_dump_reads_like_a_black_box(dump, capsys):
     assert out.endswith("ValueError: no\\nsuch thing\n  a note\n")
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_last_dump_in_a_log_is_read(newline, tmp_path, capsys):
+    """What a program that dumps to stderr leaves, where its stderr is kept."""
+    program = """
+        import sys, threading
+        import statecrumbs
+
+        def die(number):
+            statecrumbs.crumb("charging", order=number)
+            raise LookupError(f"no order {number}")
+
+        statecrumbs.enable()
+        print("[", file=sys.stderr)
+        for number in (4711, 4712):
+            thread = threading.Thread(target=die, args=[number])
+            thread.start()
+            thread.join()
+        print("[1, 2]", "[", sep="\\n", file=sys.stderr)
+    """
+    log = tmp_path / "service.log"
+    log.write_bytes(programs.run(tmp_path, program).stderr.replace("\n", newline).encode())
+    assert cli.main(["read", str(log)]) == 0
+    out = capsys.readouterr().out
+    assert "charging             order=4712" in out
+    assert out.endswith("LookupError: no order 4712\n")
+    assert cli.main(["report", str(log), "-o", str(tmp_path / "report.html")]) == 0
+    assert "no order 4712" in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell who died")
 def test_a_folder_is_read_whole_whatever_else_is_in_it(tmp_path, capsys):
     killed(tmp_path, 1)
@@ -180,6 +210,7 @@ def test_a_report_of_a_folder_is_refused_with_the_file_to_give(box, tmp_path, ca
         (b"{}", "{} is neither a black box nor a dump"),
         (b"[1]", "{} is neither a black box nor a dump"),
         (b'[{"event": 1}]', "{} is neither a black box nor a dump"),
+        (b'x\n[\n{"event": 1}\n]\n[\n', "{} is neither a black box nor a dump"),
         (b"[" * 100_000, "{} is neither a black box nor a dump"),
         (b"\xff\xfe[]", "{} is neither a black box nor a dump"),
         (b"\x89crumbs\n" + bytes(8000), "{} has version 0 of the black box format"),

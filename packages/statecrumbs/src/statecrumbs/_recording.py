@@ -52,8 +52,9 @@ _ENDING = ("died", "process", "dropped", "torn", "shortened", "missing_slots")
 def load(path: str | os.PathLike[str]) -> Recording:
     """Return what is recorded in the file at `path`.
 
+    In a log, where the stderr of a program was kept, that is the last dump among the other lines.
     Raises UnreadableError, whose message names the file, for anything that is neither a black box
-    nor a dump.
+    nor has a dump.
     """
     path = os.fspath(path)
     if is_black_box(path):
@@ -75,17 +76,17 @@ def from_black_box(found: Recovered) -> Recording:
 
 
 def _from_dump(path: str) -> Recording:
-    dump: object = None
+    dump: list[dict[str, Any]] | None = None
     try:
         with open(path, "rb") as file:
             raw = file.read(_MAX_DUMP + 1)
-        if len(raw) <= _MAX_DUMP:
-            dump = json.loads(raw)
     except OSError as error:
         raise UnreadableError(f"Cannot read {path}: {error.strerror}.") from None
-    except (ValueError, RecursionError):
-        pass
-    if not is_list(dump) or not all(_is_crumb(record) for record in dump):
+    if len(raw) <= _MAX_DUMP:
+        dump = _as_dump(raw)
+        if dump is None:
+            dump = _last_dump_among(raw.splitlines())
+    if dump is None:
         raise UnreadableError(
             f"{path} is neither a black box nor a dump of statecrumbs (a JSON list of crumbs).",
         )
@@ -94,6 +95,29 @@ def _from_dump(path: str) -> Recording:
     # Made of a black box: its last record tells of the process, and is no crumb.
     crumbs: list[dict[str, Any]] = dump[:-1] if "died" in ending else dump
     return Recording(path, crumbs, ending)
+
+
+def _as_dump(raw: bytes) -> list[dict[str, Any]] | None:
+    try:
+        dump: object = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return dump if is_list(dump) and all(_is_crumb(record) for record in dump) else None
+
+
+def _last_dump_among(lines: list[bytes]) -> list[dict[str, Any]] | None:
+    """Return the last dump that begins with a line of its own and ends with one, as we print it."""
+    last = None
+    begun: list[bytes] = []
+    for line in lines:
+        if line == b"[":
+            begun = [line]
+        elif begun:
+            begun.append(line)
+            if line == b"]":
+                last = _as_dump(b"\n".join(begun)) or last
+                begun = []
+    return last
 
 
 def _is_crumb(record: object) -> bool:

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="statecrumbs",
         description="Show what a program recorded before it died. A FILE is a black box, of "
-        "enable(black_box=...), or a JSON dump; a DIR holds black boxes.",
+        "enable(black_box=...), or a JSON dump, or a log with one in it; a DIR holds black boxes.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
