@@ -117,6 +117,11 @@ def test_an_unknown_flow_is_a_key_error_that_names_the_nearest(registry):
     assert str(caught.value) == "Unknown flow 'bom_snyc'. Did you mean 'bom_sync'?"
 
 
+def test_a_flow_in_the_place_of_its_name_is_told_the_name(registry):
+    with pytest.raises(KeyError, match="A flow is given by its name, 'bom_sync'"):
+        penstock.generate_dag(penstock.flow("bom_sync"))
+
+
 def test_nothing_is_written_when_the_arguments_are_wrong(registry, tmp_path):
     for name, arguments in [("no", {}), ("bom_sync", {"direction": "up"})]:
         with pytest.raises((KeyError, ValueError)):

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from penstock._registry import Flow
 from penstock._suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from penstock._registry import Flow, Registry, Step
+    from penstock._registry import Registry, Step
 
 _MOST_FLOWS_LISTED = 10  # in an error message
 
@@ -336,7 +337,9 @@ def _import_path(module: str, file: str | None) -> str | None:
     return path.rpartition("/")[2]
 
 
-def _no_such_flow(name: str, flows: Iterable[str]) -> str:
+def _no_such_flow(name: object, flows: Iterable[str]) -> str:
+    if isinstance(name, Flow):
+        return f"A flow is given by its name, {name.name!r}, not as the object."
     known = sorted(flows)
     if not known:
         return f"Unknown flow {name!r}: no flow is declared. Import the modules that declare flows."
