@@ -172,6 +172,14 @@ def test_a_header_of_our_own_is_taken_over_first(trusting):
     assert response.headers["X-Request-ID"] == "caller"
 
 
+@pytest.mark.parametrize("sent", ["mine", "no ID"])
+def test_a_header_that_the_settings_do_not_name_is_not_trusted(trusting, sent):
+    response, _ = trusting.get("/sync/1/", X_Request_ID="proxy", X_Correlation_ID=sent)
+    assert response.headers["X-Request-ID"] == "proxy"
+    response, _ = trusting.get("/sync/1/", X_Correlation_ID="mine")
+    assert response.headers["X-Request-ID"] != "mine"
+
+
 @pytest.mark.parametrize("bad", ["x y", "x" * 129, "<script>", "a\tb"])
 def test_a_trusted_header_that_is_no_id_is_replaced(trusting, bad):
     response, _ = trusting.get("/sync/1/", X_Request_ID=bad)

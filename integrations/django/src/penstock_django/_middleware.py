@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception, request_finished
 
 from corectx import (
+    HEADER,
     Frame,
     Site,
     attach,
@@ -131,7 +132,9 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
     """
     site = Site("request", request.method)
     values = {"method": request.method}
-    arrived = extract(request.headers) if chosen.trust_inbound else None
+    # Only what the settings name: the proxy may not know of X-Correlation-ID, and let it pass.
+    own = request.headers.get(HEADER) if chosen.trust_inbound else None
+    arrived = None if own is None else extract({HEADER: own})
     given = request.headers.get(chosen.header) if chosen.trust_inbound else None
     if arrived is not None and arrived.correlation_id is not None:
         frame = arrived.child(site, values)
