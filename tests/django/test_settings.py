@@ -138,3 +138,49 @@ def test_an_id_generator_that_fails_or_returns_no_id_is_replaced_and_logged(tmp_
     assert all(len(each) == 32 for each in ids[1:])
     assert done.stderr.count("returned no valid ID") == 2
     assert "GENERATE_ID'] failed" in done.stderr
+
+
+@pytest.mark.parametrize("client", ["Client().get", "async_to_sync(AsyncClient().get)"])
+def test_where_it_stands_twice_in_the_settings_a_request_has_one_id_all_the_same(tmp_path, client):
+    (tmp_path / "urls.py").write_text(
+        textwrap.dedent(
+            """
+            from django.http import HttpResponse
+            from django.urls import path
+            from corectx import correlation_id
+            urlpatterns = [path("", lambda request: HttpResponse(correlation_id()))]
+            """
+        )
+    )
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent(
+            f"""
+            import django
+            from asgiref.sync import async_to_sync
+            from django.conf import settings
+            from django.test import AsyncClient, Client
+            from corectx import current
+            settings.configure(
+                ALLOWED_HOSTS=["*"],
+                MIDDLEWARE=[
+                    "penstock.contrib.django.FlowMiddleware",
+                    "django.middleware.common.CommonMiddleware",
+                    "penstock_django.FlowMiddleware",
+                ],
+                ROOT_URLCONF="urls",
+            )
+            django.setup()
+            response = {client}("/")
+            print(response.headers["X-Correlation-ID"] == response.content.decode(), current())
+            """
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert done.stdout == "True None\n"

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("penstock.django")
 
 # In the store of a request's frame: what to undo when the request is finished; the exception that
-# Django made a response of; and, until the observers have been told of the end, a mark.
+# Django made a response of; and, until the observers have been told of the end, the `id` of the
+# request (not itself, since the frame outlives it in a crumb).
 _TOKEN = "penstock_django.token"  # noqa: S105 - of corectx.attach
 _FAILURE = "penstock_django.failure"
 _IS_OPEN = "penstock_django.is_open"
@@ -83,6 +84,9 @@ class FlowMiddleware:
         for ignored in chosen.ignore_paths:
             if ignored.match(request.path_info):
                 return self._get_response(request)
+        around = _request_frame()
+        if around is not None and around.store.get(_IS_OPEN) == id(request):
+            return self._get_response(request)  # it stands in MIDDLEWARE twice
         if self._is_async:
             return self._answer_async(request, chosen)
         frame = _begin(request, chosen)
@@ -145,7 +149,7 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
             _logger.warning("Replaced the header %s of a request: it is no ID.", chosen.header)
         frame = start(site, correlation_id=_new_id(chosen), values=values)
     frame.store[_TOKEN] = attach(frame)
-    frame.store[_IS_OPEN] = True
+    frame.store[_IS_OPEN] = id(request)
     if listeners.entered:
         notify_entered(frame)
     return frame
