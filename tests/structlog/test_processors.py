@@ -93,6 +93,30 @@ def test_an_exception_is_recorded_by_the_name_of_its_type(output, form):
     assert captured.crumbs[0]["exception"] == "'LookupError'"
 
 
+class Unspeakable:
+    """An object that can be shown, but not as a text."""
+
+    def __str__(self):
+        raise KeyboardInterrupt
+
+    def __repr__(self):
+        return "shown"
+
+
+@pytest.mark.parametrize(
+    ("event_dict", "recorded"),
+    [
+        ({"event": Unspeakable()}, {"event": "<unserializable>"}),
+        ({"event": "extra={1: 2}", 1: 2}, {"1": "2"}),
+        ({"event": "exc_info=()", "exc_info": ()}, {"exception": "None"}),
+    ],
+)
+def test_an_event_that_a_renderer_can_show_is_never_lost(event_dict, recorded):
+    with captured_crumbs() as captured:
+        assert crumb_processor(None, "info", event_dict) is event_dict
+    assert captured.crumbs[0].items() >= recorded.items()
+
+
 def test_the_async_methods_of_a_logger_know_the_flow(output):
     async def ship():
         token = attach(start(Site("request"), correlation_id="c-2"))

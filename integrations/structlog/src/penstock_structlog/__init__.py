@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from corectx import correlation_id, values
 from statecrumbs import crumb
+from statecrumbs._renderer import UNSERIALIZABLE
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -48,16 +49,24 @@ def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDi
         if key == "exc_info":
             data["exception"] = _exception_name(value)
         elif key != "event" and key not in _META:
-            data[key] = value
-    crumb(str(event_dict.get("event", "")), **data)
+            data[str(key)] = value  # `extra` of the standard library takes any key
+    crumb(_text(event_dict.get("event", "")), **data)
     return event_dict
+
+
+def _text(event: object) -> str:
+    """Return `event` as text, whatever its ``__str__`` may raise: a renderer may not ask for it."""
+    try:
+        return str(event)
+    except BaseException:  # a KeyboardInterrupt too: recording ends no program
+        return UNSERIALIZABLE
 
 
 def _exception_name(exc_info: object) -> str | None:
     """Return the name of the exception's type for each of the forms that ``exc_info`` may have."""
     import sys
 
-    if isinstance(exc_info, tuple):
+    if isinstance(exc_info, tuple) and exc_info:
         kind: object = exc_info[0]
     elif isinstance(exc_info, BaseException):
         kind = type(exc_info)
