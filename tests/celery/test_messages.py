@@ -115,6 +115,7 @@ def test_a_task_of_a_chord_knows_its_place_in_it(facts, part, after_parts):
         {"group": "g-1", "group_index": 3, "chord": {"task": "x"}, "retries": 1},
         {"group": "g-1", "args": []},  # a body that takes no results
         {"group": "g-1", "args": [7]},
+        {"group": "g-1", "args": {"order": 1}},  # Celery takes it: the names are the arguments
         {"group": 7, "args": [[1]]},
         {"group": "g-1", "group_index": "3", "chord": {"task": "x"}},
     ],

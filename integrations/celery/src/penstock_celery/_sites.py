@@ -46,7 +46,8 @@ def site_of(task: Any, request: Any) -> Site:
     if number is None:
         # Celery gives the body the ID of its header as a group, and the results as an argument.
         args = request.get("args")
-        results: object = args[0] if args else None
+        # From outside it may be a mapping of arguments, too.
+        results: object = args[0] if isinstance(args, (list, tuple)) and args else None
         if isinstance(results, (list, tuple)):
             size = len(cast("list[object]", results))
             return ChordSite(task.name, flow, None, (group, size))
