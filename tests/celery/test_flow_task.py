@@ -7,14 +7,15 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 from weakref import WeakSet
 
 import pytest
 from celery import Celery, Task, _state, shared_task
 from celery.app.trace import build_tracer
-from celery.exceptions import Retry
+from celery.exceptions import Ignore, Reject, Retry
 
-from corectx import current
+from corectx import current, subscribe
 from penstock import entrypoint, flow, generate_dag, step
 from penstock.contrib.celery import flow_task
 from penstock.testing import captured_steps, isolated_registry
@@ -376,6 +377,30 @@ def test_a_worker_adopts_no_frame_that_is_current_in_it(app, registry, operation
     assert frame.parent is None
     assert frame.correlation_id != operation.correlation_id
     assert current() is operation
+
+
+@pytest.mark.parametrize("raised", [Retry, Ignore, Reject, LookupError])
+def test_a_step_fails_by_what_its_task_fails_by(app, registry, ended, raised):
+    @flow("orders")
+    @flow_task
+    def raising():
+        raise raised
+
+    raising.delay()
+    failure = raised if raised is LookupError else type(None)
+    assert [(kind, type(exc)) for kind, exc in ended] == [
+        ("entrypoint", failure),
+        ("task", failure),
+    ]
+
+
+@pytest.fixture
+def ended():
+    """The kind of each frame that ended, and the exception that observers heard of."""
+    ends: list[tuple[str, BaseException | None]] = []
+    unsubscribe = subscribe(SimpleNamespace(left=lambda frame, exc: ends.append((frame.kind, exc))))
+    yield ends
+    unsubscribe()
 
 
 def test_a_plain_call_is_a_call_of_the_function(app, registry):

@@ -12,9 +12,9 @@ from unittest import mock
 
 import pytest
 
-from corectx import Site, current, enter, leave, scope, start, subscribe
+from corectx import Site, _observers, current, enter, leave, scope, start, subscribe
 from corectx._observers import notify_entered, notify_left
-from corectx.lowlevel import around, listeners, notify_crumb
+from corectx.lowlevel import add_no_failures, around, listeners, notify_crumb
 
 TASK = Site("task", "import")
 
@@ -127,6 +127,23 @@ def test_that_a_generator_was_closed_is_no_failure(diary):
     generator.close()
     assert [event[0] for event in diary.heard] == ["entered", "entered", "left", "left"]
     assert [event[2] for event in diary.take()[2:]] == [None, None]
+
+
+def test_what_a_framework_raises_to_end_work_is_no_failure_once_that_is_told(diary, monkeypatch):
+    monkeypatch.setattr(_observers, "_no_failures", _observers._no_failures)
+
+    class Retry(Exception):  # noqa: N818 - as frameworks name it
+        pass
+
+    def heard():
+        with pytest.raises(Retry), scope():
+            raise Retry
+        return diary.take()[-1][2]
+
+    assert isinstance(heard(), Retry)
+    add_no_failures(Retry)
+    add_no_failures(Retry)
+    assert heard() is None
 
 
 def test_a_generator_that_never_started_is_not_heard_of(diary):

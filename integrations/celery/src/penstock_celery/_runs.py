@@ -15,6 +15,7 @@ from celery.exceptions import Ignore, Reject, Retry
 from celery.signals import task_postrun, task_prerun
 
 from corectx import attach, current, detach, enter, leave
+from corectx.lowlevel import add_no_failures
 from penstock_celery._messages import frame_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ _runs = _Runs()
 
 
 def connect() -> None:
-    """Listen to Celery's signals."""
+    """Listen to Celery's signals, and have a step that one of `NO_FAILURES` leaves not fail."""
+    add_no_failures(*NO_FAILURES)
     task_prerun.connect(_begin, weak=False, dispatch_uid="penstock_celery.task_prerun")
     task_postrun.connect(_end, weak=False, dispatch_uid="penstock_celery.task_postrun")
 

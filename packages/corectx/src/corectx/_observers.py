@@ -138,6 +138,19 @@ def _relisten() -> None:
             return
 
 
+# That a generator was closed is no failure.
+_no_failures: tuple[type[BaseException], ...] = (GeneratorExit,)
+
+
+def add_no_failures(*kinds: type[BaseException]) -> None:
+    """Have work that ends by an exception of `kinds` not have failed, for every observer.
+
+    For what a framework raises to say what becomes of the work, as Celery's ``Retry``.
+    """
+    global _no_failures
+    _no_failures = tuple(dict.fromkeys((*_no_failures, *kinds)))
+
+
 def notify_entered(frame: Frame) -> None:
     """Tell every observer that the work of `frame` begins."""
     for entered in listeners.entered:
@@ -150,10 +163,10 @@ def notify_entered(frame: Frame) -> None:
 def notify_left(frame: Frame, exc: BaseException | None) -> None:
     """Tell every observer that the work of `frame` ended, by `exc` if any.
 
-    The last to enter leaves first: observers nest like the frames do. That a generator was closed
-    is no failure.
+    The last to enter leaves first: observers nest like the frames do. Of an exception that is no
+    failure they do not hear.
     """
-    if isinstance(exc, GeneratorExit):
+    if isinstance(exc, _no_failures):
         exc = None
     for left in reversed(listeners.left):
         try:

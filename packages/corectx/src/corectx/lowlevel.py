@@ -12,12 +12,19 @@ from corectx._current import CURRENT, get_current, set_current
 from corectx._failures import note_failure
 from corectx._frame import NO_VALUES, remote
 from corectx._functions import around, kind_of
-from corectx._observers import listeners, notify_crumb, notify_entered, notify_left
+from corectx._observers import (
+    add_no_failures,
+    listeners,
+    notify_crumb,
+    notify_entered,
+    notify_left,
+)
 from corectx._reports import report_once
 
 __all__ = [
     "CURRENT",
     "NO_VALUES",
+    "add_no_failures",
     "around",
     "get_current",
     "kind_of",
