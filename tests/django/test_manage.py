@@ -91,6 +91,17 @@ def test_it_knows_the_flows_of_every_installed_app(project):
     assert "invoices" in done.stdout
 
 
+def test_an_app_may_be_a_single_file(project):
+    (project / "onefile.py").write_text(
+        "from penstock import flow\n\n@flow('single').entrypoint\ndef begin(): ...\n"
+    )
+    settings = project / "project.py"
+    settings.write_text(settings.read_text().replace('"shop"', '"shop", "onefile"'))
+    done = manage(project, "penstock", "list")
+    assert "single" in done.stdout, done.stderr
+    assert "orders" in done.stdout
+
+
 def test_it_ends_with_the_status_of_the_command(project):
     assert manage(project, "penstock", "check").returncode == 0
     tasks = project / "shop" / "tasks.py"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from argparse import REMAINDER, ArgumentParser
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.management.base import BaseCommand
+from django.utils.module_loading import module_has_submodule
 
 from penstock.cli import main
 
@@ -53,6 +53,6 @@ def _with_apps(modules: Sequence[str], arguments: Sequence[str]) -> list[str]:
 def _installed(modules: Sequence[str]) -> Iterator[str]:
     for app in apps.get_app_configs():
         for module in modules:
-            name = f"{app.name}.{module}"
-            if find_spec(name) is not None:
-                yield name
+            # Not for an app that is one file: it is imported, and has no modules.
+            if app.module is not None and module_has_submodule(app.module, module):
+                yield f"{app.name}.{module}"
