@@ -62,6 +62,11 @@ def test_a_wrong_setting_is_named(given, says):
     assert says in problem
 
 
+def test_that_a_compiled_expression_is_wrong_is_said_so_that_one_sees_why():
+    (problem,) = find_problems({"IGNORE_PATHS": [re.compile("/health/")]})
+    assert "is a list of regular expressions, each a string, not [re.compile(" in problem
+
+
 @pytest.mark.parametrize("what", ["check", "serve"])
 def test_a_wrong_setting_keeps_the_project_from_starting(tmp_path, what):
     done = run(tmp_path, "{'TRUST_INBUOND': True}", what)

@@ -111,7 +111,7 @@ def _check_generator(value: object) -> str | None:
 
 def _check_paths(value: object) -> str | None:
     if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
-        return f"is a list of regular expressions, not {value!r}."
+        return f"is a list of regular expressions, each a string, not {value!r}."
     for each in value:
         try:
             re.compile(each)
