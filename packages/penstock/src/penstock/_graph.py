@@ -130,18 +130,23 @@ def build(registry: Registry, name: str | None = None) -> Graph:
     nodes: dict[str, Node] = {}
     pairs: set[tuple[str, str]] = set()
     for flow in chosen:
-        for step in flows[flow].steps.values():
-            target = node_id(flow, step.name)
+        steps = flows[flow].steps
+        prefix = node_id(flow, "")
+        for step in steps.values():
+            target = prefix + step.name
             nodes[target] = _node(target, flow, step)
             for reference in step.after:
+                if reference in steps:  # most are, and their node is there or will be
+                    pairs.add((prefix + reference, target))
+                    continue
                 owner, predecessor = resolve(flows, flow, reference)
                 source = node_id(owner, predecessor)
                 pairs.add((source, target))
                 if source not in nodes:
-                    steps = flows[owner].steps
+                    others = flows[owner].steps
                     nodes[source] = (
-                        _node(source, owner, steps[predecessor])
-                        if predecessor in steps
+                        _node(source, owner, others[predecessor])
+                        if predecessor in others
                         else _unknown(source, owner, predecessor)
                     )
     return _ordered(title, flows, nodes, pairs)
@@ -183,29 +188,29 @@ def _ordered(
     title: str, flows: Mapping[str, Flow], nodes: dict[str, Node], pairs: set[tuple[str, str]]
 ) -> Graph:
     """Return the graph with everything in its order."""
+    by_name = sorted(nodes.values(), key=lambda node: (node.name, node.flow))
     # A cycle is cut where it leads back to an entrypoint, so those come first here.
-    named = sorted(nodes.values(), key=lambda node: (not node.entrypoint, node.name, node.flow))
+    named = sorted(by_name, key=lambda node: not node.entrypoint)
     place = {node.id: index for index, node in enumerate(named)}
-    arcs = _sorted(((place[source], place[target]) for source, target in pairs), len(named))
+    arcs = _sorted([(place[source], place[target]) for source, target in pairs], len(named))
     layer = _layers(len(named), arcs)
 
-    keys = [(layer[index], node.name, node.flow, index) for index, node in enumerate(named)]
-    order = [index for _, _, _, index in sorted(keys)]
-    rank = [0] * len(order)
-    for position, index in enumerate(order):
-        rank[index] = position
-    ordered = [named[index] for index in order]
+    ordered = sorted(by_name, key=lambda node: layer[place[node.id]])
+    ids = [node.id for node in ordered]
+    rank = [0] * len(ids)
+    for position, each in enumerate(ids):
+        rank[place[each]] = position
     members: dict[str, list[str]] = {}
     for node in ordered:
         members.setdefault(node.flow, []).append(node.id)
     return Graph(
         title=title,
-        groups=tuple(_group(flow, flows[flow], tuple(ids)) for flow, ids in members.items()),
+        groups=tuple(_group(flow, flows[flow], tuple(own)) for flow, own in members.items()),
         nodes=tuple(ordered),
         edges=tuple(
-            Edge(ordered[source].id, ordered[target].id)
+            Edge(ids[source], ids[target])
             for source, target in _sorted(
-                ((rank[source], rank[target]) for source, target in arcs), len(named)
+                [(rank[source], rank[target]) for source, target in arcs], len(named)
             )
         ),
     )

@@ -54,26 +54,24 @@ class _Part:
         self.edges: list[Edge] = []
         self.size = 0
 
-    def growth(self, unit: _Unit) -> int:
-        """Return how much room `unit` takes here, at most, where some of it may be already."""
-        growth = self._sizes.edge_size(unit) if isinstance(unit, Edge) else 0
-        for end in unit[:2]:
-            if end not in self.nodes:
-                node = self._known[end]
-                growth += self._sizes.node_size(node)
-                if node.flow not in self.flows:
-                    growth += self._sizes.frame_size(node.flow)
-        return growth
-
-    def add(self, unit: _Unit, growth: int) -> None:
-        """Take `unit`, whose `growth` was asked for."""
-        for end in unit[:2]:
-            if end not in self.nodes:
-                node = self.nodes[end] = self._known[end]
-                self.flows.add(node.flow)
+    def take(self, unit: _Unit, *, max_edges: int, max_size: int) -> bool:
+        """Take `unit`, if there is room for it or nothing else here; say whether it was taken."""
+        nodes, sizes = self.nodes, self._sizes
+        size = self.size + (sizes.edge_size(unit) if isinstance(unit, Edge) else 0)
+        new = [self._known[end] for end in unit[:2] if end not in nodes]
+        for node in new:
+            size += sizes.node_size(node)
+            if node.flow not in self.flows:
+                size += sizes.frame_size(node.flow)
+        if nodes and (size > max_size or len(self.edges) == max_edges):
+            return False
+        for node in new:
+            nodes[node.id] = node
+            self.flows.add(node.flow)
         if isinstance(unit, Edge):
             self.edges.append(unit)
-        self.size += growth
+        self.size = size
+        return True
 
     def merge(self, other: _Part) -> None:
         """Take everything of `other`, which has no node in common with this part."""
@@ -94,10 +92,11 @@ def split(
     """
     known = {node.id: node for node in graph.nodes}
     place = {each: index for index, each in enumerate(known)}
+    count = len(known)  # two places as one number, since that sorts faster
 
     def finished(part: _Part) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         nodes = [known[each] for each in sorted(part.nodes, key=place.__getitem__)]
-        edges = sorted(part.edges, key=lambda edge: (place[edge.source], place[edge.target]))
+        edges = sorted(part.edges, key=lambda edge: place[edge[0]] * count + place[edge[1]])
         return tuple(nodes), tuple(edges)
 
     part = _Part(known, sizes)
@@ -105,12 +104,10 @@ def split(
         piece = _Part(known, sizes)
         pieces = [piece]
         for unit in component:
-            growth = piece.growth(unit)
-            if piece.size + growth > max_size or len(piece.edges) == max_edges:
+            if not piece.take(unit, max_edges=max_edges, max_size=max_size):
                 piece = _Part(known, sizes)
                 pieces.append(piece)
-                growth = piece.growth(unit)
-            piece.add(unit, growth)
+                piece.take(unit, max_edges=max_edges, max_size=max_size)
         if len(pieces) == 1 and (
             part.size + piece.size <= max_size and len(part.edges) + len(piece.edges) <= max_edges
         ):
@@ -130,12 +127,14 @@ def _components(graph: Graph) -> list[list[_Unit]]:
     """
     reached = _walk(graph)
     flow = {each: index for index, group in enumerate(graph.groups) for each in group.nodes}
+    count = len(reached)
 
-    def when(edge: Edge) -> tuple[int, int, int]:
-        source, target = edge.source, edge.target
+    def when(edge: Edge) -> int:  # three numbers as one, since that sorts faster
+        source, target = edge[:2]
         one, other = reached[source], reached[target]
-        last = max(flow[source], flow[target])
-        return (last, one, other) if one > other else (last, other, one)
+        if one < other:
+            one, other = other, one
+        return (max(flow[source], flow[target]) * count + one) * count + other
 
     components = connected((node.id for node in graph.nodes), (edge[:2] for edge in graph.edges))
     owner = {each: index for index, ids in enumerate(components) for each in ids}
