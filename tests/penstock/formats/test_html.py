@@ -313,6 +313,19 @@ def test_it_is_light_or_dark_as_the_reader_likes(visit):
     assert (paper(dark), paper(light)) == colours
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_printed_in_the_colours_of_paper(visit, scheme):
+    page = visit(graph_of(SHOP), scheme=scheme)
+    if scheme == "light":
+        page.get_by_role("button", name="Light / dark").click()
+    page.emulate_media(media="print")
+    colours = page.evaluate(
+        "[document.body, document.querySelector('.paper')].map(e => getComputedStyle(e))"
+        ".map((e, at) => at ? e.fill : e.backgroundColor)"
+    )
+    assert colours == ["rgb(255, 255, 255)"] * 2
+
+
 def test_a_thousand_names_come_back_and_none_of_them_runs(visit):
     hostile = names(1000)
     tree = {name: (hostile[index // 2],) if index else () for index, name in enumerate(hostile)}

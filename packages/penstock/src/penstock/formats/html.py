@@ -160,8 +160,8 @@ def _style(*, is_observed: bool) -> str:
     light, dark = _css.variables(LIGHT), _css.variables(DARK)
     return (
         f":root{{{light}}}"
-        f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
-        f":root[data-theme=dark]{{{dark}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f"@media screen{{:root[data-theme=dark]{{{dark}}}}}"
         f"{_css.themeable(is_observed=is_observed)}\n{_file('_viewer.css')}"
     )
 
