@@ -326,6 +326,14 @@ def test_it_is_printed_in_the_colours_of_paper(visit, scheme):
     assert colours == ["rgb(255, 255, 255)"] * 2
 
 
+def test_those_who_cannot_see_a_step_are_told_that_it_can_be_chosen(visit):
+    page = visit(graph_of(SHOP, **DOCS))
+    step = page.get_by_role("button", name="charge Charges the card.")
+    assert step.count() == 1
+    step.press("Enter")
+    assert page.locator("#details h2").inner_text() == "charge"
+
+
 def test_a_thousand_names_come_back_and_none_of_them_runs(visit):
     hostile = names(1000)
     tree = {name: (hostile[index // 2],) if index else () for index, name in enumerate(hostile)}

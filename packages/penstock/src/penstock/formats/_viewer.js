@@ -33,6 +33,7 @@
         width: number("width"), height: number("height"), node,
       };
       boxes.set(Number(node.dataset.node), box);
+      node.setAttribute("role", "button");
       node.setAttribute("tabindex", boxes.size === 1 ? "0" : "-1");
     }
     return { index, element, svg, width, height, boxes, x: 0, y: 0, scale: 0 };
