@@ -131,6 +131,29 @@ def test_text_that_needs_more_than_its_room_is_written_smaller():
             assert 100 < extent(text, room=150, bold=bold) <= 151
 
 
+@pytest.mark.parametrize(
+    ("text", "painted"),
+    [("Café", "Cafe"), ("load \u2014 then store", "load - then store"), ("a \u2192 b", "a -> b")],
+)
+def test_what_the_font_does_not_have_is_written_as_what_looks_like_it(text, painted):
+    assert _written(text) == _written(painted)
+
+
+def test_a_sign_is_never_written_as_its_opposite():
+    assert _written("a \u2260 b") != _written("a = b")
+    assert _written("a \u226e b") != _written("a < b")
+
+
+def _written(text):
+    from PIL import ImageDraw
+
+    from penstock.formats._lettering import Lettering
+
+    picture = Image.new("L", (400, 60))
+    Lettering(ImageDraw.Draw(picture), None).write(text, (10, 40), 20, 255)
+    return picture.tobytes()
+
+
 def test_without_pillow_the_error_says_what_to_install(monkeypatch):
     # As in a process that has painted nothing yet: earlier tests have imported all of these.
     for module in list(sys.modules):

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 # In parts of the font size: a stroke around letters that makes them bold, and what sets them apart.
 _BOLD, _APART = 0.018, 0.022
+# What stands in for signs that docstrings often have, and Pillow's own font has not.
+_INSTEAD = {
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),  # hyphens, dashes, minus
+    "\N{LEFTWARDS ARROW}": "<-",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{NOT EQUAL TO}": "!=",
+    "\N{MULTIPLICATION SIGN}": "x",
+}
 _MISSING = "\U0010fffd"  # a code point that no font has
 _PROBE = 48  # pixels of a picture of one character
 _CODE_SIZE = 0.42  # of the font size: the digits in the box of a missing character
@@ -97,7 +107,9 @@ class Lettering:
         if character not in self._shown:
             base = unicodedata.normalize("NFKD", character)
             bare = "".join(each for each in base if not unicodedata.combining(each))
-            choices = (character, base, bare)
+            if not bare.isalpha():  # a stroke through a sign is no accent: it says the opposite
+                bare = ""
+            choices = (character, base, bare, _INSTEAD.get(character, ""))
             self._shown[character] = next((each for each in choices if self._has(each)), "")
         return self._shown[character]
 

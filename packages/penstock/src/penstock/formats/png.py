@@ -1,8 +1,9 @@
 """Paint a graph as PNG with Pillow: the layout of the SVG, in Pillow's own font.
 
 Pillow is the extra `penstock[png]`; it is imported when something is painted. Its built-in font
-needs no system fonts but has hardly more than ASCII: accents are left out, and other characters
-become small boxes with their hexadecimal code, unless the path of another font is given.
+needs no system fonts but has hardly more than ASCII: accents are left out, dashes and arrows are
+spelled in ASCII, and other characters become small boxes with their hexadecimal code, unless the
+path of another font is given.
 """
 
 from __future__ import annotations
