@@ -30,6 +30,19 @@ SHOP = '''
         """Tells the customer."""
 '''
 
+JAPANESE = """
+    from penstock import flow
+
+    @flow("受注").entrypoint
+    def 注文を受ける(order):
+        pass
+
+    # On a line of its own.
+    @flow("受注").step(after=注文を受ける)
+    def ship(order):
+        pass
+"""
+
 BROKEN = (
     SHOP
     + """
@@ -46,7 +59,7 @@ def penstock(tmp_path):
     """Run the command; a program with the given source is its shop.py."""
 
     def run(*arguments: str, source: str = SHOP, app: str | None = "shop"):
-        (tmp_path / "shop.py").write_text(textwrap.dedent(source))
+        (tmp_path / "shop.py").write_text(textwrap.dedent(source), encoding="utf-8")
         named = () if app is None else ("--app", app)
         return subprocess.run(
             [sys.executable, "-m", "penstock", *named, *arguments],
@@ -261,6 +274,38 @@ class TestApp:
         """)
         done = penstock("check", source=source, app=f"shop:{attribute}")
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["list"], "受注"),
+        (["show"], "──"),
+        (["render", "受注"], "注文を受ける"),
+        (["render", "--format", "html"], '<meta charset="utf-8">'),
+    ],
+)
+def test_what_goes_to_a_file_is_utf_8_whatever_the_machine_prefers(tmp_path, arguments, named):
+    (tmp_path / "shop.py").write_text(textwrap.dedent(JAPANESE), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "penstock", "--app", "shop", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},  # as Windows has it behind a ">"
+        capture_output=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert named in done.stdout.decode("utf-8")
+
+
+def test_columns_stand_below_each_other_also_after_wide_characters(penstock):
+    assert penstock("list", source=JAPANESE).stdout.splitlines() == [
+        "flow  entrypoints   steps  declared in",
+        "受注  注文を受ける  2      shop.py",
+    ]
+    *_, first, second = penstock("show", "受注", source=JAPANESE).stdout.splitlines()
+    assert (first, second) == ("注文を受ける  shop.py:4", "ship          shop.py:9")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -19,9 +19,11 @@ from penstock._dag import DIRECTIONS, ENGINES, FORMATS, generate_dag
 from penstock._docs import Stale, document, inject
 from penstock._graph import UnknownFlowError, build
 from penstock.formats import visible
+from penstock.formats._columns import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TextIO
 
     from penstock._registry import Flow, Step
     from penstock._verify import Verdict
@@ -37,6 +39,7 @@ _SOURCE = "such as https://github.com/me/shop/blob/main/{file}#L{line}"
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> int:
     """Run the command with `arguments`, by default the program's own; return the exit code."""
+    _print_anything(sys.stdout)
     parser = _parser(prog)
     chosen, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -85,6 +88,13 @@ class _Version(argparse.Action):
 
         print("penstock", version("penstock"))
         parser.exit()
+
+
+def _print_anything(stream: TextIO) -> None:
+    """Let `stream` take every name: as UTF-8, as our files are, where it is no terminal."""
+    reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -200,9 +210,9 @@ def _list(chosen: argparse.Namespace) -> int:
         files = dict.fromkeys(_place(step).rpartition(":")[0] for step in steps)
         rows.append((name, ", ".join(entrypoints) or "-", str(len(steps)), ", ".join(files)))
     shown = [[visible(cell) for cell in row] for row in rows]
-    widths = [max(len(row[at]) for row in shown) for at in range(3)]
+    widths = [max(columns(row[at]) for row in shown) for at in range(3)]
     for row in shown:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        cells = [_padded(cell, width) for cell, width in zip(row, widths, strict=False)]
         print("  ".join([*cells, row[3]]))
     return 0
 
@@ -215,10 +225,10 @@ def _show(chosen: argparse.Namespace) -> int:
         return 0
     graph = build(_registry.default_registry, chosen.flow)
     print()
-    width = max(len(visible(node.name)) for node in graph.nodes)
+    width = max(columns(visible(node.name)) for node in graph.nodes)
     for node in graph.nodes:
         where = f"{node.file}:{node.line}" if node.file else "not declared"
-        print(f"{visible(node.name).ljust(width)}  {visible(where)}")
+        print(f"{_padded(visible(node.name), width)}  {visible(where)}")
     return 0
 
 
@@ -352,6 +362,11 @@ def _place(step: Step) -> str:
         return step.where
     below = os.path.relpath(step.file)
     return f"{step.file if below.startswith('..') else below}:{step.line}"
+
+
+def _padded(text: str, width: int) -> str:
+    """Return `text` with spaces after it that make it `width` columns of a terminal wide."""
+    return text + " " * (width - columns(text))
 
 
 def _counted(count: int, noun: str) -> str:
