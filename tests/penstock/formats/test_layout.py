@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from itertools import pairwise
@@ -122,6 +123,22 @@ def test_a_line_that_is_nearly_straight_is_straight(steps, least):
         if one[1] == other[1]
     }
     assert min(across) >= least
+
+
+def test_straight_lines_do_not_make_a_picture_twice_as_wide_as_its_widest_layer():
+    pick = random.Random(4)
+    after = {0: ()}
+    for step in range(1, 150):
+        before = range(max(0, step - 25), step)
+        after[step] = tuple({pick.choice(before) for _ in range(pick.choice((1, 1, 1, 2)))})
+    flow = {f"s{step}": tuple(f"s{each}" for each in sorted(own)) for step, own in after.items()}
+    drawing, _, _ = laid_out({"f": flow})
+    layers = {}
+    for box in drawing.boxes:
+        layers[box.y] = layers.get(box.y, 0) + box.width + 32
+    assert drawing.width < 1.5 * max(layers.values())
+    straight = [line for line in drawing.lines if len(line.points) == 2]
+    assert len(straight) > len(drawing.lines) / 5  # where it costs nothing they are straight
 
 
 def test_layers_follow_after_in_every_direction():

@@ -7,7 +7,7 @@
     _engine       one layered graph of boxes:
       _layers       who stands in which layer
       _order        few crossings
-      _coordinates  where in the layer: _settle, then _blocks
+      _coordinates  where in the layer: _settle, then _blocks, less those that _narrow gives up
       _returns      lines that lead back, straight if possible
       _route        lines, on the tracks that _tracks shares out
     _pack         parts that nothing joins, on shelves

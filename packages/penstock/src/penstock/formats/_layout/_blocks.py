@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from penstock.formats._layout._settle import STEP_WEIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from penstock.formats._layout._layers import Layered, Segment
     from penstock.formats._layout._settle import Places
@@ -36,13 +36,15 @@ def _leader(leader: list[int], block: int) -> int:
 
 
 class Blocks:
-    """Hold the rigid blocks of vertices, the gaps between blocks, and what pulls them."""
+    """Hold the rigid blocks of vertices, the gaps between blocks, and what pulls them.
 
-    def __init__(self, layered: Layered, places: Places) -> None:
+    `below` has, for each vertex that is aligned with one below it, the segment between them.
+    """
+
+    def __init__(self, layered: Layered, places: Places, below: Mapping[int, Segment]) -> None:
         self.block = [-1] * len(layered.layer)  # of each vertex
         self.offset = [0] * len(layered.layer)  # of each vertex from its block's place
         self.place: list[int] = []
-        below = _alignments(layered, places.place)
         for layer in layered.layers:
             for vertex in layer:
                 if self.block[vertex] < 0:
@@ -63,7 +65,7 @@ class Blocks:
         self.order = self._sorted()
         self._separate()
 
-    def _follow(self, vertex: int, below: dict[int, Segment], place: Sequence[int]) -> None:
+    def _follow(self, vertex: int, below: Mapping[int, Segment], place: Sequence[int]) -> None:
         """Make a block of `vertex` and all that are aligned below it, at their mean place."""
         block = len(self.place)
         offset = total = count = 0
@@ -205,7 +207,7 @@ class Blocks:
         ]
 
 
-def _alignments(layered: Layered, place: Sequence[int]) -> dict[int, Segment]:
+def alignments(layered: Layered, place: Sequence[int]) -> dict[int, Segment]:
     """Return, for each vertex that has one, the segment below it that is to be straight."""
     rank = {vertex: index for layer in layered.layers for index, vertex in enumerate(layer)}
     below: dict[int, Segment] = {}

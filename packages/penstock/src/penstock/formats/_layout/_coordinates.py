@@ -4,15 +4,15 @@ Three steps. *Settling*: layer by layer, each vertex wants to be where its neigh
 least squares of what all of a layer want is found exactly (pool adjacent violators). *Aligning*:
 long arcs, and steps that are each other's middle neighbour, become rigid blocks, so that what can
 be straight is straight; no two of these alignments cross, as in Brandes and Köpf's algorithm, so
-the blocks have an order. *Relaxing*: each block in turn goes to where its neighbours are, as far as
-the blocks beside it let it.
+the blocks have an order. Alignments that make the drawing wide are given up. *Relaxing*: each block
+in turn goes to where its neighbours are, as far as the blocks beside it let it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.formats._layout._blocks import Blocks
+from penstock.formats._layout._narrow import narrow_blocks
 from penstock.formats._layout._settle import Places
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def place_across(layered: Layered, widths: Sequence[int], gap: int, crowd: int) 
     for _ in range(max(1, min(_SETTLINGS, rounds // 4))):
         places.settle(down=True)
         places.settle(down=False)
-    blocks = Blocks(layered, places)
+    blocks = narrow_blocks(layered, places, rounds if rounds >= _RELAXATIONS else 0)
     blocks.relax(max(1, min(_RELAXATIONS, rounds // 2)))
     result = blocks.places()
     near = min(result, default=0)
