@@ -67,6 +67,14 @@ def test_sphinx_puts_the_map_into_the_page(sphinx, tmp_path):
     assert "◆" not in page
 
 
+def test_a_drawing_wider_than_its_page_is_scrolled_alone(sphinx, mkdocs, tmp_path):
+    assert sphinx(PAGE).returncode == 0
+    assert mkdocs("<!-- penstock:flow=orders -->\n").returncode == 0
+    for folder in ("out", "site"):
+        page = (tmp_path / folder / "index.html").read_text()
+        assert '<div class="penstock" style="overflow-x:auto">' in page
+
+
 def test_sphinx_shows_the_text_drawing_where_there_is_no_html(sphinx, tmp_path):
     done = sphinx(PAGE, "text")
     assert done.returncode == 0, done.stderr

@@ -58,6 +58,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             return marker[0]
         # A blank line would end the block of HTML for Markdown.
         lines = [line for line in svg.splitlines() if line.strip()]
-        return "\n".join(['<div class="penstock">', *lines, "</div>"])
+        return "\n".join(['<div class="penstock" style="overflow-x:auto">', *lines, "</div>"])
 
     return _MARKER.sub(drawing, markdown)

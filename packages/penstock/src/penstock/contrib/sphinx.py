@@ -59,7 +59,9 @@ class FlowDirective(Directive):
         except UnknownFlowError as error:
             return [self.state.document.reporter.warning(error.args[0], line=self.lineno)]
         # Of an element with the raw drawing beside it, each builder takes what it can show.
-        drawing = nodes.raw("", f'<div class="penstock">{svg}</div>', format="html")
+        drawing = nodes.raw(
+            "", f'<div class="penstock" style="overflow-x:auto">{svg}</div>', format="html"
+        )
         return [drawing, *_elsewhere(text)]
 
 
