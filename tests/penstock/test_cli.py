@@ -97,6 +97,11 @@ def test_show_draws_the_flow_and_says_where_each_step_is(penstock):
     assert json.loads(penstock("show", "orders", "--json").stdout)["nodes"]
 
 
+def test_show_names_the_flow_of_a_step_that_belongs_to_another(penstock):
+    *_, first, second = penstock("show", "mail").stdout.splitlines()
+    assert (first, second) == ("orders:ship  shop.py:9", "notify       shop.py:14")
+
+
 def test_render_prints_mermaid_by_default(penstock):
     assert penstock("render", "orders").stdout == "graph TD\n    receive --> ship\n"
 

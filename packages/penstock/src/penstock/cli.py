@@ -225,10 +225,15 @@ def _show(chosen: argparse.Namespace) -> int:
         return 0
     graph = build(_registry.default_registry, chosen.flow)
     print()
-    width = max(columns(visible(node.name)) for node in graph.nodes)
-    for node in graph.nodes:
+    own = graph.title
+    names = [
+        visible(each.name if each.flow == own else f"{each.flow}:{each.name}")
+        for each in graph.nodes
+    ]
+    width = max(map(columns, names))
+    for name, node in zip(names, graph.nodes, strict=True):
         where = f"{node.file}:{node.line}" if node.file else "not declared"
-        print(f"{_padded(visible(node.name), width)}  {visible(where)}")
+        print(f"{_padded(name, width)}  {visible(where)}")
     return 0
 
 
