@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats._layout._layers import Segment
-from penstock.formats._layout._tracks import Net, assign_tracks
+from penstock.formats._layout._tracks import Net, assign_tracks, collisions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -63,6 +63,13 @@ class Router:
         self._across = across
         self._stretched = stretched
         self._shifts = shifts
+        # Like shifts, of ports where lines only leave; those of several boxes stay where they are.
+        self._asides: dict[Point, int] = {}
+        self._movable = {
+            (arc.source, arc.out)
+            for arc, turn in zip(arcs, turns, strict=True)
+            if turn is None and arc.source in stretched
+        }
         self.lengths = [length for _, length in extents]
         widths = [width for width, _ in extents]
         widths += [0] * (len(across) - len(widths))
@@ -94,7 +101,7 @@ class Router:
         for segments in self._layered.down:
             for segment in segments:
                 net = self._net(layer[segment.lower], segment.upper, segment.out)
-                net.tops = [self._at(segment.upper, segment.out)]
+                net.tops = [self._leaving(segment.upper, segment.out)]
                 net.bottoms.append(self._at(segment.lower, segment.into))
         for arc, turn, thread in zip(self._arcs, self._turns, self._layered.threads, strict=True):
             start, end = self._ends_of(arc)
@@ -117,18 +124,37 @@ class Router:
             _merge(nets)
 
     def _ends_of(self, arc: Arc) -> Point:
-        return self._at(arc.source, arc.out), self._at(arc.target, arc.into)
+        return self._leaving(arc.source, arc.out), self._at(arc.target, arc.into)
 
     def _at(self, vertex: int, port: int) -> int:
         """Return where a port is, across."""
         return self._across[vertex] + port + self._shifts.get((vertex, port), 0)
+
+    def _leaving(self, vertex: int, port: int) -> int:
+        """Return where lines leave at a port, across."""
+        return self._at(vertex, port) + self._asides.get((vertex, port), 0)
+
+    def _step_aside(self, gap: int, nets: Sequence[Net]) -> bool:
+        """Let lines leave their box beside its port where another line runs; say if any does."""
+        stepped = False
+        for net, top, aside in collisions(nets):
+            for (vertex, port, _), each in self._nets[gap].items():
+                movable = (vertex, port) in self._movable and (vertex, port) not in self._asides
+                if each is net and movable and self._leaving(vertex, port) == top:
+                    self._asides[vertex, port] = aside
+                    net.tops[net.tops.index(top)] += aside
+                    stepped = True
+        return stepped
 
     def _stack(self) -> int:
         """Place the layers, with room for the tracks between them; return where all ends."""
         at = 0
         edge = True  # nothing is before the first gap; a layer of ports needs as little room
         for gap, nets in enumerate(self._nets):
-            tracks = assign_tracks(list({id(net): net for net in nets.values()}.values()))
+            distinct = list({id(net): net for net in nets.values()}.values())
+            tracks = assign_tracks(distinct)
+            if self._step_aside(gap, distinct):
+                tracks = assign_tracks(distinct)
             layer = self._layered.layers[gap] if gap < len(self._layered.layers) else []
             items = [vertex for vertex in layer if vertex < self._layered.items]
             thickness = max((self.lengths[item] for item in items), default=0)
@@ -164,7 +190,7 @@ class Router:
 
     def _bend(self, segment: Segment, bends: _Bends | None = None) -> _Bends | None:
         """Return `bends` with those of `segment`, if it is not straight, put before."""
-        start = self._at(segment.upper, segment.out)
+        start = self._leaving(segment.upper, segment.out)
         end = self._at(segment.lower, segment.into)
         if start == end:
             return bends

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _CLEARANCE = 10  # pixels between lines that do not belong together
 _COMPARED = 48  # nets; where there are more, nobody follows a line by eye
@@ -60,6 +60,20 @@ def assign_tracks(nets: Sequence[Net]) -> int:
                 track = other.track + 1
         net.track = track
     return max((net.track + 1 for net in bent), default=0)
+
+
+def collisions(nets: Sequence[Net]) -> Iterator[tuple[Net, int, int]]:
+    """Yield each net whose line from above lies on one that another net sends down, and where.
+
+    Someone who follows the other net's line could go on along this one. The last number is how far
+    to the far side this one has to step to be beside it.
+    """
+    bent = [net for net in nets if net.near < net.far]
+    for upper in bent if len(bent) <= _COMPARED else ():
+        for lower in bent:
+            for top in lower.tops if upper.track < lower.track else ():
+                if _is_near(top, upper.bottoms):
+                    yield lower, top, -_CLEARANCE if top + _CLEARANCE <= upper.far else _CLEARANCE
 
 
 def _by_direction(net: Net) -> tuple[bool, int, int, int]:
