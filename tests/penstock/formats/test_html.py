@@ -313,6 +313,13 @@ def test_it_is_light_or_dark_as_the_reader_likes(visit):
     assert (paper(dark), paper(light)) == colours
 
 
+def test_the_drawing_has_room_on_the_smallest_screen(visit):
+    page = visit(graph_of(SHOP))
+    page.set_viewport_size({"width": 320, "height": 256})  # as at 400 % on a laptop
+    assert page.locator("main").bounding_box()["height"] > 150
+    assert page.evaluate("document.documentElement.scrollHeight") > 256  # the rest is below
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_printed_in_the_colours_of_paper(visit, scheme):
     page = visit(graph_of(SHOP), scheme=scheme)
