@@ -15,6 +15,7 @@ import pytest
 
 from penstock.formats import svg, visible
 from penstock.formats._plate import plate
+from penstock.formats._style import THEMES
 from tests.penstock.declared import ORDERS, SEED, graph_of
 from tests.penstock.formats.hostile import names
 
@@ -45,6 +46,27 @@ def node(root, name):
         for group in root.iter(f"{NS}g")
         if group.get("data-node") and group.findtext(f"{NS}title").partition("\n")[0] == name
     )
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_everything_stands_out_from_what_it_stands_on(theme):
+    def light(colour):
+        parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        linear = [
+            part / 12.92 if part <= 0.04 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(one, other):
+        dark, bright = sorted((light(one), light(other)))
+        return (bright + 0.05) / (dark + 0.05)
+
+    # What WCAG 2.2 asks of text (1.4.3), and of what else is needed to understand (1.4.11).
+    for below in (theme.paper, theme.group, theme.box):
+        assert min(contrast(each, below) for each in (theme.ink, theme.prose)) >= 4.5
+        shapes = (theme.border, theme.entry, theme.line, theme.link, theme.back, theme.alarm)
+        assert min(contrast(each, below) for each in shapes) >= 3
+    assert min(contrast(each, theme.entry_box) for each in (theme.ink, theme.prose)) >= 4.5
 
 
 def test_it_says_what_it_shows_to_those_who_cannot_see_it():
