@@ -10,7 +10,7 @@ anything else is rendered at once, so that a crumb keeps no object of the progra
 from __future__ import annotations
 
 import sys
-from _thread import _local, get_ident
+from _thread import _local, get_ident  # pyright: ignore[reportPrivateUsage]
 from time import time_ns
 
 from corectx.lowlevel import get_current, listeners, notify_crumb

@@ -10,7 +10,7 @@ from statecrumbs import _recorder
 from statecrumbs._records import to_crumbs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from statecrumbs._records import Crumb, Record
 
@@ -35,7 +35,7 @@ class CapturedCrumbs:
 
 
 @contextmanager
-def captured_crumbs() -> Iterator[CapturedCrumbs]:
+def captured_crumbs() -> Generator[CapturedCrumbs]:
     """Collect every crumb recorded inside the block, instead of in the ring of the process.
 
     ::

@@ -67,8 +67,8 @@ def parse(text: str) -> Graph:
     return Graph(
         title=content["title"],
         groups=tuple(
-            Group(**{**group, "nodes": tuple(group["nodes"])}) for group in content["groups"]
+            Group(**group)._replace(nodes=tuple(group["nodes"])) for group in content["groups"]
         ),
-        nodes=tuple(Node(**{**node, "ran": None}) for node in content["nodes"]),
+        nodes=tuple(Node(**node)._replace(ran=None) for node in content["nodes"]),
         edges=tuple(Edge(edge["source"], edge["target"]) for edge in content["edges"]),
     )
