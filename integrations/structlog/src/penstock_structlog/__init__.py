@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from corectx import correlation_id, values
+from corectx.lowlevel import raised_by_signal
 from statecrumbs import crumb
-from statecrumbs._renderer import UNSERIALIZABLE
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -58,8 +58,10 @@ def _text(event: object) -> str:
     """Return `event` as text, whatever its ``__str__`` may raise: a renderer may not ask for it."""
     try:
         return str(event)
-    except BaseException:  # a KeyboardInterrupt too: recording ends no program
-        return UNSERIALIZABLE
+    except BaseException as error:  # a KeyboardInterrupt too: recording ends no program
+        if raised_by_signal(error):
+            raise
+        return "<unserializable>"
 
 
 def _exception_name(exc_info: object) -> str | None:

@@ -20,6 +20,7 @@ from corectx._observers import (
     notify_left,
 )
 from corectx._reports import report_once
+from corectx._signals import raised_by_signal
 
 __all__ = [
     "CURRENT",
@@ -33,6 +34,7 @@ __all__ = [
     "notify_crumb",
     "notify_entered",
     "notify_left",
+    "raised_by_signal",
     "remote",
     "report_once",
     "set_current",

@@ -13,7 +13,7 @@ import sys
 from _thread import _local, get_ident  # pyright: ignore[reportPrivateUsage]
 from time import time_ns
 
-from corectx.lowlevel import get_current, listeners, notify_crumb
+from corectx.lowlevel import get_current, listeners, notify_crumb, raised_by_signal
 from statecrumbs._freeze import SYSTEM_FIELDS, freeze_data, freeze_event, name_text, place_of
 from statecrumbs._options import options
 from statecrumbs._records import NOWHERE, rendered_data, ring_of, to_crumbs
@@ -86,8 +86,9 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
 ) -> None:
     """Record the `event` and its `data`, with the time, the thread and the ambient context.
 
-    Never raises. An event that is not a string, or is empty, is not recorded. It may also be given
-    by its name, ``event=``; beside another event that is data like any other.
+    Never raises, but for what a signal handler of the program raises at that moment. An event that
+    is not a string, or is empty, is not recorded. It may also be given by its name, ``event=``;
+    beside another event that is data like any other.
     """
     try:
         known, names = _known[event]
@@ -132,6 +133,8 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
                 raise
             _report(error)
             return
+        if raised_by_signal(error):
+            raise
     _crumb_checked(event, data)
 
 
@@ -288,8 +291,10 @@ def exchange_ring(ring: deque[Record]) -> deque[Record]:
 
 
 def _report(error: BaseException) -> None:
-    """Log the first failure of ours; the program goes on."""
+    """Log the first failure of ours; the program goes on. What is the program's own is raised."""
     global _has_failed
+    if raised_by_signal(error):
+        raise error
     if _has_failed:
         return
     _has_failed = True

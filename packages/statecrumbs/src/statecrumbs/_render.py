@@ -16,6 +16,7 @@ where it cannot be seen (a closure, a global), does under `render` what it does 
 
 from __future__ import annotations
 
+from corectx.lowlevel import raised_by_signal
 from statecrumbs._classes import class_of
 from statecrumbs._renderer import UNSERIALIZABLE, Renderer, fit
 
@@ -49,7 +50,11 @@ def render(value: Any, redactor: Redactor | None, *, limit: int = 1024) -> str:
         if text is None or len(text) > limit:
             text = fit(Renderer(redactor, limit).show(value, limit, 0), limit)
         return text
-    except Exception:  # our own, if the stack is full; without a call, which would need more of it
+    except RecursionError:  # without a call, which would need more of the stack that is full
+        return UNSERIALIZABLE[:limit]
+    except Exception as error:
+        if raised_by_signal(error):
+            raise
         return UNSERIALIZABLE[:limit]
 
 
@@ -71,6 +76,10 @@ def jsonable(value: Any, redactor: Redactor | None, limit: int = 1024) -> Scalar
                 return text
         if issubclass(kind, str):
             return fit(Renderer(redactor, limit).text(value, limit), limit)
-    except Exception:
+    except RecursionError:
+        return UNSERIALIZABLE[:limit]
+    except Exception as error:
+        if raised_by_signal(error):
+            raise
         return UNSERIALIZABLE[:limit]
     return render(value, redactor, limit=limit)

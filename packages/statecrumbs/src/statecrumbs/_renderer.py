@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _thread import get_ident
 
+from corectx.lowlevel import raised_by_signal
 from statecrumbs._builtin_types import SHOWERS, first
 from statecrumbs._classes import class_of, instance_dict
 from statecrumbs._objects import show_object
@@ -72,7 +73,9 @@ class Renderer:
         _nested[thread] = nested + 1
         try:
             text = repr(value)
-        except BaseException:  # a KeyboardInterrupt too: recording may not end the program
+        except BaseException as error:  # a KeyboardInterrupt too: recording may not end the program
+            if raised_by_signal(error):
+                raise
             return UNSERIALIZABLE
         finally:
             if nested:

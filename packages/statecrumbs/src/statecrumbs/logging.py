@@ -9,6 +9,7 @@ import logging
 import threading
 from typing import Any
 
+from corectx.lowlevel import raised_by_signal
 from statecrumbs._classes import name_of
 from statecrumbs._recorder import crumb
 from statecrumbs._renderer import UNSERIALIZABLE
@@ -71,7 +72,9 @@ def _text(value: object) -> str:
     """Return `str(value)`, whatever that may raise."""
     try:
         return str(value)
-    except BaseException:  # a KeyboardInterrupt too: recording ends no program
+    except BaseException as error:  # a KeyboardInterrupt too: recording ends no program
+        if raised_by_signal(error):
+            raise
         return UNSERIALIZABLE
 
 
@@ -79,8 +82,10 @@ def _message(record: logging.LogRecord) -> str:
     """Return the text of a record, whatever the ``__str__`` of its parts may raise."""
     try:
         text = record.getMessage()
-    except BaseException:  # arguments that do not fit; the text without them says more than nothing
-        text = _text(record.msg)
+    except BaseException as error:
+        if raised_by_signal(error):
+            raise
+        text = _text(record.msg)  # without arguments that do not fit it says more than nothing
     return text or "(no message)"
 
 

@@ -9,6 +9,7 @@ from itertools import count, filterfalse
 from json.encoder import encode_basestring as quote
 from struct import Struct
 
+from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _layout as layout
 from statecrumbs._black_box._payload import SURROGATES, Names, shorten
 
@@ -104,7 +105,9 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
                 store(file, offset, 1, flags, length, checksum, sequence, ts_ns, payload)
             finally:
                 give_back(offset)
-        except Exception:
+        except Exception as error:
+            if raised_by_signal(error):
+                raise
             return  # closed; or no memory, no stack: readers count the gap in the sequence
 
     return write

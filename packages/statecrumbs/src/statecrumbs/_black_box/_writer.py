@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _layout as layout
 from statecrumbs._black_box._folder import make_room
 from statecrumbs._black_box._payload import Members, members_fragment
@@ -183,7 +184,9 @@ class BlackBox:
             write = self._open_ring()
             if write is not None:
                 write(event, thread, scope, data, ts_ns)
-        except Exception:
+        except Exception as error:
+            if raised_by_signal(error):
+                raise
             return  # no memory, no stack: perhaps next time
 
     def _close_with_multiprocessing(self) -> None:
