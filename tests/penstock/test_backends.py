@@ -157,6 +157,28 @@ def test_a_cancelled_step_is_no_failure(caplog):
     assert (caplog.records[-1].levelname, caplog.records[-1].outcome) == ("INFO", "cancelled")
 
 
+def test_a_log_handler_may_run_steps_itself(run, caplog):
+    """Otherwise their records would run steps, whose records would run steps."""
+
+    @flow("sending").entrypoint
+    def send(record):
+        sent.append((record.flow, record.outcome))
+
+    caplog.set_level(logging.INFO, "penstock")
+    configure("logging")
+    sent = []
+    handler = logging.Handler()
+    handler.emit = send
+    logger = logging.getLogger("penstock")
+    logger.addHandler(handler)
+    try:
+        run()
+        run()
+    finally:
+        logger.removeHandler(handler)
+    assert sent == [("orders", outcome) for outcome in ("started", "started", "done", "done") * 2]
+
+
 def test_the_level_of_the_logging_backend_can_be_chosen(run, caplog):
     caplog.set_level(logging.DEBUG, "penstock")
     configure(LoggingBackend(logging.DEBUG))

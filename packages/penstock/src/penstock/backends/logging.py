@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,13 @@ class LoggingBackend:
     A failure is logged as WARNING, without the traceback, since whoever handles the exception logs
     that; all else as `level`. Each record has the attributes `flow_id`, `flow`, `step`, `kind`,
     `outcome` ("started", "done", "cancelled" or "failed") and, at an end, `duration` in seconds.
+    The steps that a log handler itself runs, to send a record, are not logged.
     """
 
     def __init__(self, level: int = logging.INFO) -> None:
         self._level = level
         self._began: dict[Frame, float] = {}  # perf_counter() of the frames that did not end yet
+        self._logging = threading.local()  # whether this thread is at it
 
     def entered(self, frame: Frame, /) -> None:
         """Log that a step begins."""
@@ -60,4 +63,10 @@ class LoggingBackend:
         }
         if duration is not None:
             facts["duration"] = duration
-        _logger.log(level, "%s.%s %s%s", frame.flow, frame.name, outcome, more, extra=facts)
+        if getattr(self._logging, "now", False):
+            return
+        self._logging.now = True
+        try:
+            _logger.log(level, "%s.%s %s%s", frame.flow, frame.name, outcome, more, extra=facts)
+        finally:
+            self._logging.now = False
