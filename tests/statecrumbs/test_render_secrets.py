@@ -79,6 +79,8 @@ HIDING = [
     (functools.partial(print, token=SECRET), None),
     (urllib.parse.urlsplit(f"postgres://bob:{SECRET}@db/x"), None),
     (urllib.parse.urlsplit(f"postgres://bob:{SECRET}@db/x".encode()), None),
+    (urllib.parse.urlsplit(f"https://{SECRET}@db/x"), None),
+    (urllib.parse.urlparse(f"git+https://{SECRET}@db/x".encode()), None),
     (f"password={SECRET}", "'password=[redacted]'"),
     ([f"postgres://bob:{SECRET}@db/x"], "['postgres://bob:[redacted]@db/x']"),
     (f"password={SECRET}".encode(), "b'password=[redacted]'"),
@@ -102,6 +104,7 @@ def test_what_looks_like_an_option_or_a_pair_but_is_not_stays():
     for value in (
         ["password", "email"], ["--verbose", "3"], ["--password", "--user", "bob"],
         {"name": "color", "value": 3}, {"value": 3}, [("author", "bob")], ("user", "password"),
+        urllib.parse.urlsplit("postgres://bob@db/x"), urllib.parse.urlsplit("//bob@db/x"),
     ):  # fmt: skip
         assert show(value) == repr(value)
 

@@ -43,8 +43,9 @@ class Redactor:
         """Return the text with each secret in it replaced by `[redacted]`.
 
         Found are values beside a sensitive name (`key=value`, `key: value`, JSON, Python, URL
-        queries, headers, command lines, XML; nested and escaped), passwords in URLs, and tokens
-        that are known by their shape. The time is linear in the length, whatever the text is.
+        queries, headers, command lines, XML; nested and escaped), passwords in URLs, the token of
+        `https://TOKEN@host`, and tokens that are known by their shape. The time is linear in the
+        length, whatever the text is.
         """
         if len(text) < _SHORTEST_TOKEN and "=" not in text and ":" not in text:
             return text

@@ -212,7 +212,7 @@ class Renderer:
             if self._is_sensitive(field):
                 part = _SECRET
             elif field == "netloc":
-                part = self._show_netloc(item, room, depth)
+                part = self._show_netloc(item, parts, room, depth)
             else:
                 part = self.show(item, room, depth + 1)
             parts.append(f"{field}={part}" if field else part)
@@ -232,13 +232,14 @@ class Renderer:
         member = instance_dict(key).get("_name_")  # as `enum` stores it
         return type(member) is str and self._is_sensitive(member)
 
-    def _show_netloc(self, value: Any, room: int, depth: int) -> str:
-        # urllib gives a URL in parts; user:password@host is a secret only in a URL.
+    def _show_netloc(self, value: Any, before: Sequence[str], room: int, depth: int) -> str:
+        # urllib gives a URL in parts, first the scheme; user:password@host is a secret only in one.
         kind = class_of(value)
+        scheme = "http://" if before and "http" in before[0].lower() else "://"
         if kind is str:
-            return self.string(f"://{value}", room).replace("://", "", 1)
+            return self.string(scheme + value, room).replace(scheme, "", 1)
         if kind is bytes:
-            return self.byte_string(b"://" + value, bytes, room).replace("://", "", 1)
+            return self.byte_string(scheme.encode() + value, bytes, room).replace(scheme, "", 1)
         return self.show(value, room, depth + 1)
 
     def _enter(self, value: object, count: int, depth: int) -> bool:

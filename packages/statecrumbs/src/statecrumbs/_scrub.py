@@ -1,4 +1,4 @@
-"""Take secrets out of text: passwords in URLs, values beside a name, tokens known by their shape.
+"""Take secrets out of text: those in URLs, values beside a name, tokens known by their shape.
 
 Imported at the first text that needs it, since it needs `re`. The time is linear in the length of
 the text: a repetition can begin only where the one before it cannot go on, what could go back is
@@ -26,6 +26,7 @@ def scrub(text: str, is_sensitive: Callable[[str], bool], hints: Iterable[str]) 
     """
     if "://" in text and "@" in text:
         text = _URL_PASSWORD.sub(rf"\1{REDACTED}@", text)
+        text = _URL_TOKEN.sub(f"://{REDACTED}", text)
     lower = text.lower()
     if _MARK.search(text) and any(map(lower.__contains__, hints)):
         text = _scrub_values(text, is_sensitive)
@@ -48,6 +49,16 @@ _URL_PASSWORD = re.compile(
     r"""
     ( ://[^\s/?\#:@"'<>\\\[]{0,256}: )
     (?: [^\s/?\#"'<>\\]{1,1024} | (?!\d{1,5}(?:[/?\#]|$)) [^\s@"'<>\\]{1,256} ) @
+    """,
+    re.VERBOSE,
+)
+
+# Over HTTP nobody gives a name without a password, but many a token: `https://TOKEN@github.com`, or
+# `https://KEY:@api.stripe.com`. In other schemes it is a name: `ssh://git@host`, `postgres://bob@db`.
+_URL_TOKEN = re.compile(
+    r"""
+    :// (?: (?<= (?i:http)://) | (?<= (?i:https)://) )
+    [^\s/?\#:@"'<>\\\[]{1,1024} (?= :?@ )
     """,
     re.VERBOSE,
 )
