@@ -107,8 +107,8 @@ def enter(frame: Frame) -> Token:
 def leave(token: Token, exc: BaseException | None = None) -> None:
     """End the work that `enter` began, by `exc` if it failed: tell the observers and detach.
 
-    An exception is noted as having left this frame, for `failed_frame`. Never raises, except for a
-    user's Ctrl-C in an observer.
+    An exception is noted as having left this frame, for `failed_frame`. Never raises, except for
+    what `subscribe` lets through of an observer: a Ctrl-C, and what a signal handler raises.
     """
     frame = token[0]
     try:

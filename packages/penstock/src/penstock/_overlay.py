@@ -40,8 +40,9 @@ def build_with(registry: Registry, name: str | None, data: Data | None) -> Graph
 def overlay(graph: Graph, verdict: Verdict) -> Graph:
     """Return `graph`, the whole system's or one flow's, with what `verdict` says.
 
-    A call that nobody declared becomes an edge from the step that made it. It does not change the
-    order of the nodes, so that the drawing stays like the one without data.
+    A call that nobody declared becomes an edge from the step that made it. It leaves the order of
+    the nodes as it is. SVG, HTML and PNG are laid out with it like with any other, so that a step
+    may stand further down there than without data.
     """
     ran = {step: each for flow in verdict.flows.values() for step, each in flow.ran.items()}
     seen = {(edge.source, edge.target): edge for edge in verdict.edges}
