@@ -149,7 +149,8 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     if not text:
         return
     try:
-        frozen_event = freeze_event(text)
+        known = _known.get(text)  # then there is nothing in it to cut or to blank
+        frozen_event = freeze_event(text) if known is None else known[0]
         frozen_data = freeze_data(data)
         frame = get_current()
         if frame is None:
@@ -185,6 +186,7 @@ def _learn(event: str, data: dict[str, Any], frozen: dict[str, Scalar]) -> None:
         if (
             len(names) < _FAST_VALUES
             and type(name) is str
+            and name not in names
             and len(name) <= _FAST_STRING
             and name in frozen
             and name not in SYSTEM_FIELDS
