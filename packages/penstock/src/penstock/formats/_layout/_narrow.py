@@ -28,15 +28,34 @@ def narrow_blocks(layered: Layered, places: Places, rounds: int) -> Blocks:
     blocks = Blocks(layered, places, below)
     if not rounds:
         return blocks
+    width, bends = _widest(layered, places, blocks, below)
+    if _is_narrow(width, _widest_layer(layered, places)):
+        return blocks  # most are, without asking what is possible, which takes longer
     long = {vertex: each for vertex, each in below.items() if not _is_short(layered, each)}
     least, _ = _widest(layered, places, Blocks(layered, places, long), long)
     for _ in range(rounds):
-        width, bends = _widest(layered, places, blocks, below)
-        if width - least <= max(_WIDER, least // _PART) or not bends:
+        if _is_narrow(width, least) or not bends:
             break
         below = {vertex: each for vertex, each in below.items() if vertex not in bends}
         blocks = Blocks(layered, places, below)
+        width, bends = _widest(layered, places, blocks, below)
     return blocks
+
+
+def _is_narrow(width: int, least: int) -> bool:
+    return width - least <= max(_WIDER, least // _PART)
+
+
+def _widest_layer(layered: Layered, places: Places) -> int:
+    """Return how wide the widest layer is, if its vertices stand as near as they may."""
+    return max(
+        (
+            sum(steps) + places.widths[layer[-1]]
+            for layer, steps in zip(layered.layers, places.steps, strict=True)
+            if layer
+        ),
+        default=0,
+    )
 
 
 def _is_short(layered: Layered, segment: Segment) -> bool:
