@@ -101,29 +101,6 @@ def test_an_extra_name_is_sensitive_in_any_spelling_and_inside_other_names():
     assert redactor.scrub("GET /x?tenantId=hunter2&page=1") == "GET /x?tenantId=[redacted]&page=1"
 
 
-def test_a_kept_name_is_readable_but_names_that_contain_it_are_not():
-    redactor = Redactor(extra=["tenant"], keep=["session_id", "tenant"])
-
-    assert not any(map(redactor.is_sensitive, ["session_id", "sessionId", "SESSIONID", "tenant"]))
-    assert redactor.is_sensitive("user_session_id")
-    assert redactor.is_sensitive("tenant_name")
-    assert redactor.scrub("session_id=1 token=2") == "session_id=1 token=[redacted]"
-
-
-@pytest.mark.parametrize("option", ["extra", "keep"])
-def test_names_that_are_given_as_one_string_are_refused_with_the_fix(option):
-    with pytest.raises(TypeError, match=rf"^{option}= .* Did you mean \['tenant'\]\?$"):
-        Redactor(**{option: "tenant"})
-
-
-@pytest.mark.parametrize("option", ["extra", "keep"])
-def test_names_that_are_no_names_are_refused(option):
-    with pytest.raises(TypeError, match=f"^{option}= .* 5 "):
-        Redactor(**{option: ["tenant", 5]})
-    with pytest.raises(ValueError, match=f"^{option}= .* '--'"):
-        Redactor(**{option: ["--"]})
-
-
 def test_the_memory_of_names_is_bounded_and_keeps_no_huge_name():
     redactor = Redactor()
     names = redactor.is_sensitive.__self__

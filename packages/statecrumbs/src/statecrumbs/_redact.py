@@ -9,7 +9,6 @@ from statecrumbs._secret_names import HINTS, SecretNames, split_words
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
 
 REDACTED = "[redacted]"
 
@@ -21,10 +20,8 @@ _SHORTEST_TOKEN = (
 class Redactor:
     """Tell which names are sensitive and take secrets out of text.
 
-    `extra` names are sensitive too, wherever their words stand in a name: `extra=["tenant id"]`
-    covers `tenant_id`, `X-Tenant-Id` and `oldTenantId`. `keep` names are not, but only as a whole:
-    `keep=["session_id"]` covers `sessionId`, not `user_session_id`; it wins over `extra`. Raises
-    `TypeError` where either is not an iterable of strings, `ValueError` where a name has no letter.
+    `extra` names, which were checked, are sensitive too, wherever their words stand in a name:
+    `extra=["tenant id"]` covers `tenant_id`, `X-Tenant-Id` and `oldTenantId`.
 
     `is_sensitive(key)` answers for one name; it takes some 30 ns where the name is known already.
     """
@@ -34,9 +31,9 @@ class Redactor:
     # The memory's own lookup, without a Python frame around it.
     is_sensitive: Callable[[str], bool]
 
-    def __init__(self, extra: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
-        extra_names = _split_all(extra, "extra")
-        self.is_sensitive = SecretNames(extra_names, _split_all(keep, "keep")).__getitem__
+    def __init__(self, extra: Iterable[str] = ()) -> None:
+        extra_names = [split_words(name) for name in extra]
+        self.is_sensitive = SecretNames(extra_names).__getitem__
         self._hints = (*HINTS, *(max(words, key=len) for words in extra_names))
 
     def scrub(self, text: str) -> str:
@@ -90,17 +87,3 @@ def load_scrub() -> None:
 if hasattr(os, "register_at_fork"):  # absent on Windows
     # A child that is forked while another thread imports it would wait for that thread for ever.
     os.register_at_fork(before=load_scrub)
-
-
-def _split_all(names: Iterable[Any], option: str) -> list[list[str]]:
-    if isinstance(names, (str, bytes)):
-        raise TypeError(f"{option}= is an iterable of names. Did you mean [{names!r}]?")
-    split: list[list[str]] = []
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"{option}= is an iterable of strings, but it has {name!r} in it.")
-        words = split_words(name)
-        if not words:
-            raise ValueError(f"{option}= has {name!r} in it, which has no letter and no digit.")
-        split.append(words)
-    return split

@@ -15,7 +15,7 @@ It is not sensitive when it is *about* a secret: `token_count`, `password_change
 `next_token` is a page, `prompt_tokens` are a language model's, `function_signature` is code.
 Whole words are what keeps `author`, `monkey`, `passenger` and `discard` readable. Names of persons
 (user names, mail addresses) are no secrets here: without them a crash cannot be understood. What a
-program knows better it says with *extra* and *keep*.
+program knows better it says with `enable(redact=[...])`.
 """
 
 from __future__ import annotations
@@ -128,12 +128,11 @@ _REMEMBERED = 2048  # names; then the memory starts anew
 class SecretNames(dict[str, bool]):
     """Remembers for each name whether it is sensitive; what it does not know it finds out."""
 
-    __slots__ = ("_extra", "_keep")
+    __slots__ = ("_extra",)
 
-    def __init__(self, extra: list[list[str]], keep: list[list[str]]) -> None:
+    def __init__(self, extra: list[list[str]]) -> None:
         super().__init__()
         self._extra = [f"_{between.join(words)}_" for words in extra for between in ("_", "")]
-        self._keep = frozenset(map("".join, keep))
 
     def __missing__(self, key: str) -> bool:
         if len(key) > _LONGEST:
@@ -146,8 +145,6 @@ class SecretNames(dict[str, bool]):
         return answer
 
     def _decide(self, words: list[str]) -> bool:
-        if "".join(words) in self._keep:
-            return False
         whole = f"_{'_'.join(words)}_"
         if any(extra in whole for extra in self._extra):
             return True
