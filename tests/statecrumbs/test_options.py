@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 import threading
@@ -25,6 +26,12 @@ async def send(_crumbs): ...
 class Sender:
     async def send(self, _crumbs): ...
 
+    async def __call__(self, _crumbs): ...
+
+
+def sending(_crumbs):
+    yield
+
 
 class PathOfBytes:
     def __fspath__(self):
@@ -46,8 +53,11 @@ class PathOfBytes:
             "Unknown value of on_crash= 'stdrr'. Did you mean 'std",
         ),
         ({"on_crash": 3}, TypeError, "on_crash= is one of"),
-        ({"on_crash": send}, TypeError, "on_crash= is called where nobody awaits it"),
-        ({"on_crash": Sender().send}, TypeError, "is async"),
+        ({"on_crash": send}, TypeError, "on_crash= is only called: nobody awaits"),
+        ({"on_crash": Sender().send}, TypeError, "nobody awaits"),
+        ({"on_crash": Sender()}, TypeError, "nobody awaits"),
+        ({"on_crash": functools.partial(send)}, TypeError, "nobody awaits"),
+        ({"on_crash": sending}, TypeError, "or iterates over, what <function sending"),
         ({"output_file": 3}, TypeError, "output_file= is a path"),
         ({"output_file": ""}, ValueError, "empty path"),
         ({"include_timestamp": 1}, TypeError, "True or False"),

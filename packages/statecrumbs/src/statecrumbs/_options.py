@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from corectx.lowlevel import kind_of
 from statecrumbs._redact import Redactor
 from statecrumbs._secret_names import split_words
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 
 _ON_CRASH = ("stderr", "file", "none")
-_CO_COROUTINE = 0x80  # as in `inspect`, which takes longer to import than all of this package
 
 
 class Options:
@@ -121,9 +121,10 @@ def _check_bool(name: str, value: object) -> None:
 
 def _check_on_crash(name: str, value: object) -> None:
     if callable(value):
-        code = getattr(value, "__code__", None)
-        if getattr(code, "co_flags", 0) & _CO_COROUTINE:
-            raise TypeError(f"{name}= is called where nobody awaits it; {value!r} is async.")
+        if kind_of(value) != "function":
+            raise TypeError(
+                f"{name}= is only called: nobody awaits, or iterates over, what {value!r} returns."
+            )
         return
     if not isinstance(value, str):
         choices = ", ".join(map(repr, _ON_CRASH))
