@@ -103,12 +103,23 @@ class Unspeakable:
         return "shown"
 
 
+class Nameless(type):
+    @property
+    def __name__(cls):
+        raise ValueError
+
+
 @pytest.mark.parametrize(
     ("event_dict", "recorded"),
     [
         ({"event": Unspeakable()}, {"event": "<unserializable>"}),
         ({"event": "extra={1: 2}", 1: 2}, {"1": "2"}),
         ({"event": "exc_info=()", "exc_info": ()}, {"exception": "None"}),
+        ({"event": "extra={object: 2}", Unspeakable(): 2}, {"<unserializable>": "2"}),
+        (
+            {"event": "it", "exc_info": Nameless("Lost", (Exception,), {})()},
+            {"exception": "'Lost'"},
+        ),
     ],
 )
 def test_an_event_that_a_renderer_can_show_is_never_lost(event_dict, recorded):

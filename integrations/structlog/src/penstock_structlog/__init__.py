@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from corectx import correlation_id, values
-from corectx.lowlevel import raised_by_signal
 from statecrumbs import crumb
+from statecrumbs._classes import name_of
+from statecrumbs._render import text_of
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -49,19 +50,11 @@ def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDi
         if key == "exc_info":
             data["exception"] = _exception_name(value)
         elif key != "event" and key not in _META:
-            data[str(key)] = value  # `extra` of the standard library takes any key
-    crumb(_text(event_dict.get("event", "")), **data)
+            # `extra` of the standard library takes any key.
+            data[key if type(key) is str else text_of(key)] = value
+    # A renderer may show an event without asking for its text, whatever that raises.
+    crumb(text_of(event_dict.get("event", "")), **data)
     return event_dict
-
-
-def _text(event: object) -> str:
-    """Return `event` as text, whatever its ``__str__`` may raise: a renderer may not ask for it."""
-    try:
-        return str(event)
-    except BaseException as error:  # a KeyboardInterrupt too: recording ends no program
-        if raised_by_signal(error):
-            raise
-        return "<unserializable>"
 
 
 def _exception_name(exc_info: object) -> str | None:
@@ -74,4 +67,4 @@ def _exception_name(exc_info: object) -> str | None:
         kind = type(exc_info)
     else:
         kind = sys.exc_info()[0] if exc_info else None
-    return getattr(kind, "__name__", None)
+    return name_of(kind) if isinstance(kind, type) else None

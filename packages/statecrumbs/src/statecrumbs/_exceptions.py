@@ -8,7 +8,7 @@ from corectx import failed_frame
 from statecrumbs._classes import module_of, qualname_of
 from statecrumbs._freeze import facts_of
 from statecrumbs._options import options
-from statecrumbs._render import jsonable
+from statecrumbs._render import jsonable, text_of
 from statecrumbs._renderer import UNSERIALIZABLE
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def describe(exc: BaseException) -> dict[str, Any]:
 
 def in_short(exc: BaseException) -> str:
     """Return type and message of `exc`."""
-    return f"{_type_name(exc)}: {_message(exc)}"
+    return f"{_type_name(exc)}: {_safe_text(text_of(exc))}"
 
 
 def attributes_of(exc: BaseException) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def attributes_of(exc: BaseException) -> dict[str, Any]:
 
 def _describe(exc: BaseException, depth: int, others: Iterator[bool]) -> dict[str, Any]:
     """Describe `exc`, and as many of its causes and members as there are `others` left."""
-    described: dict[str, Any] = {"type": _type_name(exc), "message": _message(exc)}
+    described: dict[str, Any] = {"type": _type_name(exc), "message": _safe_text(text_of(exc))}
     notes = _ask(exc, "__notes__")
     if type(notes) is list:
         described["notes"] = [_safe_text(note) for note in notes[:_MAX_NOTES]]
@@ -91,14 +91,6 @@ def _type_name(exc: BaseException) -> str:
     cls = type(exc)
     module, name = module_of(cls), qualname_of(cls)
     return _safe_text(name if module in ("", "builtins", "__main__") else f"{module}.{name}")
-
-
-def _message(exc: BaseException) -> str:
-    try:
-        text = str(exc)
-    except BaseException:
-        return UNSERIALIZABLE
-    return _safe_text(text)
 
 
 def _safe_text(text: object) -> str:

@@ -83,3 +83,13 @@ def jsonable(value: Any, redactor: Redactor | None, limit: int = 1024) -> Scalar
             raise
         return UNSERIALIZABLE[:limit]
     return render(value, redactor, limit=limit)
+
+
+def text_of(value: object) -> str:
+    """Return `str(value)` as an exact string, or `<unserializable>`, whatever that raises."""
+    try:
+        return str.__str__(str(value))
+    except BaseException as error:  # a KeyboardInterrupt too: recording and dumping end no program
+        if raised_by_signal(error):
+            raise
+        return UNSERIALIZABLE

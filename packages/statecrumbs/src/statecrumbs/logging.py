@@ -12,7 +12,7 @@ from typing import Any
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._classes import name_of
 from statecrumbs._recorder import crumb
-from statecrumbs._renderer import UNSERIALIZABLE
+from statecrumbs._render import text_of
 
 __all__ = ["CrumbHandler"]
 
@@ -58,7 +58,7 @@ class CrumbHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record `record` as a crumb. Never raises."""
-        name = _text(record.name)
+        name = text_of(record.name)
         if name.partition(".")[0] in _OURS or getattr(self._recording, "now", False):
             return
         self._recording.now = True
@@ -68,16 +68,6 @@ class CrumbHandler(logging.Handler):
             self._recording.now = False
 
 
-def _text(value: object) -> str:
-    """Return `str(value)`, whatever that may raise."""
-    try:
-        return str(value)
-    except BaseException as error:  # a KeyboardInterrupt too: recording ends no program
-        if raised_by_signal(error):
-            raise
-        return UNSERIALIZABLE
-
-
 def _message(record: logging.LogRecord) -> str:
     """Return the text of a record, whatever the ``__str__`` of its parts may raise."""
     try:
@@ -85,7 +75,7 @@ def _message(record: logging.LogRecord) -> str:
     except BaseException as error:
         if raised_by_signal(error):
             raise
-        text = _text(record.msg)  # without arguments that do not fit it says more than nothing
+        text = text_of(record.msg)  # without arguments that do not fit it says more than nothing
     return text or "(no message)"
 
 
@@ -97,7 +87,7 @@ def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
     own = frozenset(data)
     for key, value in vars(record).items():
         if key not in _STANDARD:
-            text = _text(key)  # `extra` takes any key
+            text = text_of(key)  # `extra` takes any key
             data[f"{text}_" if text in own else text] = value
     return data
 
