@@ -179,13 +179,19 @@ class TestCrumbs:
         }
         (crumb,) = received(json.dumps([hostile]))
         assert crumb == {
-            "event": "e" * 253 + "...",
+            "event": "e" * 232 + "... (9767 more)",
             "context": {"tenant": "a", "api_key": "[redacted]"},
-            "frame": {"origin": "unknown", "kind": "request", "flow": "f" * 253 + "..."},
+            "frame": {"origin": "unknown", "kind": "request", "flow": "f" * 232 + "... (767 more)"},
             "password": "[redacted]",
             "url": "https://ann:[redacted]@example.org/?token=[redacted]",
             "x": "1",
         }
+
+    @pytest.mark.parametrize("length", [210, 235, 250, 980, 1000, 1015])
+    def test_a_secret_across_the_edge_of_what_is_kept_is_not_shown_in_part(self, length):
+        text = f"{'x' * length} postgres://bob:hunter2@db/parts"
+        crumbs = [{"event": text, "text": text, text: "open", "context": {text: text}}]
+        assert "hunt" not in str(received(json.dumps(crumbs)))
 
     def test_what_this_process_still_has_itself_is_not_shown_twice(self, operation):
         crumb("here", x=1)

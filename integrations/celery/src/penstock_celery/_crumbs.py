@@ -18,10 +18,11 @@ from typing import Any, cast
 from corectx import current
 from penstock_celery._options import MAX_CRUMBS
 from statecrumbs import snapshot
-from statecrumbs._freeze import SYSTEM_FIELDS, clip
+from statecrumbs._freeze import SYSTEM_FIELDS
 from statecrumbs._options import options as crumb_options
 from statecrumbs._records import to_crumbs
 from statecrumbs._redact import REDACTED
+from statecrumbs._render import jsonable
 from statecrumbs._trail import trails_around
 
 CRUMBS_HEADER = "statecrumbs"
@@ -118,7 +119,7 @@ def _checked_crumb(given: Any) -> dict[str, Any] | None:
     checked["frame"] = _checked_frame(crumb.get("frame"))
     for key, value in crumb.items():
         if key not in SYSTEM_FIELDS and isinstance(value, str):
-            checked[clip(key, _MAX_NAME)] = _value(key, value)
+            checked[_text(key, _MAX_NAME)] = _value(key, value)
     return checked
 
 
@@ -132,7 +133,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _checked_context(context: Any) -> dict[str, Any]:
     return {
-        clip(key, _MAX_NAME): _value(key, value)
+        _text(key, _MAX_NAME): _value(key, value)
         for key, value in _mapping(context).items()
         if value is None
         or isinstance(value, str)
@@ -161,6 +162,4 @@ def _value(key: str, value: Any) -> Any:
 
 
 def _text(text: str, limit: int) -> str:
-    redactor = crumb_options.redactor
-    short = clip(text, limit)
-    return short if redactor is None else redactor.scrub(short)
+    return str(jsonable(text, crumb_options.redactor, limit=limit))
