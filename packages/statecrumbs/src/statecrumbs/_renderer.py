@@ -229,6 +229,8 @@ class Renderer:
             return self._is_sensitive(key[:256].decode("latin-1"))
         if issubclass(kind, str) and self._is_sensitive(str.__str__(key)):
             return True
+        if type(kind) is type:  # an enumeration has a metaclass; nearly every other key has none
+            return False
         member = instance_dict(key).get("_name_")  # as `enum` stores it
         return type(member) is str and self._is_sensitive(member)
 
