@@ -50,10 +50,14 @@ def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDi
         if key == "exc_info":
             data["exception"] = _exception_name(value)
         elif key != "event" and key not in _META:
-            # `extra` of the standard library takes any key.
-            data[key if type(key) is str else text_of(key)] = value
-    # A renderer may show an event without asking for its text, whatever that raises.
-    crumb(text_of(event_dict.get("event", "")), **data)
+            data[key] = value
+    event = event_dict.get("event", "")
+    if type(event) is not str:  # a renderer may not ask for its text, whatever that raises
+        event = text_of(event)
+    try:
+        crumb(event, **data)
+    except TypeError:  # `extra` of the standard library takes any key, and a call does not
+        crumb(event, **{text_of(key): value for key, value in data.items()})
     return event_dict
 
 

@@ -61,6 +61,7 @@ def place_of(frame: Frame) -> tuple[Place, bool]:
     anew for each crumb.
     """
     context: dict[str, Scalar] = {}
+    redactor = options.redactor
     lasting = True
     room = _MAX_CRUMB
     values = frame.values
@@ -69,10 +70,10 @@ def place_of(frame: Frame) -> tuple[Place, bool]:
         if done == _MAX_VALUES or room < len("..."):
             context["..."] = f"({len(values) - done} more)"
             break
-        if options.redactor is not None and options.redactor.is_sensitive(key):
+        if redactor is not None and redactor.is_sensitive(key):
             shown: Scalar = REDACTED
         else:
-            shown = jsonable(value, options.redactor, limit=min(_MAX_VALUE, room))
+            shown = jsonable(value, redactor, limit=min(_MAX_VALUE, room))
             lasting = lasting and is_scalar(value)
         context[name_text(key)] = shown
         room -= len(key) + _cost(shown)
