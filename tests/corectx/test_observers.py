@@ -146,6 +146,17 @@ def test_what_a_framework_raises_to_end_work_is_no_failure_once_that_is_told(dia
     assert heard() is None
 
 
+def test_an_exception_whose_class_raises_when_it_is_asked_passes_as_it_is(diary):
+    class PretendingError(Exception):
+        @property
+        def __class__(self):
+            raise ValueError
+
+    with pytest.raises(PretendingError), scope():
+        raise PretendingError
+    assert type(diary.take()[-1][2]) is PretendingError
+
+
 def test_a_generator_that_never_started_is_not_heard_of(diary):
     @scope(step="on")
     def body():

@@ -20,7 +20,7 @@ _FACTS = ("correlation_id", "id", "name", "flow")
 
 def note_failure(frame: Frame, exc: BaseException) -> None:
     """Note on `exc` that it leaves `frame`, unless it is already known to come from inside it."""
-    if isinstance(exc, GeneratorExit):
+    if issubclass(type(exc), GeneratorExit):  # isinstance would ask its class, which may raise
         return
     try:
         marks = exc.__dict__

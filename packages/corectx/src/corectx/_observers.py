@@ -166,7 +166,7 @@ def notify_left(frame: Frame, exc: BaseException | None) -> None:
     The last to enter leaves first: observers nest like the frames do. Of an exception that is no
     failure they do not hear.
     """
-    if isinstance(exc, _no_failures):
+    if exc is not None and issubclass(type(exc), _no_failures):  # isinstance would ask its class
         exc = None
     for left in reversed(listeners.left):
         try:
