@@ -39,8 +39,8 @@ urlpatterns = [path("", view), path("file/", file)]
 """
 
 
-def run(tmp_path, body: str) -> None:
-    (tmp_path / "program.py").write_text(PROJECT + textwrap.dedent(body))
+def run(tmp_path, body: str, project: str = PROJECT) -> None:
+    (tmp_path / "program.py").write_text(project + textwrap.dedent(body))
     done = subprocess.run(
         [sys.executable, "program.py"],
         cwd=tmp_path,
@@ -52,11 +52,14 @@ def run(tmp_path, body: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
+in_each_way = pytest.mark.parametrize(
     "ask",
     ['Client().get("/")', 'asyncio.run(AsyncClient().get("/"))'],
     ids=["sync", "async"],
 )
+
+
+@in_each_way
 def test_a_request_adopts_no_frame_that_is_current(tmp_path, ask):
     run(
         tmp_path,
@@ -68,6 +71,21 @@ def test_a_request_adopts_no_frame_that_is_current(tmp_path, ask):
         flow_id = response.headers["X-Correlation-ID"]
         assert response.json()["id"] == flow_id != before.correlation_id
         """,
+    )
+
+
+@in_each_way
+def test_where_it_stands_twice_in_the_settings_a_request_has_one_id_all_the_same(tmp_path, ask):
+    once = '"penstock.contrib.django.FlowMiddleware"'
+    between = '"django.middleware.common.CommonMiddleware"'
+    run(
+        tmp_path,
+        f"""
+        response = {ask}
+        assert response.headers["X-Correlation-ID"] == response.json()["id"]
+        assert corectx.current() is None
+        """,
+        PROJECT.replace(once, f'{once}, {between}, "penstock_django.FlowMiddleware"'),
     )
 
 
