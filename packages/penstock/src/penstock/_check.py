@@ -197,8 +197,9 @@ def _unreachable(
 
 
 def _place(file: str | None, line: int | None) -> str:
-    """Return "file:line", from the current folder where the file is below it."""
-    if file is None:
-        return "(no file)"
-    here = os.path.join(os.getcwd(), "")
-    return f"{file.removeprefix(here)}:{line}"
+    return "(no file)" if file is None else f"{from_here(file)}:{line}"
+
+
+def from_here(file: str) -> str:
+    """Return the path of `file` from the current folder, if it is below it."""
+    return file.removeprefix(os.path.join(os.getcwd(), ""))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock import _registry
 from penstock._app import AppError, load_app
+from penstock._check import check, from_here
 from penstock._dag import DIRECTIONS, ENGINES, FORMATS, generate_dag
 from penstock._docs import Stale, document, inject
 from penstock._graph import UnknownFlowError, build
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TextIO
 
-    from penstock._registry import Flow, Step
+    from penstock._registry import Flow
     from penstock._verify import Verdict
 
 __all__ = ["main"]
@@ -74,8 +75,6 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> i
 
 def _nothing_is_declared() -> bool:
     """Tell whether there is nothing to look at: a check of it would only seem to pass."""
-    from penstock._check import check
-
     registry = _registry.default_registry
     return not registry.flows and not check(registry)  # a step in no flow is a problem to show
 
@@ -207,7 +206,7 @@ def _list(chosen: argparse.Namespace) -> int:
     for name, flow in flows.items():
         steps = flow.steps.values()
         entrypoints = [step.name for step in steps if step.kind == "entrypoint"]
-        files = dict.fromkeys(_place(step).rpartition(":")[0] for step in steps)
+        files = dict.fromkeys(from_here(step.file) for step in steps if step.file)
         rows.append((name, ", ".join(entrypoints) or "-", str(len(steps)), ", ".join(files)))
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = [max(columns(row[at]) for row in shown) for at in range(3)]
@@ -258,8 +257,6 @@ def _render(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    from penstock._check import check
-
     problems = check(_registry.default_registry)
     if chosen.json:
         names = ("kind", "message", "flow", "step", "file", "line")
@@ -359,14 +356,6 @@ def _described(flow: Flow) -> dict[str, Any]:
             for step in flow.steps.values()
         ],
     }
-
-
-def _place(step: Step) -> str:
-    """Return ``file:line``, relative to here where the file is below here."""
-    if step.file is None:
-        return step.where
-    below = os.path.relpath(step.file)
-    return f"{step.file if below.startswith('..') else below}:{step.line}"
 
 
 def _padded(text: str, width: int) -> str:
