@@ -198,17 +198,22 @@ def test_the_flow_may_stand_above_a_task_of_an_app_and_after_may_name_it(app, re
     assert not registry.loose
 
 
-@pytest.mark.parametrize("below", ["shared_task", "app.task", "flow_task", "task"])
-def test_a_step_above_a_task_would_hide_it_and_is_refused(app, registry, below):
+@pytest.fixture(params=["shared_task", "app.task", "flow_task", "task"])
+def task(request, app, registry):
+    """A task, made in each way that there is."""
+
     def pay():
         pass
 
-    task = {
+    return {
         "shared_task": shared_task,
         "app.task": app.task,
         "flow_task": flow_task,
         "task": app.task(lazy=False),
-    }[below](pay)
+    }[request.param](pay)
+
+
+def test_a_step_above_a_task_would_hide_it_and_is_refused(task):
     with pytest.raises(TypeError, match=r"@step stands above the task 'pay'\. Write it below"):
         step(after="begin")(task)
 
@@ -218,17 +223,7 @@ def test_a_predecessor_that_is_none_is_named(registry):
         flow_task(after=3)(len)
 
 
-@pytest.mark.parametrize("over", ["shared_task", "app.task", "flow_task", "task"])
-def test_what_is_a_task_already_is_refused(app, registry, over):
-    def function():
-        pass
-
-    task = {
-        "shared_task": shared_task,
-        "app.task": app.task,
-        "flow_task": flow_task,
-        "task": app.task(lazy=False),
-    }[over](function)
+def test_what_is_a_task_already_is_refused(task):
     with pytest.raises(TypeError, match="makes a task, but got one"):
         flow_task(task)
 
