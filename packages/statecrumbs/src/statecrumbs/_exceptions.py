@@ -14,7 +14,7 @@ from statecrumbs._renderer import UNSERIALIZABLE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
+    from types import CodeType, TracebackType
     from typing import Any, Final
 
 _MAX_MESSAGE = 2048  # characters
@@ -100,20 +100,22 @@ def _safe_text(text: object) -> str:
 
 
 def _entries(traceback: TracebackType | None) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = []
+    places: list[tuple[CodeType, int]] = []
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        entries.append(
-            {
-                "file": _safe_text(code.co_filename),
-                "line": traceback.tb_lineno,
-                "function": _safe_text(code.co_name),
-            }
-        )
+        places.append((traceback.tb_frame.f_code, traceback.tb_lineno))
         traceback = traceback.tb_next
-    left_out = len(entries) - _FIRST_ENTRIES - _LAST_ENTRIES
+    left_out = len(places) - _FIRST_ENTRIES - _LAST_ENTRIES
     if left_out > 0:
-        entries[_FIRST_ENTRIES:-_LAST_ENTRIES] = [
-            {"file": "...", "line": 0, "function": f"({left_out} more)"}
-        ]
+        del places[_FIRST_ENTRIES:-_LAST_ENTRIES]
+    entries: list[dict[str, Any]] = [
+        {
+            "file": _safe_text(code.co_filename),
+            "line": line,
+            "function": _safe_text(code.co_name),
+        }
+        for code, line in places
+    ]
+    if left_out > 0:
+        more = {"file": "...", "line": 0, "function": f"({left_out} more)"}
+        entries.insert(_FIRST_ENTRIES, more)
     return entries
