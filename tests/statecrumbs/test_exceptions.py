@@ -10,6 +10,7 @@ import types
 import pytest
 
 import statecrumbs
+from statecrumbs._exceptions import describe
 
 
 def fail(exc):
@@ -79,6 +80,23 @@ def test_causes_that_the_class_hides_are_shown_all_the_same(dumped):
     exc = ComputingError("outer")
     BaseException.__dict__["__cause__"].__set__(exc, ValueError("inner"))
     assert dumped(exc)["cause"]["message"] == "inner"
+
+
+def dive(deep):
+    if deep:
+        dive(deep - 1)
+    raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("calls", "left_out"), [(50, []), (51, ["(1 more)"]), (300, ["(250 more)"])]
+)
+def test_of_a_deep_traceback_the_way_in_and_the_end_are_shown(calls, left_out):
+    with pytest.raises(ValueError, match=r"^$") as raised:
+        dive(calls - 2)  # with this function there are so many
+    shown = [entry["function"] for entry in describe(raised.value)["traceback"]]
+    here = sys._getframe().f_code.co_name
+    assert shown == [here, *["dive"] * 9, *left_out, *["dive"] * 40]
 
 
 @pytest.mark.parametrize("length", range(2000, 2060))
