@@ -17,6 +17,7 @@ from celery.exceptions import Ignore, Reject, Retry
 
 from corectx import current, subscribe
 from penstock import entrypoint, flow, generate_dag, step
+from penstock._check import check
 from penstock.contrib.celery import flow_task
 from penstock.testing import captured_steps, isolated_registry
 from tests.celery.workers import ROOT
@@ -138,6 +139,32 @@ def test_a_task_after_a_step_of_another_flow_is_where_its_own_begins(app, regist
 
     assert registry.flows["shipping"].steps["ship"].kind == "entrypoint"
     assert ship.delay().get() == "shipping"
+
+
+def test_a_task_that_names_no_flow_and_no_predecessor_is_complete(app, registry):
+    @flow_task
+    def charge():
+        pass
+
+    assert check(registry) == []
+
+
+def test_a_task_that_was_to_be_in_a_flow_is_not_complete_without_one(app, registry):
+    @flow_task(after="begin")
+    def go_on(): ...
+
+    @flow_task(after="orders:pay")
+    def ship(): ...
+
+    @flow_task
+    @entrypoint
+    def begin(): ...
+
+    assert [(each.kind, each.step) for each in check(registry)] == [
+        ("no-flow", "go_on"),
+        ("no-flow", "ship"),
+        ("no-flow", "begin"),
+    ]
 
 
 def test_what_is_declared_already_stays_as_it_is(app, registry):

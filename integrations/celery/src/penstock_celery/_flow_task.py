@@ -78,7 +78,7 @@ def flow_task(
     or below it. Without `after` the flow begins here, as with `penstock.entrypoint`; also where
     `after` names only steps of other flows, as "other_flow:step". Otherwise it is a step; see
     `penstock.step` for what `after` may be. A function that is an entrypoint or a step already
-    remains what it is.
+    remains what it is. With neither `after` nor a flow it is a task as any other.
 
     What is a task already raises `TypeError`, as does anything else that is no function.
     """

@@ -85,6 +85,8 @@ def _conflicts(registry: Registry) -> Iterable[Problem]:
 
 def _homeless(registry: Registry) -> Iterable[Problem]:
     for step in registry.unclaimed:
+        if step.call_kind == "task" and step.kind == "entrypoint" and not step.after:
+            continue  # a task that was never said to be more than one
         yield _problem(
             "no-flow",
             f"The {step.kind} {step.name!r} is in no flow. Put @flow(...) above it or over its "
