@@ -141,6 +141,22 @@ def test_a_task_after_a_step_of_another_flow_is_where_its_own_begins(app, regist
     assert ship.delay().get() == "shipping"
 
 
+def test_predecessors_may_come_as_an_iterator_that_can_be_read_once(app, registry):
+    goes_on = flow_task(after=iter(["begin", "receive"]))
+
+    @flow("orders")
+    @goes_on
+    def charge(): ...
+
+    @flow("orders")
+    @goes_on
+    def ship(): ...
+
+    steps = registry.flows["orders"].steps
+    assert steps["charge"].after == steps["ship"].after == ("begin", "receive")
+    assert steps["charge"].kind == steps["ship"].kind == "step"
+
+
 def test_a_task_that_names_no_flow_and_no_predecessor_is_complete(app, registry):
     @flow_task
     def charge():

@@ -82,9 +82,10 @@ def flow_task(
 
     What is a task already raises `TypeError`, as does anything else that is no function.
     """
+    predecessors = _kept(after)
 
     def make(function: Any) -> Any:
-        declared = _declared(function, after)
+        declared = _declared(function, predecessors)
         # Celery checks the arguments of a task when it is sent, by what it finds here.
         declared.__signature__ = signature(function)
         make_task: Callable[..., Any] = shared_task if app is None else app.task
@@ -120,8 +121,14 @@ def _declared(function: Any, after: After) -> Any:
     return decorate(function, kind, after=after, name=None, call_kind="task")
 
 
-def _is_elsewhere(after: Any) -> bool:
-    """Tell whether `after` names only steps of other flows."""
+def _kept(after: Any) -> Any:
+    """Return `after` as what can be read more than once: an iterator as a tuple."""
     if isinstance(after, str) or callable(after) or not isinstance(after, Iterable):
-        return isinstance(after, str) and ":" in after
-    return all(isinstance(each, str) and ":" in each for each in list[Any](after))
+        return after
+    return tuple[Any, ...](after)
+
+
+def _is_elsewhere(after: Any) -> bool:
+    """Tell whether `after`, as `_kept`, names only steps of other flows."""
+    each_after: tuple[Any, ...] = after if isinstance(after, tuple) else (after,)
+    return all(isinstance(each, str) and ":" in each for each in each_after)
