@@ -271,6 +271,25 @@ def test_what_is_a_task_already_is_refused(task):
         flow_task(task)
 
 
+@pytest.mark.parametrize(
+    ("option", "meant"), [("afer", "after"), ("After", "after"), ("atfer", "after"), ("ap", "app")]
+)
+def test_an_option_that_is_nearly_one_of_ours_is_refused(registry, option, meant):
+    with pytest.raises(TypeError, match=rf"no option {option!r}\. Did you mean {meant}=\?"):
+        flow_task(**{option: "begin"})
+
+
+@pytest.mark.parametrize("option", ["retry_after", "run_after", "apps"])
+def test_an_option_of_the_users_own_becomes_an_attribute_of_the_task(app, registry, option):
+    class Base(Task):
+        apps = None
+
+    @flow_task(base=Base, **{option: 60})
+    def begin(): ...
+
+    assert getattr(begin, option) == 60
+
+
 def test_a_name_that_is_given_as_the_function_is_refused(registry):
     with pytest.raises(TypeError, match=r"Did you mean name='orders.pay'\?"):
         flow_task("orders.pay")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +81,10 @@ def flow_task(
     `penstock.step` for what `after` may be. A function that is an entrypoint or a step already
     remains what it is. With neither `after` nor a flow it is a task as any other.
 
-    What is a task already raises `TypeError`, as does anything else that is no function.
+    What is a task already raises `TypeError`, as does anything else that is no function, and an
+    option that is nearly ``after`` or ``app``: Celery would take it for an attribute of the task.
     """
+    _check_options(options)
     predecessors = _kept(after)
 
     def make(function: Any) -> Any:
@@ -98,6 +101,15 @@ def flow_task(
         )
 
     return make if function is None else make(function)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Refuse a misspelling of an option of ours; a task may have any other attribute."""
+    for name in options:
+        # Near enough for "afer", too far for an attribute such as "retry_after".
+        nearest = get_close_matches(name.lower(), ("after", "app"), n=1, cutoff=0.8)
+        if nearest and not hasattr(options.get("base") or Task, name):
+            raise TypeError(f"@flow_task has no option {name!r}. Did you mean {nearest[0]}=?")
 
 
 def _declared(function: Any, after: After) -> Any:
