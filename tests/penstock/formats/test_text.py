@@ -184,6 +184,13 @@ def test_a_task_has_a_mark_of_its_own():
     assert drawing({"f": {"a": (), "b": ("a",)}}, b={"call_kind": "task"}) == "◆ a\n│\n■ b\n"
 
 
+def test_an_entrypoint_that_is_a_task_is_seen_to_be_both():
+    graph = graph_of({"f": {"a": (), "b": ("a",)}, "g": {"c": ()}}, a={"call_kind": "task"})
+    lines = text.render(graph).split("\n")
+    assert lines[3].startswith("◈ a ")
+    assert "◆ entrypoint   ◈ entrypoint and task   ● step" in lines
+
+
 def test_wide_characters_take_two_columns_and_marks_none():
     flow = {"受け取る": (), "e\u0301te\u0301": ("受け取る",), "🚀 go": ("e\u0301te\u0301",)}
     lines = text.render(graph_of({"注文": flow})).split("\n")

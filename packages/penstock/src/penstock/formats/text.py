@@ -39,11 +39,12 @@ _SUMMARY_COLUMN = 44  # summaries start before this, except beside a longer name
 _SUMMARY_WIDTH = 20  # what is left of a summary beside any name
 _NOTE_WIDTH = 72
 
-_ENTRYPOINT, _TASK, _STEP, _MISSING = "◆", "■", "●", "○"
+_ENTRYPOINT, _ENTRY_TASK, _TASK, _STEP, _MISSING = "◆", "◈", "■", "●", "○"
 _BACK, _TO, _FROM, _DOWN, _UP = "↺", "→", "←", "↓", "↑"
 _RAN, _UNSEEN, _UNDECLARED = "∑", "✗", "!"
 _LEGEND = {
     _ENTRYPOINT: "entrypoint",
+    _ENTRY_TASK: "entrypoint and task",
     _TASK: "task",
     _STEP: "step",
     _MISSING: "not declared",
@@ -94,9 +95,9 @@ def _heading(group: Group) -> list[str]:
 def _mark(node: Node) -> str:
     if node.unknown:
         return _MISSING
-    if node.entrypoint:
-        return _ENTRYPOINT
-    return _TASK if node.call_kind == "task" else _STEP
+    if node.call_kind == "task":
+        return _ENTRY_TASK if node.entrypoint else _TASK
+    return _ENTRYPOINT if node.entrypoint else _STEP
 
 
 def _links(graph: Graph, nodes: dict[str, Node]) -> tuple[_Following, _Notes]:
