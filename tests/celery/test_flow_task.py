@@ -271,6 +271,24 @@ def test_what_is_a_task_already_is_refused(task):
         flow_task(task)
 
 
+def test_an_apps_own_task_above_it_does_not_run_and_says_why(app, registry):
+    @app.task(lazy=False, shared=False)
+    @flow_task
+    def charge(order): ...
+
+    for run in (charge, lambda order: charge.delay(order).get()):
+        with pytest.raises(TypeError, match=r"'charge'.*Does @app.task .* above @flow_task\?"):
+            run(1)
+
+
+def test_an_apps_own_task_above_it_that_celery_makes_first_says_so_too(app, registry, monkeypatch):
+    inner = flow_task(lambda: None)
+    monkeypatch.setattr(_state, "_on_app_finalizers", set())
+    app.task(inner)
+    with pytest.raises(TypeError, match=r"'<lambda>'.*Does @app.task .* above @flow_task\?"):
+        app.finalize()
+
+
 @pytest.mark.parametrize(
     ("option", "meant"), [("afer", "after"), ("After", "after"), ("atfer", "after"), ("ap", "app")]
 )

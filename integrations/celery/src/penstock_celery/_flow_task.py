@@ -8,6 +8,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
+from celery.exceptions import NotRegistered
 from celery.local import Proxy
 
 from penstock._decorators import decorate, mark_of
@@ -94,11 +95,18 @@ def flow_task(
         make_task: Callable[..., Any] = shared_task if app is None else app.task
         made = make_task(**options)(declared)
         is_made = not issubclass(type(made), Proxy)
-        return TaskProxy(
-            (lambda: made) if is_made else made._get_current_object,  # noqa: SLF001
-            declared,
-            options.get("base") or Task,
-        )
+
+        def task() -> Any:
+            try:
+                found = made if is_made else made._get_current_object()  # noqa: SLF001
+            except NotRegistered as error:
+                raise TypeError(_not_a_task(declared)) from error
+            if found.run is proxy:
+                raise TypeError(_not_a_task(declared))
+            return found
+
+        proxy = TaskProxy(task, declared, options.get("base") or Task)
+        return proxy
 
     return make if function is None else make(function)
 
@@ -131,6 +139,15 @@ def _declared(function: Any, after: After) -> Any:
         return function
     kind = "entrypoint" if after is None or _is_elsewhere(after) else "step"
     return decorate(function, kind, after=after, name=None, call_kind="task")
+
+
+def _not_a_task(function: Any) -> str:
+    """Say what is wrong where Celery does not know of `function` by the task that was made here."""
+    return (
+        f"The task of {function.__name__!r} is not the one that @flow_task made. Does @app.task or "
+        "@shared_task stand above @flow_task? Write @flow_task(...) with the task's options, and "
+        "app= for an app's own task; or put @app.task above @penstock.step."
+    )
 
 
 def _kept(after: Any) -> Any:
