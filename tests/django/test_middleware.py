@@ -23,6 +23,13 @@ settings.configure(
     ROOT_URLCONF=__name__,
 )
 django.setup()
+left = []
+
+class Observer:
+    def left(self, frame, exc):
+        left.append((frame.name, exc))
+
+corectx.subscribe(Observer())
 
 def view(request):
     frame = corectx.current()
@@ -35,7 +42,14 @@ def view(request):
 def file(request):
     return FileResponse(open(__file__, "rb"))
 
-urlpatterns = [path("", view), path("file/", file)]
+def leaving(request):
+    raise SystemExit(3)
+
+urlpatterns = [
+    path("", view),
+    path("file/", file),
+    path("leaving/", leaving),
+]
 """
 
 
@@ -103,5 +117,44 @@ def test_the_server_can_still_send_a_file_in_its_own_way(tmp_path):
         assert isinstance(body, FileWrapper)
         assert sent["X-Correlation-ID"]
         body.close()
+        """,
+    )
+
+
+def test_a_view_that_ends_the_program_leaves_no_frame_behind(tmp_path):
+    """Django sends no signal then, and a server may go on in the same thread."""
+    run(
+        tmp_path,
+        """
+        for _ in range(2):
+            try:
+                Client().get("/leaving/")
+            except SystemExit as exc:
+                ended_by = exc
+            assert corectx.current() is None
+            assert left == [("GET /leaving/", ended_by)]
+            left.clear()
+        """,
+    )
+
+
+def test_an_async_view_that_ends_the_program_leaves_no_frame_behind(tmp_path):
+    run(
+        tmp_path,
+        """
+        from django.test import RequestFactory
+        from penstock_django import FlowMiddleware
+
+        async def leaving(request):
+            raise SystemExit(3)
+
+        async def ask():
+            try:
+                await FlowMiddleware(leaving)(RequestFactory().get("/"))
+            except SystemExit as exc:
+                assert left == [("GET", exc)]
+            assert corectx.current() is None
+
+        asyncio.run(ask())
         """,
     )

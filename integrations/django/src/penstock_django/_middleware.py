@@ -94,6 +94,7 @@ class FlowMiddleware:
             response = self._get_response(request)
         except BaseException as exc:
             _end(frame, exc)
+            _take_down(frame)  # without a response there may be no `request_finished`
             raise
         return _finish(frame, response, chosen)
 
@@ -103,6 +104,7 @@ class FlowMiddleware:
             response = await self._get_response(request)
         except BaseException as exc:
             _end(frame, exc)
+            _take_down(frame)  # without a response there may be no `request_finished`
             raise
         return _finish(frame, response, chosen)
 
@@ -238,8 +240,12 @@ def _detach_request(**_: object) -> None:
     """Take the frame of a request that is finished down, in the context that it was current in."""
     frame = _request_frame()
     if frame is not None:
-        token: Token = frame.store.pop(_TOKEN)  # type: ignore[assignment]
-        detach(token)
+        _take_down(frame)
+
+
+def _take_down(frame: Frame) -> None:
+    token: Token = frame.store.pop(_TOKEN)  # type: ignore[assignment]
+    detach(token)
 
 
 got_request_exception.connect(_report_exception, dispatch_uid="penstock_django.exception")
