@@ -20,6 +20,7 @@ from django.urls import path
 settings.configure(
     ALLOWED_HOSTS=["*"],
     MIDDLEWARE=["penstock.contrib.django.FlowMiddleware"],
+    PENSTOCK={"IGNORE_PATHS": ["/health/"]},
     ROOT_URLCONF=__name__,
 )
 django.setup()
@@ -45,10 +46,22 @@ def file(request):
 def leaving(request):
     raise SystemExit(3)
 
+def asking(request):
+    before = corectx.current()
+    ignored = Client().get("/health/")
+    assert ignored.status_code == 200 and "X-Correlation-ID" not in ignored.headers
+    assert corectx.current() is before
+    return JsonResponse({"id": corectx.correlation_id()})
+
+def health(request):
+    return JsonResponse({})
+
 urlpatterns = [
     path("", view),
     path("file/", file),
     path("leaving/", leaving),
+    path("asking/", asking),
+    path("health/", health),
 ]
 """
 
@@ -156,5 +169,17 @@ def test_an_async_view_that_ends_the_program_leaves_no_frame_behind(tmp_path):
             assert corectx.current() is None
 
         asyncio.run(ask())
+        """,
+    )
+
+
+def test_an_ignored_request_inside_of_another_leaves_that_ones_frame_alone(tmp_path):
+    run(
+        tmp_path,
+        """
+        response = Client().get("/asking/")
+        assert response.json()["id"] == response.headers["X-Correlation-ID"]
+        assert corectx.current() is None
+        assert left == [("GET /asking/", None)]
         """,
     )

@@ -46,7 +46,7 @@ _logger = logging.getLogger("penstock.django")
 
 # In the store of a request's frame: what to undo when the request is finished; the exception that
 # Django made a response of; and, until the observers have been told of the end, the `id` of the
-# request (not itself, since the frame outlives it in a crumb).
+# request (not itself, since the frame outlives it in a crumb), or 0 once there is a response.
 _TOKEN = "penstock_django.token"  # noqa: S105 - of corectx.attach
 _FAILURE = "penstock_django.failure"
 _IS_OPEN = "penstock_django.is_open"
@@ -84,8 +84,7 @@ class FlowMiddleware:
         for ignored in chosen.ignore_paths:
             if ignored.match(request.path_info):
                 return self._get_response(request)
-        around = _request_frame()
-        if around is not None and around.store.get(_IS_OPEN) == id(request):
+        if _frame_of(request) is not None:
             return self._get_response(request)  # it stands in MIDDLEWARE twice
         if self._is_async:
             return self._answer_async(request, chosen)
@@ -116,7 +115,7 @@ class FlowMiddleware:
         kwargs: Any,  # noqa: ARG002
     ) -> None:
         """Name the request by its route and its view, as soon as Django has found them."""
-        frame = _request_frame()
+        frame = _frame_of(request)
         match = request.resolver_match
         if frame is None or match is None:
             return
@@ -184,6 +183,7 @@ def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpRe
     if content is None or getattr(response, "file_to_stream", None) is not None:
         _end(frame, None)
     else:
+        frame.store[_IS_OPEN] = 0
         body = AsyncBody if getattr(response, "is_async", False) else Body
         # The setter takes any iterator, and closes it with the response.
         response.streaming_content = body(content, lambda exc: _end(frame, exc))  # type: ignore[attr-defined]
@@ -222,6 +222,12 @@ def _request_frame() -> Frame | None:
     return frame if frame is not None and _TOKEN in frame.store else None
 
 
+def _frame_of(request: HttpRequest) -> Frame | None:
+    """Return the frame of `request`, from where its response is being made."""
+    frame = _request_frame()
+    return frame if frame is not None and frame.store.get(_IS_OPEN) == id(request) else None
+
+
 def _report_exception(**_: object) -> None:
     """Dump the request's trail for an exception that its view did not handle.
 
@@ -237,9 +243,13 @@ def _report_exception(**_: object) -> None:
 
 
 def _detach_request(**_: object) -> None:
-    """Take the frame of a request that is finished down, in the context that it was current in."""
+    """Take the frame of a request that is finished down, in the context that it was current in.
+
+    Where that one has no response yet, what is finished is a request that it made of this process,
+    which has no frame of its own.
+    """
     frame = _request_frame()
-    if frame is not None:
+    if frame is not None and not frame.store.get(_IS_OPEN):
         _take_down(frame)
 
 
