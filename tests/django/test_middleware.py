@@ -13,7 +13,7 @@ import asyncio
 import corectx
 import django
 from django.conf import settings
-from django.http import FileResponse, JsonResponse
+from django.http import FileResponse, JsonResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import path
 
@@ -56,12 +56,16 @@ def asking(request):
 def health(request):
     return JsonResponse({})
 
+def stream(request):
+    return StreamingHttpResponse(iter(["a", "b"]))
+
 urlpatterns = [
     path("", view),
     path("file/", file),
     path("leaving/", leaving),
     path("asking/", asking),
     path("health/", health),
+    path("stream/", stream),
 ]
 """
 
@@ -181,5 +185,19 @@ def test_an_ignored_request_inside_of_another_leaves_that_ones_frame_alone(tmp_p
         assert response.json()["id"] == response.headers["X-Correlation-ID"]
         assert corectx.current() is None
         assert left == [("GET /asking/", None)]
+        """,
+    )
+
+
+@pytest.mark.parametrize("end", ["list(response)", "response.close()"])
+def test_a_stream_that_a_test_reads_or_closes_leaves_no_frame_behind(tmp_path, end):
+    run(
+        tmp_path,
+        f"""
+        response = Client().get("/stream/")
+        assert left == []
+        {end}
+        assert corectx.current() is None
+        assert left == [("GET /stream/", None)]
         """,
     )
