@@ -66,6 +66,25 @@ def test_ambient_values_stand_under_what_is_bound_and_given(output):
     assert (output[0]["tenant"], output[0]["user"], output[0]["order"]) == ("bound", "ann", 1)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["event", "exc_info", "exception", "level", "logger", "positional_args", "stack", "timestamp"],
+)
+def test_an_ambient_value_is_never_taken_for_something_of_structlogs_own(name):
+    processors = [
+        values_processor,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    console = structlog.dev.ConsoleRenderer(colors=False)
+    event_dict = {"event": "shipped"}
+    with scope(**{name: (3,)}):
+        for process in processors:
+            event_dict = process(None, "info", event_dict)
+    assert event_dict == {"event": "shipped", f"{name}_": (3,)}
+    assert console(None, "info", event_dict).split() == ["shipped", f"{name}_=(3,)"]
+
+
 def test_clearing_structlogs_own_context_leaves_ours(output, flow_id):
     structlog.contextvars.clear_contextvars()
     structlog.get_logger().info("shipped")

@@ -21,6 +21,12 @@ __all__ = ["crumb_processor", "flow_processor", "values_processor"]
 # What ProcessorFormatter adds for itself: the record and a mark, no part of the event.
 _META = frozenset(("_record", "_from_structlog"))
 
+# What structlog's processors and renderers look for in an event, and may break on.
+_RESERVED = _META.union(
+    ("event", "level", "timestamp", "logger", "logger_name", "exc_info", "exception", "stack"),
+    ("stack_info", "stackLevel", "stacklevel", "positional_args"),
+)
+
 
 def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
     """Add the active correlation ID as ``flow_id``, unless the event has one of its own.
@@ -34,9 +40,12 @@ def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDic
 
 
 def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
-    """Add the ambient values of `corectx.scope` and `statecrumbs.context`, under what is there."""
+    """Add the ambient values of `corectx.scope` and `statecrumbs.context`, under what is there.
+
+    One whose key means something to structlog is added as ``level_``, ``event_``, ...
+    """
     for key, value in values().items():
-        event_dict.setdefault(key, value)
+        event_dict.setdefault(f"{key}_" if key in _RESERVED else key, value)
     return event_dict
 
 
