@@ -50,11 +50,10 @@ def test_a_task_whose_process_is_killed_is_dumped_once_by_the_main_process(
     result = getattr(tasks, task).apply_async(link_error=tasks.errback.s(), **options)
     with pytest.raises(error):
         get(result)
-    begun = worker.wait_for("prerun", task_id=result.id)
     failed = worker.wait_for("failure", task_id=result.id, exception=error.__name__)
     assert failed["id"] == operation.correlation_id
     assert failed["parent"] == operation.id
-    assert failed["pid"] != begun["pid"]
+    assert failed["pid"] == worker.pid
     assert worker.wait_for("errback", id=operation.correlation_id)
     get(tasks.where.delay())
     (dump,) = worker.dumps(operation.correlation_id)

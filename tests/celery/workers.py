@@ -40,6 +40,7 @@ class Worker:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.pid = self._process.pid
         self.lines: list[str] = []
         self._said: list[dict[str, Any]] = []
         self._news = threading.Condition()
