@@ -323,12 +323,14 @@ def test_a_broker_that_is_down_is_a_clear_message_and_leaves_no_process(tmp_path
 def test_when_it_is_interrupted_or_killed_both_processes_end_too(tmp_path, number, status):
     with start("--output", tmp_path) as job:
         assert any(line.startswith("  post") for line in job.stdout), job.stderr.read()
-        children = running_in(tmp_path)
-        ends = [os.pidfd_open(pid) for pid in children]
+        ends = []
+        for pid in running_in(tmp_path):
+            with suppress(ProcessLookupError):  # a tool that makes a document, and is done
+                ends.append(os.pidfd_open(pid))
         os.killpg(job.pid, number)
         _, errors = job.communicate(timeout=100)
 
-    assert len(children) >= 2
+    assert len(ends) >= 2
     for end in ends:  # readable when the process has ended
         assert select.select([end], [], [], 60)[0]
         os.close(end)
