@@ -41,7 +41,7 @@ class Shop(BaseHTTPRequestHandler):
         """Answer one request."""
         with context(request_id=f"req-{next(self.numbers)}"):
             crumb("request_start", path=self.path)
-            self.together.wait(timeout=10)
+            self.together.wait(timeout=30)
             try:
                 _, item, count = self.path.split("/")
                 status, body = 200, f"{total(item, count)} EUR"
@@ -59,7 +59,7 @@ class Shop(BaseHTTPRequestHandler):
 
 def get(port: int, path: str) -> str:
     """Ask the shop on `port` for `path`, and return its answer with the status in front."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path)
     response = connection.getresponse()
     answer = f"{response.status} {path}\n{response.read().decode()}\n"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from examples.bom_sync.store import Part
 
-PATIENCE = 30  # seconds that the API may take to start
+PATIENCE = 30  # seconds that the API may take to start, and to answer
 
 
 class BomApi:
@@ -31,7 +31,7 @@ class BomApi:
 
     def get_bom(self, bom_id: str) -> list[Part]:
         """Return the parts of the BOM `bom_id`; one that the API does not know is a `BadUpdate`."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
             # The ID of what is going on here goes along, and so it is in the log of the API, too.
             headers: dict[str, str] = corectx.inject({}, http=True)
             connection.request("GET", f"/boms/{quote(bom_id, safe='')}", headers=headers)

@@ -64,7 +64,7 @@ turn_tasks = tasks_of(in_turn)
 @in_turn.entrypoint(name="receive")
 def receive_in_turn() -> Any:
     for name in ("reserve", "charge"):
-        turn_tasks[name].delay().get(timeout=30, interval=0.01)
+        turn_tasks[name].delay().get(timeout=100, interval=0.01)
     return turn_tasks["ship"].delay()
 
 
@@ -81,5 +81,5 @@ def receive_wrongly() -> Any:
 if __name__ == "__main__":
     ways = [receive_by_chord, receive_by_chain, receive_in_turn, receive_wrongly]
     for result in [way() for way in ways for _ in range(int(sys.argv[1]))]:
-        result.get(timeout=40, interval=0.01)
+        result.get(timeout=100, interval=0.01)
     sys.stdout.write("done\n")

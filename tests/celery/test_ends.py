@@ -106,7 +106,7 @@ def test_each_run_that_beat_sends_is_an_operation_of_its_own(worker, tmp_path):
     )
     runs = worker.wait_for_all(3, "prerun", task="tests.celery.tasks.where", parent=None)
     beat.terminate()
-    _, said = beat.communicate(timeout=30)
+    _, said = beat.communicate(timeout=60)
     assert beat.returncode == 0, said
     assert len({run["id"] for run in runs}) == len(runs)
 

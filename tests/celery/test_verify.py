@@ -12,6 +12,9 @@ import pytest
 
 from tests.celery.app import filesystem
 
+# The first test waits for all orders.
+pytestmark = pytest.mark.timeout(240)
+
 ROOT = Path(__file__).parents[2]
 MODULE = "tests.celery.observed_shop"
 NUMBER = 20  # of orders, each way
@@ -42,10 +45,10 @@ def verdict(tmp_path_factory):
     )
     try:
         client = start(MODULE, str(NUMBER), stdout=subprocess.PIPE, text=True)
-        said, _ = client.communicate(timeout=50)
+        said, _ = client.communicate(timeout=100)
     finally:
         worker.terminate()
-        _, complaints = worker.communicate(timeout=30)
+        _, complaints = worker.communicate(timeout=60)
     assert said == "done\n", complaints
     command = [sys.executable, "-m", "penstock", "--app", MODULE, "verify", "--json"]
     done = subprocess.run(

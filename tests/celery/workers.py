@@ -86,8 +86,8 @@ class Worker:
     def stop(self) -> None:
         """End the worker and wait for it."""
         self._process.terminate()
-        self._process.wait(30)
-        self._reader.join(30)
+        self._process.wait(60)
+        self._reader.join(60)
         assert self._process.stderr is not None
         self._process.stderr.close()
         self._folder.cleanup()

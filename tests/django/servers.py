@@ -82,8 +82,8 @@ class Server:
     def stop(self) -> None:
         """End the server and wait for it."""
         self._process.terminate()
-        self._process.wait(20)
-        self._reader.join(20)
+        self._process.wait(60)
+        self._reader.join(60)
         assert self._process.stderr is not None
         self._process.stderr.close()
 

@@ -10,7 +10,7 @@ import pytest
 from tests.examples.planting import copy_examples, differences, run, verdict_of
 
 # The program starts a web process and a worker.
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 APP = "examples.bom_service.flows:declare"
 MISTAKES = {

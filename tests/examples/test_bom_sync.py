@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 
+# Each story takes several processes.
+pytestmark = pytest.mark.timeout(120)
+
 ROOT = Path(__file__).resolve().parents[2]
 JOB = [sys.executable, "-m", "examples.bom_sync"]
 WIDTH = 80  # columns of a terminal that nobody made larger
@@ -111,7 +114,7 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
         env={**os.environ, "PYTHONWARNINGS": "error", **environment},
         capture_output=True,
         encoding="utf-8",
-        timeout=50,
+        timeout=100,
         check=False,
     )
 
@@ -303,7 +306,7 @@ def test_when_it_is_interrupted_or_killed_the_api_ends_too(tmp_path, number, sta
     with start("--bom", bom, "--output", tmp_path) as job:
         read_until(job, "  API ")
         os.kill(job.pid, number)
-        output, errors = job.communicate(timeout=50)  # the API has this pipe, too
+        output, errors = job.communicate(timeout=100)  # the API has this pipe, too
 
     assert (job.returncode, errors) == (status, "")
     assert "5003 of 5003" not in output
@@ -316,7 +319,7 @@ def test_ctrl_c_while_the_second_run_goes_on_ends_all_four_processes(tmp_path):
         read_until(job, "Once more")
         read_until(job, "  API ")
         os.killpg(job.pid, signal.SIGINT)
-        _, errors = job.communicate(timeout=50)
+        _, errors = job.communicate(timeout=100)
 
     assert (job.returncode, errors) == (130, "")
     assert not (tmp_path / "crash" / "dump.json").exists()

@@ -7,6 +7,9 @@ import pytest
 from tests.examples.planting import ROOT, copy_examples, differences, run, verdict_of
 from tests.examples.test_bom_sync import write_bom
 
+# The program runs, as several processes, and so does the command.
+pytestmark = pytest.mark.timeout(240)
+
 APP = "examples.bom_sync.flow"
 MISTAKES = {
     # A step that is declared, and never called: a dead edge.

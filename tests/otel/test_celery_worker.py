@@ -56,7 +56,7 @@ def test_a_chord_in_a_prefork_worker_is_one_trace(tmp_path, results, sender):
             )
         finally:
             worker.send_signal(signal.SIGTERM)
-            _, complaints = worker.communicate(timeout=20)
+            _, complaints = worker.communicate(timeout=60)
     assert client.returncode == 0, client.stderr + complaints
     assert "corectx" not in complaints
     assert "different Context" not in complaints

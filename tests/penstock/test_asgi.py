@@ -255,8 +255,8 @@ def serve():
             stack.callback(thread.join)
             stack.callback(setattr, server, "should_exit", True)
             thread.start()
-            assert started.wait(30)
-            client = http.client.HTTPConnection(*listening.getsockname(), timeout=10)
+            assert started.wait(50)
+            client = http.client.HTTPConnection(*listening.getsockname(), timeout=50)
             stack.callback(client.close)
             return client
 

@@ -29,7 +29,7 @@ def build(folder, *command: str):
         env={"PATH": "/nonexistent", "HOME": str(folder), "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=100,
         check=False,
     )
 

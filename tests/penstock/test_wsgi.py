@@ -44,7 +44,7 @@ def serve():
             stack.callback(thread.join)
             stack.callback(server.shutdown)
             thread.start()
-            client = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+            client = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=50)
             stack.callback(client.close)
 
             def send(path="/", headers=None, method="GET"):

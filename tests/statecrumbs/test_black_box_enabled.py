@@ -310,7 +310,6 @@ def test_a_child_that_is_forked_while_a_thread_enables_can_enable_too(tmp_path):
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         thread.join()
         """,
-        timeout=20,
     )
     assert (result.stdout, result.stderr) == ("7\n", "")
 

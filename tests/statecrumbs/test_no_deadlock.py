@@ -200,6 +200,7 @@ def test_a_live_process_dumps_at_a_signal_and_goes_on(tmp_path):
     assert result.dump[-1]["context"] == {"job": 7}
 
 
+@pytest.mark.timeout(300)
 def test_memory_stays_flat_over_a_million_crumbs(tmp_path):
     result = run(
         tmp_path,
@@ -228,6 +229,7 @@ def test_memory_stays_flat_over_a_million_crumbs(tmp_path):
             crumb("tick", number=number, text="x" * 50)
         print((peak() - before) // 1024)
         """,
+        timeout=250,
     )
     assert int(result.stdout) <= 2, "MiB more"
 

@@ -12,6 +12,9 @@ import pytest
 
 from statecrumbs._black_box import read
 
+# Each test starts pytest, some of them several times or with workers.
+pytestmark = pytest.mark.timeout(240)
+
 # Hypothesis' plugin takes three times as long to load as all the rest of pytest.
 QUICK = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
@@ -23,7 +26,7 @@ SUITE = """
     go_on = threading.Event()
 
     def neighbour():
-        while go_on.wait(5):
+        while go_on.wait(50):
             go_on.clear()
             crumb("of a neighbour")
             recorded.set()
@@ -32,12 +35,12 @@ SUITE = """
         crumb("of the passing test")
         threading.Thread(target=neighbour, daemon=True).start()
         go_on.set()
-        assert recorded.wait(5)
+        assert recorded.wait(50)
 
     def test_that_fails():
         recorded.clear()
         go_on.set()
-        assert recorded.wait(5)
+        assert recorded.wait(50)
         crumb("of the failing test", rows=3, password="hunter2")
         worker = threading.Thread(target=crumb, args=("of its thread",))
         worker.start()
@@ -101,7 +104,7 @@ def run(directory: Path, source: str, *arguments: str) -> str:
         env={key: os.environ[key] for key in os.environ if not key.startswith("PYTEST_")},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=100,
         check=False,
     )
     return done.stdout + done.stderr

@@ -35,7 +35,7 @@ COMMAND = {"bash", "console"}
 OUTPUT = {"text", "json", "mermaid"}
 DATA = {"toml", "ini", "html", "yaml"}  # only ever files
 
-TIMEOUT = 60  # seconds for one section
+TIMEOUT = 100  # seconds for one section
 
 
 class ReadmeError(AssertionError):

@@ -10,6 +10,9 @@ import pytest
 
 from tests.system import readme
 
+# Some sections start several programs.
+pytestmark = pytest.mark.timeout(120)
+
 SECTIONS = [
     pytest.param(section, id=f"{path.relative_to(readme.ROOT)}#{section.title}")
     for path in readme.readmes()

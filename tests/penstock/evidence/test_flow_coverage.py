@@ -9,6 +9,9 @@ import textwrap
 
 import pytest
 
+# Each test starts pytest, some of them twice and with workers.
+pytestmark = pytest.mark.timeout(240)
+
 SHOP = """
     from penstock import flow
 
@@ -52,7 +55,7 @@ def run_tests(tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=55,
+            timeout=100,
             check=False,
         )
         lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
@@ -114,7 +117,7 @@ def test_the_evidence_can_be_kept_elsewhere_and_verified_afterwards(run_tests, t
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
         check=True,
     )
     assert "1 of 2 edges seen (50 %)" in done.stdout

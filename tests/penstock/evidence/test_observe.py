@@ -342,7 +342,7 @@ def test_threads_that_observe_a_folder_at_once_count_it_once(registry, tmp_path,
     both_make_one = threading.Barrier(2)
 
     def journal(*arguments):
-        both_make_one.wait(20)
+        both_make_one.wait(50)
         return _journal.Journal(*arguments)
 
     monkeypatch.setattr(_observe, "Journal", journal)

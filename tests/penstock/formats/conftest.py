@@ -80,7 +80,7 @@ def visit(browser, tmp_path):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(50_000)
         page.on("request", lambda asked: asked.url != file.as_uri() and troubles.append(asked.url))
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
