@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import random
 import signal
 import struct
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from statecrumbs._black_box import BlackBox, _slots, read
+from statecrumbs._black_box import BlackBox, _reader, _ring, _slots, read
 from tests.statecrumbs.black_boxes import (
     are_consecutive,
     as_it_is,
@@ -176,17 +179,19 @@ def test_a_busy_process_reads_without_gaps(tmp_path):
     program, reading = start(tmp_path / "boxes", EIGHT_WRITERS.replace("SLOTS", "512"))
     told = 0
     reads = 0
-    while reads < 20:
-        told += len(os.read(reading, 1 << 16))
-        if told > 2000 * MESSAGE.size:
-            (file,) = (tmp_path / "boxes").iterdir()
-            found = read(file)
-            assert found.died == "alive"
-            assert all(map(are_consecutive, numbers(found.crumbs).values()))
-            assert len(found.crumbs) >= 512 - THREADS
-            reads += 1
-    program.kill()
-    finish(program, reading)
+    try:
+        while reads < 20:
+            told += len(os.read(reading, 1 << 16))
+            if told > 2000 * MESSAGE.size:
+                (file,) = (tmp_path / "boxes").iterdir()
+                found = read(file)
+                assert found.died == "alive"
+                assert all(map(are_consecutive, numbers(found.crumbs).values()))
+                assert len(found.crumbs) >= 512 - THREADS
+                reads += 1
+    finally:
+        program.kill()
+        finish(program, reading)
 
 
 def test_a_signal_handler_that_interrupts_a_write_writes_too(tmp_path):
@@ -270,6 +275,39 @@ def test_a_writer_that_is_held_up_leaves_no_crumb_older_than_what_was_pushed_out
     go_on.set()
     thread.join()
     assert numbers(read(box.path).crumbs)["main"] == [3, 4, 5, 6]
+    box.close()
+
+
+def test_a_look_that_is_of_one_moment_is_preferred_although_a_crumb_was_late(tmp_path, monkeypatch):
+    """Late is what was numbered before all that was pushed out, by a writer that was held up."""
+    box = BlackBox.open(tmp_path, slots=8, slot_size=256, render=as_it_is, on_error=pytest.fail)
+    recorded = itertools.count(1)
+
+    def tick(times=1):
+        for _ in range(times):
+            box.write("tick", "main", "", {"n": next(recorded)}, 1)
+        return Path(box.path).read_bytes()
+
+    others = iter([13])
+
+    def look_at_the_disk(ring):  # as every eighth writer does before it stores its crumb
+        tick(next(others, 0))
+
+    class Looks(io.BytesIO):
+        """A file that is another one at the second look, and from then on."""
+
+        def seek(self, offset):
+            super().seek(0)
+            self.write(next(looks, late))
+            return super().seek(offset)
+
+    before, after = tick(15), tick(5)
+    middle = 4096 + 2 * 256
+    monkeypatch.setattr(_ring.Ring, "problem", look_at_the_disk)
+    late = tick(4)
+    looks = iter([before[:middle] + after[middle:]])
+    monkeypatch.setattr(_reader, "open_file", lambda path: Looks(late))
+    assert numbers(read(box.path).crumbs)["main"] == [24, *range(31, 38)]
     box.close()
 
 

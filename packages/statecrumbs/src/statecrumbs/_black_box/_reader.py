@@ -151,9 +151,13 @@ class _Scan:
         self.crumbs.append((sequence, crumb))
 
     def gaps(self) -> int:
-        """Return how many crumbs between the oldest and the newest are missing."""
-        oldest = self.crumbs[0][0] if self.crumbs else self.newest + 1
-        return self.torn + self.newest + 1 - oldest - len(self.crumbs)
+        """Return how many slots hold none of the newest crumbs, those that have no gap.
+
+        They are as many as were missed while the process went on, and one for each writer that was
+        held up, however many the others recorded in between.
+        """
+        pushed_out = self.newest - len(self.crumbs)
+        return self.torn + sum(sequence <= pushed_out for sequence, _ in self.crumbs)
 
     def dropped(self) -> int:
         return max(0, self.newest - self.after - len(self.crumbs) - self.torn)
