@@ -83,6 +83,7 @@ def test_a_wheel_that_lacks_or_adds_something_has_a_defect(changes, defect, tmp_
 @pytest.fixture
 def in_a_bare_environment(tmp_path, monkeypatch):
     """Make wheels, then check the first one alone."""
+    monkeypatch.setenv("UV_NO_CACHE", "1")  # it would be in the home folder, which may be read-only
     monkeypatch.setattr(wheels, "WITHOUT_REGISTRY", {"one", "two"})
 
     def check(**files_and_requires):
