@@ -301,11 +301,11 @@ def test_a_look_that_is_of_one_moment_is_preferred_although_a_crumb_was_late(tmp
             self.write(next(looks, late))
             return super().seek(offset)
 
-    before, after = tick(15), tick(5)
-    middle = 4096 + 2 * 256
+    before, after = tick(15), tick(3)
+    first = 4096 + 256
     monkeypatch.setattr(_ring.Ring, "problem", look_at_the_disk)
-    late = tick(4)
-    looks = iter([before[:middle] + after[middle:]])
+    late = tick(6)
+    looks = iter([before[:first] + after[first:]])  # has 18, and not 17
     monkeypatch.setattr(_reader, "open_file", lambda path: Looks(late))
     assert numbers(read(box.path).crumbs)["main"] == [24, *range(31, 38)]
     box.close()

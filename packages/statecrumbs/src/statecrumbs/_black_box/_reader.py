@@ -151,13 +151,15 @@ class _Scan:
         self.crumbs.append((sequence, crumb))
 
     def gaps(self) -> int:
-        """Return how many slots hold none of the newest crumbs, those that have no gap.
+        """Return how far this is from being the newest crumbs, all of them.
 
-        They are as many as were missed while the process went on, and one for each writer that was
-        held up, however many the others recorded in between.
+        A crumb that a writer stored late, since it was held up, counts as one, however many the
+        others recorded in between; one that was missed as two, since an older one is in its place.
         """
-        pushed_out = self.newest - len(self.crumbs)
-        return self.torn + sum(sequence <= pushed_out for sequence, _ in self.crumbs)
+        pushed_out = self.newest - len(self.crumbs) - self.torn
+        kept = [sequence for sequence, _ in self.crumbs if sequence > pushed_out]
+        missing = self.newest + 1 - kept[0] - len(kept) if kept else 0
+        return len(self.crumbs) - len(kept) + max(missing, self.torn)
 
     def dropped(self) -> int:
         return max(0, self.newest - self.after - len(self.crumbs) - self.torn)
