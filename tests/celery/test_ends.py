@@ -98,13 +98,15 @@ def test_only_the_allowed_values_travel(worker, operation):
 
 
 def test_each_run_that_beat_sends_is_an_operation_of_its_own(worker, tmp_path):
+    facts = {"task": "tests.celery.tasks.where", "parent": None}
+    before = len(worker.said("prerun", **facts))
     beat = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", BEAT, str(tmp_path / "schedule")],
         cwd=ROOT,
         env={**os.environ, "TEST_BEAT": worker.config},
         stderr=subprocess.PIPE,
     )
-    runs = worker.wait_for_all(3, "prerun", task="tests.celery.tasks.where", parent=None)
+    runs = worker.wait_for_all(before + 3, "prerun", **facts)
     beat.terminate()
     _, said = beat.communicate(timeout=60)
     assert beat.returncode == 0, said
