@@ -17,6 +17,13 @@ settings.load_profile("untimed")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+def pytest_sessionstart():
+    """Leave the colours that CI asks for to this run: what its programs print is compared."""
+    for name in ("FORCE_COLOR", "PY_COLORS", "PYTHON_COLORS"):
+        os.environ.pop(name, None)
+
+
 # What a checkout on CI cannot change: its interpreter and its operating system. A missing server,
 # program or package is not among them: .ci/run installs it.
 FORESEEN = (
