@@ -48,6 +48,10 @@ def browser():
         browser.close()
 
 
+# The time line is drawn with the next frame, and what is to be found on it is known from then on.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 class Report:
     """A report that is shown in a browser, and what a user sees of it."""
 
@@ -60,6 +64,7 @@ class Report:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(path.as_uri())
+        self.page.evaluate(DRAWN)
 
     def press(self, *keys):
         for key in keys:
