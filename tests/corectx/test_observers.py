@@ -459,7 +459,7 @@ class Handler:
         raise self._error
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="Linux only: SIGALRM")
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="POSIX only: SIGALRM")
 @pytest.mark.parametrize("event", ["entered", "left"])
 @pytest.mark.parametrize("error", [SystemExit(3), TimeoutError()], ids=repr)
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from statecrumbs.logging import CrumbHandler
 from statecrumbs.testing import captured_crumbs
 from tests.statecrumbs.black_boxes import finish, start
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="Linux only: SIGALRM")
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="POSIX only: SIGALRM")
 
 
 @pytest.fixture(params=[TimeoutError(), SystemExit(3)], ids=repr)

@@ -254,7 +254,7 @@ def _detach_request(**_: object) -> None:
 
 
 def _take_down(frame: Frame) -> None:
-    token: Token = frame.store.pop(_TOKEN)  # type: ignore[assignment]
+    token: Token = frame.store.pop(_TOKEN)  # type: ignore[assignment]  # a store holds anything
     detach(token)
 
 

@@ -172,6 +172,7 @@ def observe(path: str | PathLike[str]) -> Observation:
     for what is no path; trouble with the disk is logged once, on the logger ``corectx``.
     """
     folder = os.fspath(path)
+    # Whose program is not checked may give bytes.
     if not isinstance(folder, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"observe() takes the path of a folder as text, not {path!r}.")
     if not folder:

@@ -128,6 +128,7 @@ def _frame_of_task() -> Frame | None:
 
     The loop logs in a context of its own. What failed stands in the dict that its handler got.
     """
+    # Its name is private, but it is documented for CPython and PyPy.
     caller: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     while caller is not None and caller.f_code.co_name != "default_exception_handler":
         caller = caller.f_back

@@ -10,6 +10,8 @@ anything else is rendered at once, so that a crumb keeps no object of the progra
 from __future__ import annotations
 
 import sys
+
+# `threading.local` is this class, and `threading` takes longer to import.
 from _thread import _local, get_ident  # pyright: ignore[reportPrivateUsage]
 from time import time_ns
 
@@ -145,7 +147,7 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     # None of the program's code runs for this either: not its `__class__`, not its `__len__`.
     if not issubclass(type(event), str):
         return
-    text = str.__str__(event)  # pyright: ignore[reportArgumentType]
+    text = str.__str__(event)  # pyright: ignore[reportArgumentType]  # does not know issubclass
     if not text:
         return
     try:
