@@ -71,6 +71,36 @@ def test_no_lock_file_is_committed():
     assert [path for path in committed() if path.name in NEVER_COMMITTED] == []
 
 
+def editor_problems(name: str, data: bytes) -> list[str]:
+    """Say where a text file is not as .editorconfig promises."""
+    problems = []
+    if data and not data.endswith(b"\n"):
+        problems.append("no newline at the end")
+    if b"\r\n" in data:
+        problems.append("lines that end in CR LF")
+    if b"\t" in data:
+        problems.append("a tab")
+    if not name.endswith((".md", ".svg")) and any(
+        line != line.rstrip() for line in data.split(b"\n")
+    ):
+        problems.append("white space at the end of a line")
+    return [f"{name}: {problem}" for problem in problems]
+
+
+def test_every_text_file_is_as_the_editorconfig_says():
+    found = []
+    for path in committed():
+        data = path.read_bytes()
+        if b"\0" not in data:
+            found += editor_problems(path.relative_to(ROOT).as_posix(), data)
+    assert found == []
+
+
+@pytest.mark.parametrize("data", [b"x", b"x\r\n", b"\tx\n", b"x \ny\n"])
+def test_a_file_that_is_not_is_noticed(data):
+    assert editor_problems("a.py", data) != []
+
+
 def test_every_distribution_carries_the_same_licence():
     whole = (ROOT / "LICENSE").read_bytes()
     for pyproject in ROOT.glob("*/*/pyproject.toml"):

@@ -1,8 +1,9 @@
-"""The hook for https://pre-commit.com does for a user's program what it says."""
+"""The hooks for https://pre-commit.com do what they say: a user's, and those of this repository."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,29 @@ def test_the_hook_fails_on_stale_pages_only(hook):
     assert hook(*pages, "--check").returncode == 1
     assert hook(*pages).returncode == 0
     assert hook(*pages, "--check").returncode == 0
+
+
+def lint_commands(script: str) -> list[str]:
+    """List the commands of the section `lint` of a script such as .ci/run."""
+    body = re.search(r"^lint\(\) \{\n(.*?)^\}", script, re.MULTILINE | re.DOTALL)
+    assert body, "no section lint"
+    commands = [each.strip() for each in re.split(r"&&|\n", body[1])]
+    return [each for each in commands if each and each != "environment"]
+
+
+def hook_commands(config: str) -> list[str]:
+    """List the commands of the local hooks in a pre-commit configuration."""
+    hooks = [hook for repo in yaml.safe_load(config)["repos"] for hook in repo["hooks"]]
+    return [hook["entry"] for hook in hooks]
+
+
+def test_this_repositorys_hooks_run_the_checks_of_ci():
+    config = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert hook_commands(config) == lint_commands(script)
+    assert {repo["repo"] for repo in yaml.safe_load(config)["repos"]} == {"local"}
+
+
+def test_a_check_that_only_ci_runs_would_be_noticed():
+    script = "lint() {\n  environment && .venv/bin/ruff check &&\n    .venv/bin/other --all\n}\n"
+    assert lint_commands(script) == [".venv/bin/ruff check", ".venv/bin/other --all"]
