@@ -142,7 +142,7 @@ def test_values_may_come_from_any_mapping(given):
 def test_a_repr_shows_no_values():
     secret = "s3cret"  # noqa: S105
     frame = start(TASK, values={"password": secret})
-    for text in (repr(frame), repr(scope(password=secret)), str(frame.facts())):
+    for text in (repr(frame), repr(scope(password=secret)), str(frame.identity())):
         assert secret not in text
     assert repr(scope(a=1, b=2)) == "scope(a=..., b=...)"
     assert repr(frame) == (
@@ -154,7 +154,7 @@ def test_a_repr_shows_no_values():
 
 def test_a_frame_is_pickled_as_facts_and_copied_as_itself():
     frame = start(TASK, values={"secret": object()})
-    assert pickle.loads(pickle.dumps(frame)) == frame.facts()  # noqa: S301 - our own
+    assert pickle.loads(pickle.dumps(frame)) == frame.identity()  # noqa: S301 - our own
     assert copy.copy(frame) is frame
     assert copy.deepcopy([frame])[0] is frame
 

@@ -145,21 +145,24 @@ class Frame:
         _ids_in_making.pop(id(self), None)
         return self._id
 
-    def facts(self) -> dict[str, str]:
-        """Return what may leave the process: name, kind, flow, ID, correlation ID; no values."""
-        facts = {
+    def identity(self) -> dict[str, str]:
+        """Return the kind, name, flow, correlation ID and ID of this frame, those that it has.
+
+        These may leave the process. Values may not: they may be personal data.
+        """
+        identity = {
             "kind": self.site.kind,
             "name": self.site.name,
             "flow": self.flow,
             "correlation_id": self.correlation_id,
             "id": self.id,
         }
-        return {key: fact for key, fact in facts.items() if fact is not None}
+        return {key: text for key, text in identity.items() if text is not None}
 
     def __repr__(self) -> str:
         # No values: a repr ends up in logs, and values may be personal data.
-        facts = " ".join(f"{key}={fact!r}" for key, fact in self.facts().items())
-        return f"<Frame {facts}>"
+        identity = " ".join(f"{key}={text!r}" for key, text in self.identity().items())
+        return f"<Frame {identity}>"
 
     def __copy__(self) -> Frame:
         return self
@@ -169,7 +172,7 @@ class Frame:
 
     def __reduce__(self) -> tuple[type[dict[str, str]], tuple[dict[str, str]]]:
         # A plain dict: a frame that travels on an exception must load without this package.
-        return dict, (self.facts(),)
+        return dict, (self.identity(),)
 
 
 def start(
@@ -206,7 +209,7 @@ def start(
 def remote(
     *,
     correlation_id: str | None = None,
-    id: str | None = None,  # noqa: A002 - the name of the fact
+    id: str | None = None,  # noqa: A002 - the name that travels
     name: str | None = None,
     flow: str | None = None,
     values: Mapping[str, object] | None = None,
