@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from statecrumbs import _secret_names
-from statecrumbs._redact import REDACTED, Redactor
+from statecrumbs._redact import REDACTED, Redactor, names
 from tests.statecrumbs.render_strategies import (
     SECRET,
     sentences_with_secret,
@@ -85,7 +84,7 @@ def test_an_empty_name_is_not_sensitive():
     ],
 )
 def test_names_are_split_at_punctuation_digits_and_capitals(name, words):
-    assert _secret_names.split_words(name) == words
+    assert names.split_words(name) == words
 
 
 def test_an_extra_name_is_sensitive_in_any_spelling_and_inside_other_names():
@@ -103,26 +102,26 @@ def test_an_extra_name_is_sensitive_in_any_spelling_and_inside_other_names():
 
 def test_the_memory_of_names_is_bounded_and_keeps_no_huge_name():
     redactor = Redactor()
-    names = redactor.is_sensitive.__self__
+    known = redactor.is_sensitive.__self__
 
     for number in range(10_000):
         assert not redactor.is_sensitive(f"name{number}")
     assert redactor.is_sensitive("x" * 1_000_000 + "_password")
 
-    assert len(names) <= 2048
-    assert max(map(len, names)) < 300
+    assert len(known) <= 2048
+    assert max(map(len, known)) < 300
 
 
 def test_every_sensitive_name_has_one_of_the_hints_in_it():
     # Otherwise text with such a name would not be searched for it.
-    singles = [*_secret_names._SECRETS, *_secret_names._ALONE, *_secret_names._LAST]
-    pairs = [f"{first}_{second}" for second, all_ in _secret_names._PAIRS.items() for first in all_]
-    endings = [f"x{ending}" for ending in _secret_names._ENDINGS]
-    tokens = [f"{first}_tokens" for first in _secret_names._OPENING_TOKENS]
+    singles = [*names._SECRETS, *names._ALONE, *names._LAST]
+    pairs = [f"{first}_{second}" for second, all_ in names._PAIRS.items() for first in all_]
+    endings = [f"x{ending}" for ending in names._ENDINGS]
+    tokens = [f"{first}_tokens" for first in names._OPENING_TOKENS]
 
-    for name in (*singles, *pairs, *endings, *tokens, *_secret_names._TOGETHER):
+    for name in (*singles, *pairs, *endings, *tokens, *names._TOGETHER):
         assert redactor.is_sensitive(name), name
-        assert any(hint in name for hint in _secret_names.HINTS), name
+        assert any(hint in name for hint in names.HINTS), name
 
 
 # Text

@@ -13,7 +13,7 @@ testing      the crumbs of a test of yours
 
 _recorder    crumb(), the ring, what a dump shows      _trail      the trail of one operation
 _freeze      values to bounded text                    _records    what is kept, and what is shown
-_render      a bounded repr                            _redact     which text is a secret
+_render      a bounded repr                            _redact/    which text is a secret
 _options     the options of enable()                   _control    enable(), disable()
 _crash       hooks for every way to die                _dump       a dump: made and delivered
 _exceptions  an exception as data                      _live       a dump at a signal

@@ -7,7 +7,7 @@ from _thread import RLock
 
 from statecrumbs import _recorder
 from statecrumbs._options import check, options
-from statecrumbs._redact import load_scrub
+from statecrumbs._redact import load_patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def enable(**given: Unpack[Given]) -> None:
         _recorder.reconfigure()
         _open_black_box(options.black_box)
         if options.redactor is not None:
-            load_scrub()  # or it would be imported in the middle of a crash
+            load_patterns()  # or it would be imported in the middle of a crash
         _crash.watch()
 
 

@@ -6,8 +6,7 @@ import os
 import sys
 
 from corectx.lowlevel import kind_of
-from statecrumbs._redact import Redactor
-from statecrumbs._secret_names import split_words
+from statecrumbs._redact import Redactor, split_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

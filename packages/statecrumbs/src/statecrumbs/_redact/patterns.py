@@ -1,18 +1,19 @@
-"""Take secrets out of text: those in URLs, values beside a name, tokens known by their shape.
+"""Blank secrets in text: passwords in URLs, values beside a name, tokens with a known format.
 
-Imported at the first text that needs it, since it needs `re`. The time is linear in the length of
-the text: a repetition can begin only where the one before it cannot go on, what could go back is
-bounded, and nothing is scanned twice. In doubt too much is taken out: a quote or a bracket that is
-never closed reaches to the end of the text.
+This module is imported at the first text that needs it, because it needs `re`. The time is linear
+in the length of the text: a repetition begins only where the previous one cannot continue,
+backtracking is bounded, and nothing is scanned twice. In doubt too much is blanked: a quote or a
+bracket that is never closed reaches to the end of the text.
 
-Not found are secrets that nothing announces: `the password is x`, a key's second line in YAML.
+Secrets without a recognisable name or format are not detected: `the password is x`, the second
+line of a key in YAML.
 """
 
 from __future__ import annotations
 
 import re
 
-from statecrumbs._redact import REDACTED
+from statecrumbs._redact.names import REDACTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def scrub(text: str, is_sensitive: Callable[[str], bool], hints: Iterable[str]) -> str:
     """Return `text` with `[redacted]` in place of each secret.
 
-    `hints` are in lower case; a text without any of them has no name that `is_sensitive`.
+    The `hints` are in lower case. A text without any of them has no name that `is_sensitive`.
     """
     if "://" in text and "@" in text:
         text = _URL_PASSWORD.sub(rf"\1{REDACTED}@", text)
@@ -43,8 +44,8 @@ def scrub(text: str, is_sensitive: Callable[[str], bool], hints: Iterable[str]) 
     return text
 
 
-# The user's name stays, and the host. As for urllib, the last @ before the path ends the password;
-# only if there is none there, one further on does (a password with a raw / in it).
+# The user name and the host stay. As for urllib, the last @ before the path ends the password; only
+# if there is none, a later one does (a password that contains a raw /).
 _URL_PASSWORD = re.compile(
     r"""
     ( ://[^\s/?\#:@"'<>\\\[]{0,256}: )
@@ -53,7 +54,7 @@ _URL_PASSWORD = re.compile(
     re.VERBOSE,
 )
 
-# Over HTTP nobody gives a name without a password, but many a token: `https://TOKEN@github.com`, or
+# In an HTTP URL a name without a password is a token: `https://TOKEN@github.com`,
 # `https://KEY:@api.stripe.com`. In other schemes it is a name: `ssh://git@host`, `postgres://bob@db`.
 _URL_TOKEN = re.compile(
     r"""
@@ -63,13 +64,13 @@ _URL_TOKEN = re.compile(
     re.VERBOSE,
 )
 
-# Tokens as their issuers document them: under a character that the token has in it, what it has in
-# it too, and its shape. Looking for the first two is all that most texts cost.
+# Tokens as their issuers document them: by a character of the token, then by a string of the token,
+# its format. Most texts cost no more than the search for the first two.
 _SHAPES = {
     mark: {sign: re.compile(shape) for sign, shape in shapes.items()}
     for mark, shapes in {
         "": {
-            # JSON Web Tokens, and what Django and Flask sign; also behind percent encoding
+            # JSON Web Tokens, and data signed by Django and Flask; also after percent encoding
             "eyJ": r"(?:(?<![\w-])|(?<=%[0-9A-Fa-f]{2}))eyJ[\w-]{8,}[.:][\w.:-]*",
             "AKIA": r"AKIA[A-Z0-9]{16}",  # AWS
             "ASIA": r"ASIA[A-Z0-9]{16}",
@@ -95,7 +96,7 @@ _SHAPES = {
             ),
         },
         "=": {
-            # How http.cookiejar, and with it requests and httpx, show what is in a jar
+            # The cookies of a jar, as http.cookiejar shows them (requests and httpx use it)
             "<Cookie ": r"(?<=<Cookie )[^<>]*",
             "Cookie(version=": r"(?<=\bCookie\(version=)[^()]*",
         },
@@ -108,8 +109,8 @@ _SHAPES = {
     }.items()
 }
 
-# A scheme's name is also a common word: `Basic authentication failed` has no secret in it, so that
-# what follows must have a digit, or a sign, or a capital letter inside.
+# The name of a scheme is also a common word: `Basic authentication failed` contains no secret.
+# Therefore the token must contain a digit, a sign, or a capital letter after its first letter.
 _SCHEMES = {
     scheme: re.compile(
         rf"""
@@ -122,12 +123,12 @@ _SCHEMES = {
     for scheme in ("basic", "bearer")
 }
 
-# One of these stands in every text where `_NAMED` finds something: also -- and ->, but not a single
-# hyphen. It begins with a set of characters because that is what `re` finds fastest.
+# Every text in which `_NAMED` finds something contains one of these: also -- and ->, but not a
+# single hyphen. It begins with a set of characters because `re` finds a set fastest.
 _MARK = re.compile(r"""[=:'"<%-](?:(?<!-)|[->])""")
 
-# An error of pydantic's: where; on the next line what; and the `repr` of the input. What is in the
-# middle of a long one is left out, perhaps with the name of what follows.
+# An error of pydantic: the place; on the next line the message; and the `repr` of the input. The
+# middle of a long input is left out, perhaps with the name of the value that follows.
 _INPUT = re.compile(
     r"""
     (?: ^ | (?<=\\n) ) (?P<name> [^\n\\]{1,256} ) (?: \n | \\n ) [ ]{2}
@@ -139,7 +140,7 @@ _INPUT = re.compile(
 
 _QUOTE = r"""(?:\\{0,16}["'`]|&quot;|&\#x27;|&\#39;)"""
 
-# A name, and what announces its value. Each alternative begins only where a name begins.
+# A name, and the sign before its value. Each alternative begins only where a name begins.
 _NAMED = re.compile(
     rf"""
     (?: %(?:25)?[0-9A-Fa-f]{{2}} | (?<![\w.-]) (?: (?P<flag>--) | [.-]{{0,4}} ) )
@@ -160,21 +161,21 @@ _NAMED = re.compile(
     re.VERBOSE,
 )
 
-_QUOTES = frozenset("\"'`\\&")  # what a quote may begin with
+_QUOTES = frozenset("\"'`\\&")  # first characters of a quote
 _SPACE = re.compile(r"[ \t]*")
 _ANY_SPACE = re.compile(r"\s*")
 _OPENING_QUOTE = re.compile(rf"[bBfFrRuU]{{0,2}}(?P<quote>{_QUOTE})")
-# A string that is written in parts, on several lines, as `pprint` does.
+# A string in parts on several lines, as `pprint` prints it.
 _CONTINUED = re.compile(r"""["'][ \t]*\r?\n[ \t]*[bBfFrRuU]{0,2}(?P<quote>["'])""")
 _ELEMENT = re.compile(r"[^<]*")
-# What ends a value in a query in a query, and in one more query: blank " & ' , ;
+# The end of a value in a query in a query, and in one more query: blank " & ' , ;
 _ENCODED = {
     "%3D": re.compile(r"(?:[^\s&\"'<>%]|%(?!2[0267C]|3B))*", re.IGNORECASE),
     "%253D": re.compile(r"(?:[^\s&\"'<>%]|%(?!26|25(?:2[0267C]|3B)))*", re.IGNORECASE),
 }
 
-# Without quotes a value ends at white space, and at punctuation that does not go on as a secret
-# would: `f(password=a,b)c, x=1)` ends at the comma before the space.
+# A value without quotes ends at white space, and at punctuation after which no secret continues:
+# in `f(password=a,b)c, x=1)` it ends at the comma before the space.
 _BARE = re.compile(
     r"""
     (?:
@@ -210,7 +211,7 @@ _WORDY = {
         """,
         re.VERBOSE,
     ),
-    # Behind semicolons; in Python's `<SimpleCookie: a='1' b='2'>` behind blanks, and in quotes.
+    # After semicolons; in Python's `<SimpleCookie: a='1' b='2'>` after blanks, and in quotes.
     "cookie": re.compile(
         rf"""
         {_COOKIE}
@@ -228,7 +229,7 @@ def _scrub_values(text: str, is_sensitive: Callable[[str], bool]) -> str:
     parts: list[str] = []
     done = position = 0
     while found := _NAMED.search(text, position):
-        # What looks like an element can be the repr of an object, with names in it.
+        # An apparent element can be the repr of an object that contains names.
         position = found.end("element") if found["element"] else found.end()
         if not _names_secret(text, found, is_sensitive):
             continue
@@ -280,7 +281,7 @@ def _names_secret(text: str, found: re.Match[str], is_sensitive: Callable[[str],
 
 
 def _value(text: str, found: re.Match[str]) -> tuple[int, int]:
-    """Return where the value that `found` announces begins and ends."""
+    """Return where the value of the name in `found` begins and ends."""
     position = found.end()
     if found["element"]:
         return position, _end(_ELEMENT, text, position)
@@ -320,7 +321,7 @@ def _quoted_end(text: str, start: int, quote: str) -> int:
     end = text.find(quote, start)
     while end >= 0:
         if end > start and text[end - 1] == "\\":
-            # Escaped, at whichever level: in the repr of JSON, \\" does not end what " began.
+            # Escaped at some level: in the repr of JSON, \\" does not end a string that " began.
             end = text.find(quote, end + 1)
         elif text.startswith(quote, end + len(quote)):
             # Doubled, as in SQL; or one of three, as in Python.

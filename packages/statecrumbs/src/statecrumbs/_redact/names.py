@@ -1,24 +1,26 @@
 """Decide which names are those of secrets.
 
-A name is read as words: `db_password`, `accessToken`, `X-Api-Key`, `spring.datasource.password` and
-`APIKey2` are split at punctuation, at digits and where the case changes, and compared without case.
-A name is sensitive when
+A name is split into words at punctuation, at digits and where the case changes: `db_password`,
+`accessToken`, `X-Api-Key`, `spring.datasource.password`, `APIKey2`. Case does not matter. A name is
+sensitive in one of three cases:
 
-1. one of its words is a secret's word (`password`, `secret`, `token`, `cookie`, ... and their
-   plurals), or ends in one when they are written together (`pgpassword`, `csrfmiddlewaretoken`);
-2. two neighbouring words are, together (`api key`, `session id`, `card number`);
-3. its last word is `auth`, or the whole name is a short one that is only a secret when it stands
+1. One of its words is in the list of secret words (`password`, `secret`, `token`, `cookie`, their
+   plurals, ...), or ends in one (`pgpassword`, `csrfmiddlewaretoken`).
+2. Two neighbouring words are in the list of pairs (`api key`, `session id`, `card number`).
+3. Its last word is `auth`, or the whole name is one word that is a secret only when it stands
    alone (`pass`, `session`, `pin`, `sid`, `sig`).
 
-It is not sensitive when it is *about* a secret: `token_count`, `password_changed_at`,
-`cookie_banner`, `has_password`, `max_tokens`; nor when the word means something else there:
-`next_token` is a page, `prompt_tokens` are a language model's, `function_signature` is code.
-Whole words are what keeps `author`, `monkey`, `passenger` and `discard` readable. Names of persons
-(user names, mail addresses) are no secrets here: without them a crash cannot be understood. What a
-program knows better it says with `enable(redact=[...])`.
+A name *about* a secret is not sensitive: `token_count`, `password_changed_at`, `cookie_banner`,
+`has_password`, `max_tokens`. Neither is a word with another meaning: `next_token` is a page,
+`prompt_tokens` belong to a language model, `function_signature` is code. Comparing whole words
+keeps `author`, `monkey`, `passenger` and `discard` readable. User names and mail addresses are not
+secrets here: a crash cannot be understood without them. A program adds names of its own with
+`enable(redact=[...])`.
 """
 
 from __future__ import annotations
+
+REDACTED = "[redacted]"  # stands in place of each secret
 
 _SECRETS = frozenset(
     """
@@ -50,7 +52,7 @@ _PAIRS = {
 _ALONE = frozenset({"pass", "pin", "pincode", "sess", "sessid", "session", "sid", "sig"})
 _LAST = frozenset({"auth"})
 
-# What long words may end in. English has no other words with these endings ("betoken" apart).
+# Endings of long words. No other English words have these endings, except "betoken".
 _ENDINGS = (
     "password",
     "passwd",
@@ -69,12 +71,12 @@ _ENDINGS = (
     "sessid",
     "authorization",
 )
-# "fa" is what remains of 2fa, and would make a secret of "facode".
+# "fa" is the rest of 2fa; joined it would make "facode" a secret.
 _TOGETHER = frozenset(
     first + second for second, firsts in _PAIRS.items() for first in firsts if first != "fa"
 )
 
-# A name that begins or ends with one of these tells something about a secret, not the secret.
+# A name that begins or ends with one of these says something about a secret, not the secret.
 _ABOUT_FIRST = frozenset(
     """
     allow allows can count disable enable has hide is max min n need needs no num require requires
@@ -94,7 +96,7 @@ _ABOUT_LAST = frozenset(
     usage used valid validator validators validity verified version view
     """.split()
 )
-# Where the word has another meaning: a page, a position in a text, a piece of code.
+# After one of these the word has another meaning: a page, a position in a text, a piece of code.
 _OTHERWISE = {
     "token": frozenset(
         """
@@ -104,7 +106,7 @@ _OTHERWISE = {
     ),
     "signature": frozenset("call class email function method type".split()),
 }
-# "tokens" are counted by language models and parsers, unless one of these says what they open.
+# Language models and parsers count "tokens". After one of these, tokens are credentials.
 _OPENING_TOKENS = frozenset(
     """
     access api auth bearer csrf device id invitation invite jwt login oauth personal push refresh
@@ -112,8 +114,8 @@ _OPENING_TOKENS = frozenset(
     """.split()
 )
 
-# Every name that is sensitive by these lists has one of these in it. Few texts have one, so that
-# these are what is looked for first.
+# Every name that is sensitive by these lists contains one of these. Few texts contain one, so a
+# text is searched for these first.
 HINTS = tuple(
     """
     pass token key secret auth cookie cred sess pw sig code card pin phrase secur sid srf cvc cvv
@@ -121,12 +123,12 @@ HINTS = tuple(
     """.split()
 )
 
-_LONGEST = 200  # characters; of a longer name, which nobody wrote by hand, only the ends count
-_REMEMBERED = 2048  # names; then the memory starts anew
+_LONGEST = 200  # characters; of a longer name, which nobody typed, only the two ends count
+_REMEMBERED = 2048  # names; then the dict is cleared
 
 
 class SecretNames(dict[str, bool]):
-    """Remembers for each name whether it is sensitive; what it does not know it finds out."""
+    """Remembers for each name whether it is sensitive; decides it for a name that is missing."""
 
     __slots__ = ("_extra",)
 
@@ -152,7 +154,7 @@ class SecretNames(dict[str, bool]):
 
 
 def _is_secret(words: list[str]) -> bool:
-    """Return whether the words of a name, its numbers left out, are a secret's."""
+    """Return whether the `words` of a name, without its numbers, name a secret."""
     if not words:
         return False
     last = len(words) - 1
@@ -160,12 +162,12 @@ def _is_secret(words: list[str]) -> bool:
     end = last if alone else _last_secret(words)
     if end < 0 or (last > 0 and words[0] in _ABOUT_FIRST):
         return False
-    # The ID of an access key is half of a credential; other IDs only say which secret it is.
+    # The ID of an access key is half of a credential; other IDs only tell secrets apart.
     return end == last or words[last] not in _ABOUT_LAST or words[-2:] == ["key", "id"]
 
 
 def _last_secret(words: list[str]) -> int:
-    """Return the index of the last word that is a secret's, alone or with the one before, or -1."""
+    """Return the index of the last word of a secret, alone or with the one before, or -1."""
     for index in range(len(words) - 1, -1, -1):
         word = words[index]
         before = words[index - 1] if index else ""
