@@ -9,7 +9,7 @@ What is imported from here is all that most programs need; the rest is in
     _backends    configure(): who hears of the steps that run; the backends are in backends/
     _check       what is wrong with the flows that are declared
     _observe     observe(): what really runs; _evidence/ counts it, and _verify compares
-    _graph       the graph of the flows; _dag and formats/ draw it
+    _graph       the graph of the flows, and its algorithms; _dag and formats draw it
     logging      a filter that puts the flow ID on log records
     contrib/     middleware for ASGI and WSGI; Django, Celery and structlog, where installed
     testing      for tests of programs that use flows

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock._graph import resolve
+from penstock._graph import cycles, resolve
 from penstock._suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -128,24 +128,12 @@ def _unknown(flows: Mapping[str, Flow], place: Place, reference: str) -> Problem
 
 
 def _cycles(flows: Mapping[str, Flow], successors: Edges) -> Iterable[Problem]:
-    """Report one cycle for each edge that leads back into the path of a depth-first search."""
-    done: set[Place] = set()
-    for root in successors:
-        if root in done:
-            continue
-        path = {root: iter(successors[root])}  # in order; a loop, since a chain may be long
-        while path:
-            last = next(reversed(path))
-            for following in path[last]:
-                if following in path:
-                    places = list(path)
-                    yield _cycle(flows, places[places.index(following) :])
-                elif following not in done:
-                    path[following] = iter(successors[following])
-                    break
-            else:
-                del path[last]
-                done.add(last)
+    """Report one cycle for each edge that closes one."""
+    places = list(successors)
+    number = {place: at for at, place in enumerate(places)}
+    targets = [[number[target] for target in each] for each in successors.values()]
+    for cycle in cycles(targets, range(len(places))):
+        yield _cycle(flows, [places[at] for at in cycle])
 
 
 def _cycle(flows: Mapping[str, Flow], places: list[Place]) -> Problem:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from penstock._graph import Edge
-from penstock.formats._connected import connected
+from penstock._graph import Edge, connected
 from penstock.formats._markdown import code
 
 if TYPE_CHECKING:

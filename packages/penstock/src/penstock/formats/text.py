@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from penstock._graph import connected
 from penstock.formats import visible
 from penstock.formats._amounts import summary
 from penstock.formats._columns import columns, shortened
-from penstock.formats._connected import connected
 from penstock.formats._lanes import Lanes, ordered
 
 if TYPE_CHECKING:

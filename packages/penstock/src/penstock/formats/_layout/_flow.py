@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.formats._layout._engine import place
 from penstock.formats._layout._layers import Arc
-from penstock.formats._layout._page import PART_GAP, Page, connected, shelved
+from penstock.formats._layout._page import PART_GAP, Page, parts_of, shelved
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -39,7 +39,7 @@ class FlowLayout:
         """Return the connected parts of `units`; what has ports is one part and comes first."""
         linked = [unit for unit in units if unit in self.leaving or unit in self.arriving]
         ties = [(linked[0], unit) for unit in linked[1:]]
-        parts, part_of = connected(units, [*pairs, *ties])
+        parts, part_of = parts_of(units, [*pairs, *ties])
         within: list[list[Pair]] = [[] for _ in parts]
         for pair in pairs:
             within[part_of[pair[0]]].append(pair)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from penstock._graph import cycles
 from penstock.formats._layout._engine import place
 from penstock.formats._layout._layers import Arc
-from penstock.formats._layout._page import Framed, Page, connected, shelved
+from penstock.formats._layout._page import Framed, Page, parts_of, shelved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from penstock.formats._layout._page import Pair
     from penstock.formats._layout._route import Point
@@ -92,7 +93,7 @@ class Frames:
             arc = Arc(start, end, out, into, back=(start, end) in closing)
             arcs.setdefault(arc, []).append((source, target))
 
-        parts, part_of = connected(range(len(self._pages)), flows)
+        parts, part_of = parts_of(range(len(self._pages)), flows)
         within: list[dict[Arc, list[Pair]]] = [{} for _ in parts]
         for arc, carried in arcs.items():
             within[part_of[arc.source]][arc] = carried
@@ -131,28 +132,11 @@ class Frames:
         return whole
 
 
-def _closing(count: int, pairs: Iterable[Pair]) -> set[Pair]:
-    """Return the pairs that lead back into the path of a depth-first search."""
-    after: list[list[int]] = [[] for _ in range(count)]
-    arrived: set[int] = set()
+def _closing(count: int, pairs: Collection[Pair]) -> set[Pair]:
+    """Return the pairs that close a cycle, found from the flows without a predecessor on."""
+    successors: list[list[int]] = [[] for _ in range(count)]
     for source, target in pairs:
-        after[source].append(target)
-        arrived.add(target)
-    closing: set[Pair] = set()
-    done: set[int] = set()
-    on_path: set[int] = set()
-    for root in sorted(range(count), key=lambda frame: frame in arrived):
-        path = [] if root in done else [(root, iter(after[root]))]
-        while path:
-            frame, following = path[-1]
-            on_path.add(frame)
-            other = next(following, None)
-            if other is None:
-                path.pop()
-                on_path.remove(frame)
-                done.add(frame)
-            elif other in on_path:
-                closing.add((frame, other))
-            elif other not in done:
-                path.append((other, iter(after[other])))
-    return closing
+        successors[source].append(target)
+    has_predecessor = {target for _, target in pairs}
+    roots = sorted(range(count), key=has_predecessor.__contains__)
+    return {(cycle[-1], cycle[0]) for cycle in cycles(successors, roots)}

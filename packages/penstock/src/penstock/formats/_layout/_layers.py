@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
+from penstock._graph import longest_paths
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -106,15 +108,8 @@ def assign(
     for arc in arcs:
         after[arc.source].append(arc.target)
         before[arc.target] += 1
-    layer = [int(bool(first) and item not in first) for item in range(count)]
-    waiting = list(before)
-    order = [item for item in range(count) if not waiting[item]]
-    for item in order:  # grows while it is read
-        for target in after[item]:
-            layer[target] = max(layer[target], layer[item] + 1)
-            waiting[target] -= 1
-            if not waiting[target]:
-                order.append(target)
+    least = (int(bool(first) and item not in first) for item in range(count))
+    layer, order = longest_paths(after, least)
     if last:
         depth = 1 + max((layer[item] for item in range(count) if item not in last), default=0)
         for item in last:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from penstock._graph import connected
 from penstock.formats._layout._pack import pack
 
 if TYPE_CHECKING:
@@ -74,29 +75,10 @@ def shelved(pages: Sequence[Page], *, upright: bool) -> Page:
     return whole
 
 
-def connected(
-    units: Iterable[int], pairs: Iterable[Pair]
-) -> tuple[list[list[int]], dict[int, int]]:
+def parts_of(units: Iterable[int], pairs: Iterable[Pair]) -> tuple[list[list[int]], dict[int, int]]:
     """Return the connected parts of `units`, and for each unit the index of its part.
 
-    Units and parts keep the order of `units`, but parts without a pair are last.
+    Units and parts keep the order of `units`, but parts of a single unit are last.
     """
-    joined: dict[int, list[int]] = {unit: [] for unit in units}
-    for source, target in pairs:
-        joined[source].append(target)
-        joined[target].append(source)
-    root_of: dict[int, int] = {}
-    for root in joined:
-        if root not in root_of:
-            stack = [root]
-            root_of[root] = root
-            while stack:
-                for other in joined[stack.pop()]:
-                    if other not in root_of:
-                        root_of[other] = root
-                        stack.append(other)
-    members: dict[int, list[int]] = {}
-    for unit in joined:
-        members.setdefault(root_of[unit], []).append(unit)
-    parts = sorted(members.values(), key=lambda part: not joined[part[0]])
+    parts = sorted(connected(units, pairs), key=lambda part: len(part) == 1)
     return parts, {unit: at for at, part in enumerate(parts) for unit in part}

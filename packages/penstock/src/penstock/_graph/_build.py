@@ -1,17 +1,13 @@
-"""The one graph model that every drawing is made from, and `build`, which makes it from a registry.
-
-The model is plain frozen data in one deterministic order, so that a format is a pure function of
-it and gives the same bytes whatever the import order, the hash seed or the interpreter.
-"""
+"""Make the graph of one flow or of all flows that a registry has."""
 
 from __future__ import annotations
 
 import inspect
-import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from penstock._graph._algorithms import cycles, longest_paths
+from penstock._graph._model import Edge, Graph, Group, Node, node_id
 from penstock._registry import Flow
 from penstock._suggest import did_you_mean
 
@@ -23,91 +19,8 @@ if TYPE_CHECKING:
 _MOST_FLOWS_LISTED = 10  # in an error message
 
 
-class Ran(NamedTuple):
-    """Say how often one step ran, how it ended, and how long it took, in nanoseconds.
-
-    `p50` and `p95` are None where it never ended.
-    """
-
-    began: int
-    errors: int
-    cancelled: int
-    p50: int | None
-    p95: int | None
-
-
-class Node(NamedTuple):
-    """Describe one step of one flow.
-
-    `id` is "flow:name", with backslashes and colons of the flow escaped by a backslash, so that it
-    is unique for every pair of strings. `call_kind` is "function", "coroutine", "generator",
-    "async_generator" or "task", and "" where `unknown`: the node is named in an `after=`
-    but no such step exists. `summary` is the docstring's first line or "".
-
-    `file` is relative to the folder that the module was imported from ("shop/flows.py", with
-    slashes on every system), so that a drawing is the same on every machine; for a script it is
-    the bare file name. `line` counts from 1. `ran` is what was observed, None where nobody looked.
-    """
-
-    id: str
-    name: str
-    flow: str
-    entrypoint: bool
-    call_kind: str
-    summary: str
-    doc: str | None
-    file: str | None
-    line: int | None
-    unknown: bool = False
-    ran: Ran | None = None
-
-
-class Edge(NamedTuple):
-    """Join two nodes, by their ids: `target` declares that it comes after `source`.
-
-    Where it was observed what runs, `status` is "seen", "unseen" or "undeclared", which only ran;
-    elsewhere it is "". `seen` says how often.
-    """
-
-    source: str
-    target: str
-    status: str = ""
-    seen: int = 0
-
-
-class Group(NamedTuple):
-    """Hold one flow's nodes that appear in a graph: their ids, in the graph's own order."""
-
-    flow: str
-    summary: str
-    doc: str | None
-    nodes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """Hold what is drawn.
-
-    Nodes are ordered by layer (the length of the longest path that leads there), then name, then
-    flow; edges by the positions of their source and target; groups by the position of their first
-    node. So an edge leads down the order of nodes, except where it closes a cycle: then its source
-    stands at or after its target, and it counts for no layer. Every node is in exactly one group.
-    Formats frame the groups only where there are several.
-    """
-
-    title: str
-    groups: tuple[Group, ...]
-    nodes: tuple[Node, ...]
-    edges: tuple[Edge, ...]
-
-    @property
-    def is_observed(self) -> bool:
-        """Whether the graph also says what really ran."""
-        return any(node.ran is not None for node in self.nodes)
-
-
 class UnknownFlowError(KeyError):
-    """Say that the caller named a flow that no imported module declares; the message helps."""
+    """No imported module declares the flow that the caller named; the message has a hint."""
 
     def __str__(self) -> str:  # KeyError would show the message's repr
         return str(self.args[0])
@@ -116,8 +29,8 @@ class UnknownFlowError(KeyError):
 def build(registry: Registry, name: str | None = None) -> Graph:
     """Return the graph of the flow `name` in `registry`, or of all its flows where `name` is None.
 
-    A predecessor that belongs to another flow, and one that does not exist, is a node as well.
-    Raises UnknownFlowError, which is a KeyError, for a flow that the registry does not have.
+    Predecessors in other flows are nodes as well, and so are predecessors that do not exist.
+    Raises UnknownFlowError, a KeyError, if `registry` does not have the flow.
     """
     flows = registry.flows
     if name is None:
@@ -150,21 +63,6 @@ def build(registry: Registry, name: str | None = None) -> Graph:
                         else _unknown(source, owner, predecessor)
                     )
     return _ordered(title, flows, nodes, pairs)
-
-
-def node_id(flow: str, name: str) -> str:
-    """Return the id of the node for step `name` of `flow`: "flow:name"."""
-    if ":" in flow or "\\" in flow:
-        flow = flow.replace("\\", "\\\\").replace(":", "\\:")
-    return f"{flow}:{name}"
-
-
-def parted(id_: str) -> tuple[str, str]:
-    """Return the flow and the name that `node_id` made the id of."""
-    at = 0
-    while id_[at] != ":":
-        at += 2 if id_[at] == "\\" else 1
-    return re.sub(r"\\(.)", r"\1", id_[:at]), id_[at + 1 :]
 
 
 def resolve(flows: Mapping[str, Flow], flow: str, reference: str) -> tuple[str, str]:
@@ -225,69 +123,20 @@ def _sorted(arcs: Iterable[tuple[int, int]], count: int) -> list[tuple[int, int]
 def _layers(count: int, arcs: list[tuple[int, int]]) -> list[int]:
     """Return the layer of each of `count` nodes, counted from 0, that `arcs` join.
 
-    Arcs that close a cycle are ignored: searching depth first, from the nodes that nothing leads to
-    and then from the others, in their order, those are the arcs that lead back into the path of
-    the search.
+    Arcs that close a cycle are ignored: the search for cycles begins at the nodes without a
+    predecessor and then takes the others, in their order.
     """
     successors: list[list[int]] = [[] for _ in range(count)]
-    waiting = [0] * count
+    has_predecessor = [False] * count
     for source, target in arcs:
         successors[source].append(target)
-        waiting[target] += 1
-    layer, is_free_of_cycles = _longest(waiting, successors, set())
-    if not is_free_of_cycles:
-        back = _closing(sorted(range(count), key=lambda node: waiting[node] > 0), successors)
-        for _, target in back:
-            waiting[target] -= 1
-        layer, _ = _longest(waiting, successors, back)
+        has_predecessor[target] = True
+    layer, order = longest_paths(successors)
+    if len(order) < count:
+        roots = sorted(range(count), key=has_predecessor.__getitem__)
+        closing = {(cycle[-1], cycle[0]) for cycle in cycles(successors, roots)}
+        layer, _ = longest_paths(successors, without=closing)
     return layer
-
-
-def _longest(
-    waiting: list[int], successors: list[list[int]], back: set[tuple[int, int]]
-) -> tuple[list[int], bool]:
-    """Return how long the longest path to each node is, and whether the arcs have no cycle.
-
-    The arcs in `back` are left out; `waiting` says how many others lead to each node.
-    """
-    waiting = waiting.copy()
-    layer = [0] * len(waiting)
-    ready = [node for node, arcs in enumerate(waiting) if not arcs]
-    for source in ready:  # grows while it is read
-        below = layer[source] + 1
-        for target in successors[source]:
-            if back and (source, target) in back:
-                continue
-            layer[target] = max(layer[target], below)
-            waiting[target] -= 1
-            if not waiting[target]:
-                ready.append(target)
-    return layer, len(ready) == len(waiting)
-
-
-def _closing(roots: Iterable[int], successors: list[list[int]]) -> set[tuple[int, int]]:
-    """Return the arcs that lead back into the path of a depth-first search from `roots`."""
-    back: set[tuple[int, int]] = set()
-    new, on_path, done = 0, 1, 2
-    state = [new] * len(successors)
-    for root in roots:
-        if state[root] != new:
-            continue
-        state[root] = on_path
-        path = [(root, iter(successors[root]))]
-        while path:  # not recursive: a chain may have 10,000 steps
-            source, following = path[-1]
-            for target in following:
-                if state[target] == new:
-                    state[target] = on_path
-                    path.append((target, iter(successors[target])))
-                    break
-                if state[target] == on_path:
-                    back.add((source, target))
-            else:
-                path.pop()
-                state[source] = done
-    return back
 
 
 def _node(node_id: str, flow: str, step: Step) -> Node:

@@ -1,0 +1,109 @@
+"""The graph that every format draws: immutable values in one deterministic order.
+
+A format is a pure function of a graph. It gives the same bytes whatever the import order, the hash
+seed or the interpreter.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Ran(NamedTuple):
+    """Count the runs of one step and how they ended, with durations in nanoseconds.
+
+    `p50` and `p95` are None for a step that never ended.
+    """
+
+    began: int
+    errors: int
+    cancelled: int
+    p50: int | None
+    p95: int | None
+
+
+class Node(NamedTuple):
+    """Describe one step of one flow.
+
+    `id` is "flow:name", with backslashes and colons of the flow escaped by a backslash, so that it
+    is unique for every pair of strings. `call_kind` is "function", "coroutine", "generator",
+    "async_generator" or "task". An `unknown` node is named in an `after=`, but no such step exists;
+    its `call_kind` is "". `summary` is the docstring's first line or "".
+
+    `file` is relative to the folder that the module was imported from ("shop/flows.py", with
+    slashes on every system), so that a drawing is the same on every machine; for a script it is
+    the bare file name. `line` counts from 1. `ran` is None for a graph without evidence.
+    """
+
+    id: str
+    name: str
+    flow: str
+    entrypoint: bool
+    call_kind: str
+    summary: str
+    doc: str | None
+    file: str | None
+    line: int | None
+    unknown: bool = False
+    ran: Ran | None = None
+
+
+class Edge(NamedTuple):
+    """Join two nodes, by their ids: `target` declares that it comes after `source`.
+
+    With evidence, `status` is "seen", "unseen", or "undeclared" for an edge that ran but is not
+    declared, and `seen` is its count. Without evidence, `status` is "".
+    """
+
+    source: str
+    target: str
+    status: str = ""
+    seen: int = 0
+
+
+class Group(NamedTuple):
+    """Hold one flow's nodes that appear in a graph: their ids, in the graph's own order."""
+
+    flow: str
+    summary: str
+    doc: str | None
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Hold the nodes and edges of one drawing, and the flows that the nodes belong to.
+
+    Nodes are ordered by layer (the length of the longest path that leads there), then name, then
+    flow; edges by the positions of their source and target; groups by the position of their first
+    node. An edge leads down the order of nodes, unless it closes a cycle: then its source stands
+    at or after its target, and it counts for no layer. Every node is in exactly one group.
+    Formats draw the groups only if there are several.
+    """
+
+    title: str
+    groups: tuple[Group, ...]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the graph has evidence of what ran."""
+        return any(node.ran is not None for node in self.nodes)
+
+
+def node_id(flow: str, name: str) -> str:
+    """Return the id of the node for step `name` of `flow`: "flow:name"."""
+    if ":" in flow or "\\" in flow:
+        flow = flow.replace("\\", "\\\\").replace(":", "\\:")
+    return f"{flow}:{name}"
+
+
+def parted(id_: str) -> tuple[str, str]:
+    """Return the flow and the name that `node_id` made the id of."""
+    at = 0
+    while id_[at] != ":":
+        at += 2 if id_[at] == "\\" else 1
+    return re.sub(r"\\(.)", r"\1", id_[:at]), id_[at + 1 :]
