@@ -1,4 +1,4 @@
-"""Say once who is asking and for what; every crumb inside the block carries it.
+"""Set the user and the request once: every crumb inside the block has them.
 
 Run it::
 
@@ -11,7 +11,7 @@ from statecrumbs.formatter import format_text
 
 
 def answer(path: str) -> None:
-    """Answer one request; no argument is passed along for the sake of the crumbs."""
+    """Answer one request. The crumbs need no extra argument."""
     crumb("request_start", path=path)
     crumb("request_end", status=200)
 

@@ -1,4 +1,4 @@
-"""Leave a few crumbs, then crash: the dump on stderr tells what happened just before.
+"""Record a few crumbs, then crash: the dump on stderr shows what happened just before.
 
 Run it::
 
@@ -19,7 +19,7 @@ def average(room: str, readings: list[float]) -> float:
 
 
 if __name__ == "__main__":
-    enable(max_crumbs=5)  # the seven crumbs of this program are more than it keeps
+    enable(max_crumbs=5)  # the program records seven
 
     crumb("start", user="alice", rooms=len(READINGS))
     for room, readings in READINGS.items():

@@ -1,4 +1,4 @@
-"""Ingest price lists in stages, good ones and a bad one, and export what each run left behind.
+"""Ingest price lists in stages, good ones and a bad one, and export the crumbs of each run.
 
 Run it::
 
@@ -21,9 +21,9 @@ from statecrumbs.export import export_json
 from statecrumbs.formatter import format_json
 
 PRICE_LISTS = {
-    # One row has no price: it is left out, and the rest goes on.
+    # One row has no price: it is skipped.
     "ingest-42": "sku,price\nkettle,25.00\nlamp,40.00\nteapot,n/a\ntray,12.50\nvase,18.00\n",
-    # One article is there twice: nothing of such a list is loaded.
+    # One article appears twice: the whole list is refused.
     "ingest-43": "sku,price\nbowl,7.50\ncup,4.20\ncup,4.80\n",
 }
 
@@ -38,7 +38,7 @@ def extract(text: str) -> list[dict[str, str]]:
 
 @context(stage="transform")
 def transform(rows: list[dict[str, str]]) -> list[tuple[str, int]]:
-    """Turn prices into cents; a row whose price is no number is left out."""
+    """Turn prices into cents; skip rows whose price is not a number."""
     articles = []
     for row in rows:
         try:
@@ -60,7 +60,7 @@ def load(database: sqlite3.Connection, articles: list[tuple[str, int]]) -> None:
 
 
 def ingest(database: sqlite3.Connection, pipeline_id: str, text: str) -> bool:
-    """Take one price list through all stages; return whether it was loaded."""
+    """Run all stages for one price list; return whether it was loaded."""
     with context(pipeline_id=pipeline_id):
         crumb("pipeline_started", characters=len(text))
         try:
@@ -73,7 +73,7 @@ def ingest(database: sqlite3.Connection, pipeline_id: str, text: str) -> bool:
 
 
 def main(folder: Path) -> None:
-    """Ingest every price list, and leave a file of crumbs for each in `folder`."""
+    """Ingest every price list, and write a file of crumbs for each into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE article (sku TEXT PRIMARY KEY, cents INTEGER NOT NULL)")

@@ -1,4 +1,4 @@
-"""Nest contexts: inner blocks add to the values of outer ones, and take nothing with them.
+"""Nest contexts: an inner block adds to the outer block's values until it ends.
 
 Run it::
 
@@ -13,21 +13,21 @@ from statecrumbs.context import context, get_context
 
 @context(step="reserve")
 async def reserve(item: str) -> None:
-    """Take `item` from the shelf; as a decorator, the context is there for the whole call."""
+    """Take `item` from the shelf. The decorator holds the context for the whole call."""
     crumb("looking_for", item=item)
-    await asyncio.sleep(0)  # the other order goes on here, with values of its own
+    await asyncio.sleep(0)  # the other order continues here, with its own values
     with context(shelf="B7"):
         crumb("found", item=item)
 
 
 @context(step="ship")
 async def ship(item: str) -> None:
-    """Send `item`; the shelf of the step before is not part of this one."""
+    """Send `item`. The shelf of the step before has gone from the context."""
     crumb("label_printed", item=item)
 
 
 async def handle(order_id: int, item: str) -> None:
-    """Do one order, in steps."""
+    """Handle one order, in steps."""
     with context(order_id=order_id):
         await reserve(item)
         await ship(item)
@@ -35,7 +35,7 @@ async def handle(order_id: int, item: str) -> None:
 
 
 async def main() -> None:
-    """Do two orders at once."""
+    """Handle two orders at once."""
     await asyncio.gather(handle(1, "kettle"), handle(2, "lamp"))
 
 

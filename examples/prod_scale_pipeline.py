@@ -4,9 +4,9 @@ Run it::
 
     python examples/prod_scale_pipeline.py [FOLDER]
 
-Two bounds are tuned here. `max_crumbs` is the ring that all threads share: what the process did
-last. `max_trail` is what each batch keeps for itself. One batch fails early on. When the job is
-done the ring has forgotten it long ago; its trail has not, and so it is all in the dump.
+The program sets two bounds. `max_crumbs` is the size of the ring of all threads. `max_trail`
+is the size of each batch's own trail. One batch fails early. At the end of the job its crumbs have
+left the ring, but not its trail, so the dump has all of them.
 """
 
 import json
@@ -25,7 +25,7 @@ ODD_ONE = 7_512
 
 
 def weigh(record: int) -> float:
-    """Return the weight of `record` in kg, as the scales wrote it down."""
+    """Return the weight of `record` in kg from the text of the scales."""
     text = "7,5" if record == ODD_ONE else f"{record % 90 + 10}.5"  # a comma
     crumb("weighing", record=record, text=text)
     return float(text)
@@ -44,7 +44,7 @@ def run_batch(number: int) -> float:
 
 
 def main(folder: Path) -> None:
-    """Run every batch, and dump into `folder` what those that failed had done."""
+    """Run every batch, and dump the crumbs of the failed ones into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     dump = folder / "failed_batch.json"
     enable(max_crumbs=200, max_trail=20, on_crash="file", output_file=dump, include_thread=False)
@@ -60,7 +60,7 @@ def main(folder: Path) -> None:
         if error is None:
             continue
         in_ring = sum(each["context"]["batch"] == number for each in snapshot())
-        report(error)  # as a crash would: the trail of where it was raised, and the ring
+        report(error)  # as in a crash: the failed batch's trail, and the ring
         *crumbs, crash = json.loads(dump.read_text("utf-8"))
         trail = [each for each in crumbs if each["context"]["batch"] == number]
         print(f"Batch {number} failed: {crash['exception']['message']}")

@@ -1,10 +1,10 @@
-"""Serve real HTTP requests at once; the one that fails shows its own crumbs, and no other's.
+"""Serve HTTP requests at once; the one that fails shows only its own crumbs.
 
 Run it::
 
     python examples/web_request.py
 
-A request is a context. Its steps are nested contexts, and its trail is what it left behind.
+A request is a context, and its steps are nested contexts. Its crumbs are its trail.
 """
 
 import itertools
@@ -32,7 +32,7 @@ def total(item: str, count: str) -> int:
 
 
 class Shop(BaseHTTPRequestHandler):
-    """Answers ``GET /item/count`` with a price; each request runs in a thread of its own."""
+    """Answers ``GET /item/count`` with a price; each request runs in its own thread."""
 
     numbers = itertools.count(1)
     together = threading.Barrier(len(REQUESTS))  # so that the requests really overlap
@@ -58,7 +58,7 @@ class Shop(BaseHTTPRequestHandler):
 
 
 def get(port: int, path: str) -> str:
-    """Ask the shop on `port` for `path`, and return its answer with the status in front."""
+    """Request `path` from the shop on `port`; return the status and the body."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path)
     response = connection.getresponse()
@@ -68,7 +68,7 @@ def get(port: int, path: str) -> str:
 
 
 if __name__ == "__main__":
-    enable(include_thread=False)  # each request has a thread of its own anyway
+    enable(include_thread=False)  # each request has its own thread
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server, ThreadPoolExecutor() as clients:
         threading.Thread(target=server.serve_forever, daemon=True).start()

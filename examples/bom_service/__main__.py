@@ -1,6 +1,6 @@
-"""Post bills of materials (BOMs) to a web process, have a worker import them, tell what came of it.
+"""Post bills of materials (BOMs) to a web process, import them in a worker, print the results.
 
-One of them is refused, and one makes a task crash.
+The service refuses one of them, and a task crashes on another one.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from examples.bom_sync.report import progress
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
+INTERRUPTED = 130  # the exit status that shells use for Ctrl-C
 PATIENCE = 45  # seconds that the worker may take for all imports
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the job with the options of the command line."""
     options = parse_arguments()
     folder: Path = options.output.resolve()
     os.environ["DJANGO_SETTINGS_MODULE"] = "examples.bom_service.settings"
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Return the options that were given, with a folder that is there."""
+    """Return the options of the command line, and make the folder."""
     parser = argparse.ArgumentParser("python -m examples.bom_service", description=__doc__)
     option = parser.add_argument
     option("--output", type=Path, metavar="DIR", help="a folder for everything (default: new)")
@@ -63,19 +63,19 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def tell_everything(folder: Path, broker: str) -> None:
-    """Do the job, and show what came of it."""
-    print("bom_service: bills of materials are posted, and a worker imports them\n")
+    """Do the job, and print the results."""
+    print("bom_service: a web process takes bills of materials, a worker imports them\n")
     progress("into", str(folder))
     django.setup()
     call_command("migrate", verbosity=0)
     with Process("web", folder) as web, Process("worker", folder) as worker:
         port = int(web.wait_until_ready())
         worker.wait_until_ready()
-        progress("web", f"a process of its own, on port {port}")
-        progress("work", f"a process of its own, with the broker {broker.partition(':')[0]}")
+        progress("web", f"a separate process, on port {port}")
+        progress("work", f"a separate process, with the broker {broker.partition(':')[0]}")
         flow_ids = {path.stem: post(path, port) for path in make_documents(folder / "documents")}
         wait_for_imports(flow_ids.values())
-    # Both have ended, and so all is written.
+    # Both processes have ended, so their files are complete.
     tell_imports(flow_ids.values())
     report.tell_places(folder, "service", flow_ids["service"])
     report.tell_dump(folder / "worker.dump.json")
@@ -86,7 +86,7 @@ def tell_everything(folder: Path, broker: str) -> None:
 
 
 def post(document: Path, port: int) -> str:
-    """Post a document; return the ID of the request, which is in the response's header."""
+    """Post a document, and return the request's ID from the response header."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         connection.request("POST", f"/boms/{document.stem}/", document.read_bytes())
         response = connection.getresponse()
@@ -97,7 +97,7 @@ def post(document: Path, port: int) -> str:
 
 
 def wait_for_imports(flow_ids: Iterable[str]) -> None:
-    """Wait until the worker is through with the imports, whatever came of each."""
+    """Wait until every import has succeeded or failed."""
     from examples.bom_service.models import Import
 
     final = (Import.State.DONE, Import.State.FAILED)
@@ -105,12 +105,12 @@ def wait_for_imports(flow_ids: Iterable[str]) -> None:
     pending = Import.objects.filter(flow_id__in=flow_ids).exclude(state__in=final)
     while pending.all().exists():
         if time.monotonic() > deadline:
-            sys.exit(f"The worker was not through with all imports after {PATIENCE} seconds.")
+            sys.exit(f"The worker did not finish all imports within {PATIENCE} seconds.")
         time.sleep(0.05)
 
 
 def tell_imports(flow_ids: Iterable[str]) -> None:
-    """Say what became of each import."""
+    """Print the outcome of each import."""
     from examples.bom_service.models import Import
 
     for bom in Import.objects.filter(flow_id__in=flow_ids).order_by("pk"):

@@ -1,4 +1,4 @@
-"""Celery's broker ``filesystem://``, which needs no server, in a folder of the service's own."""
+"""Celery's broker ``filesystem://`` in a folder of the service. It needs no server."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from kombu.transport import filesystem
 
 
 class Channel(filesystem.Channel):
-    """A channel that posts a message only when it is written completely.
+    """A channel that publishes a message only when its file is complete.
 
-    kombu's writes it where the worker is looking already, which may then read half a message.
+    kombu's own writes into the folder that the worker reads, so the worker may read half a message.
     """
 
     def _put(self, queue: str, payload: Any, **options: Any) -> None:
@@ -22,13 +22,13 @@ class Channel(filesystem.Channel):
 
 
 class Transport(filesystem.Transport):
-    """The transport with this channel."""
+    """The transport that uses this channel."""
 
     Channel = Channel
 
 
 def folder_broker(folder: Path) -> dict[str, Any]:
-    """Return Celery's settings for a broker in `folder`, which is made."""
+    """Make `folder`, and return Celery's settings for a broker in it."""
     inbox, outbox = folder / "in", folder / f"out-{os.getpid()}"
     for each in (inbox, outbox):
         each.mkdir(parents=True, exist_ok=True)

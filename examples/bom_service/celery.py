@@ -10,7 +10,7 @@ from kombu import Exchange, Queue
 import penstock_celery
 from examples.bom_service.broker import folder_broker
 
-# The web process's last crumbs go along with each task: the dump of one that fails has them.
+# Send the web process's last crumbs with each task: the dump of a failed task shows them.
 penstock_celery.configure(crumbs=20)
 
 app = Celery("bom_service", include=["examples.bom_service.tasks"])
@@ -19,13 +19,13 @@ if settings.BROKER == "filesystem://":
 else:
     app.conf.broker_url = settings.BROKER
 
-# A queue of this run's own, on a broker that others may use as well: gone when the worker is.
+# Others may use the broker too, so this run has its own queue, deleted with the worker.
 name = f"bom_service-{settings.FOLDER.name}"
 app.conf.task_queues = [
     Queue(name, Exchange(name, auto_delete=True), routing_key=name, auto_delete=True)
 ]
 app.conf.task_default_queue = name
-app.conf.task_ignore_result = True  # what came of a task is in the database
+app.conf.task_ignore_result = True  # the outcome of a task is in the database
 app.conf.broker_connection_retry_on_startup = False
 app.conf.worker_enable_remote_control = False
 app.set_default()
@@ -33,4 +33,4 @@ app.set_default()
 
 @setup_logging.connect
 def keep_logging(**_: object) -> None:
-    """Leave the log as `observability` has set it up: that this listens is enough for Celery."""
+    """Keep the log of `observability`: Celery sets up none where this signal has a receiver."""

@@ -1,4 +1,4 @@
-"""What is posted: CycloneDX documents by a real tool, and two that are not as they should be."""
+"""The posted documents: CycloneDX made by a real tool, and two bad ones."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-# What the service itself is made with.
+# The service's own requirements.
 PINNED = [f"{name}=={version(name)}" for name in ("django", "celery", "structlog")]
 
-# What nobody thought of: the document of a requirement without a version has none either.
+# A requirement without a version gives a component without a version.
 UNPINNED = [*PINNED, "in-house-tool"]
 
 
 def make_documents(folder: Path) -> Iterator[Path]:
-    """Write the documents to `folder`, and yield the path of each when it is there."""
+    """Write the documents to `folder`, and yield the path of each complete one."""
     folder.mkdir(exist_ok=True)
     yield from_requirements(folder / "service.json", PINNED)
     environment = folder / "environment.json"
@@ -35,7 +35,7 @@ def make_documents(folder: Path) -> Iterator[Path]:
 
 
 def from_requirements(path: Path, lines: Iterable[str]) -> Path:
-    """Write the CycloneDX document of the requirements `lines`, by cyclonedx-bom."""
+    """Write the CycloneDX document of the requirements `lines` with cyclonedx-bom."""
     command = ["cyclonedx_py", "requirements", "--no-validate", "-o", str(path), "-"]
     made = subprocess.run(
         [sys.executable, "-m", *command],

@@ -8,7 +8,7 @@ import django
 
 
 def declare() -> None:
-    """Import what declares the flow, as `manage.py` would."""
+    """Import the modules that declare the flow."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "examples.bom_service.settings")
     django.setup()
-    import examples.bom_service.views  # noqa: F401 - which declares the flow
+    import examples.bom_service.views  # noqa: F401 - declares the flow

@@ -1,4 +1,4 @@
-"""Imports of documents, and the parts that came of each."""
+"""Imports of documents, and the parts of each."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from django.db import models
 
 
 class Import(models.Model):
-    """A CycloneDX document that was taken, and how far its import is."""
+    """A CycloneDX document, and the state of its import."""
 
     class State(models.TextChoices):
-        """How far an import is; the last two are final."""
+        """The state of an import; the last two are final."""
 
         RECEIVED = "received"
         STORED = "stored"

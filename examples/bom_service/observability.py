@@ -1,7 +1,7 @@
-"""Logs, spans, crash dumps, counts of steps: what each process of the service sets up, in one call.
+"""Set up logs, spans, crash dumps and counts of steps in one call, for each process.
 
-From then on the code says only what happens, once: `log.info("parts_stored", parts=7)` is a line of
-the log with the request's ID, an event of the span around it, and a crumb in a crash dump.
+After that one line of code is enough: `log.info("parts_stored", parts=7)` is a line in the log with
+the request's ID, an event of the current span, and a crumb in a crash dump.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def observe(process: str, folder: Path) -> None:
-    """Write what `process` logs, its spans and its crash dump to files of that name in `folder`.
+    """Write the logs, spans and crash dump of `process` to files with its name in `folder`.
 
-    What it runs of the declared flow is counted in a folder that all processes share.
+    All processes write their counts of the declared flow into one folder.
     """
     log_to(folder / f"{process}.log")
     export_to(folder / f"{process}.spans", process)
@@ -36,9 +36,9 @@ def observe(process: str, folder: Path) -> None:
 
 
 def log_to(path: Path) -> None:
-    """Write the events of structlog, and the records of any other library, as lines of JSON."""
+    """Write structlog's events and other libraries' log records as lines of JSON."""
     both = [
-        flow_processor,  # the ID of the request, in the worker too
+        flow_processor,  # the request's ID, also in the worker
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

@@ -1,4 +1,4 @@
-"""Starts the processes of the service, and stops them, whatever happens here."""
+"""Starts the processes of the service, and always stops them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE = 45  # seconds that a process may take to start, or to end
 
 
 class Process:
-    """A module of the service that runs as a process of its own; it ends with the `with` block."""
+    """A module of the service in a separate process; it ends with the `with` block."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
@@ -25,11 +25,11 @@ class Process:
         with self._errors.open("w") as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"examples.bom_service.{name}"],
-                stdin=subprocess.PIPE,  # closed by `stop`, and also if this process is killed
+                stdin=subprocess.PIPE,  # closed by `__exit__`, or when this process is killed
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                start_new_session=True,  # Ctrl-C is for us; this process ends when we do
+                start_new_session=True,  # Ctrl-C reaches only the parent; this process ends with it
             )
 
     def wait_until_ready(self) -> str:
@@ -55,9 +55,9 @@ class Process:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let the process finish what it does, and wait for its end."""
+        """Let the process finish its work, and wait for its end."""
         try:
             self._process.communicate(timeout=PATIENCE)  # closes its standard input
         finally:
-            self._process.kill()  # which does nothing when it has ended
+            self._process.kill()  # does nothing if it has ended
             self._process.wait()

@@ -1,4 +1,4 @@
-"""What is printed: where the ID of a request is found, what a crash left behind, the map."""
+"""Print the places that have a request's ID, the crash dump, and the map."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from penstock.cli import main as penstock_command
 
 
 def tell_places(folder: Path, name: str, flow_id: str) -> None:
-    """Show where the ID of one request is: response header, logs, spans."""
-    heading(f"Where the ID of the request for {name} is found:")
+    """Print the places that have one request's ID: response header, logs, spans."""
+    heading(f"Every place with the ID of the request for {name}:")
     print(f"  $ grep {flow_id} *.log *.spans\n")
     tell_place("header", ["X-Correlation-ID"])
     for process in ("web", "worker"):
@@ -30,22 +30,22 @@ def tell_places(folder: Path, name: str, flow_id: str) -> None:
 
 
 def lines_of(path: Path, flow_id: str) -> list[dict[str, Any]]:
-    """Return the lines of JSON in `path` that `flow_id` is in."""
+    """Return the JSON lines of `path` that contain `flow_id`."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if flow_id in line]
 
 
 def tell_place(place: str, found: list[str]) -> None:
-    """Show what was found in one place, a line each."""
+    """Print the items found in one place, one a line."""
     for number, each in enumerate(found):
         print(clipped(f"  {'' if number else place:12}  {each}"))
 
 
 def tell_dump(path: Path) -> None:
-    """Tell from the worker's crash dump what the failing flow had done, in both processes."""
+    """Print the failed flow's crumbs of both processes from the worker's crash dump."""
     crumbs = json.loads(path.read_text("utf-8"))
     crash = crumbs[-1]
     frame, exception = crash["frame"], crash["exception"]
-    heading("What statecrumbs kept of the flow that failed, in both processes:")
+    heading("Crumbs of the failed flow, from both processes:")
     for crumb in crumbs:
         if crumb.get("frame", {}).get("correlation_id") == frame["correlation_id"]:
             print(crumb_line(crumb))
@@ -69,14 +69,14 @@ def crumb_line(crumb: dict[str, Any]) -> str:
     """Return one line about `crumb`: its process, its step, its event, its data."""
     fields = {key: crumb[key] for key in crumb if key not in {*SYSTEM_FIELDS, "context", "level"}}
     data = " ".join(f"{key}={value}" for key, value in fields.items())
-    # What came along with the task says where it was recorded.
+    # Crumbs that came with the task say where they were recorded.
     process = "web" if "origin" in crumb["frame"] else "worker"
     step = crumb["frame"]["name"]
     return clipped(f"  {process:6}  {step:12}  {crumb['event']:19}  {data}".rstrip())
 
 
 def tell_map(folder: Path) -> None:
-    """Draw the flow that the code declares, and leave it in `folder` for a README, too."""
+    """Print the declared flow, and write it into `folder` as Mermaid."""
     heading("The map, drawn from the code:")
     for line in generate_dag("bom_import", format="text").splitlines():
         print(f"  {line}".rstrip())
@@ -84,8 +84,8 @@ def tell_map(folder: Path) -> None:
 
 
 def tell_verdict(folder: Path) -> None:
-    """Compare the map with what the processes have counted."""
-    heading("What of it really ran, in both processes:")
+    """Compare the map with the counts of the processes."""
+    heading("Counts of real runs, in both processes:")
     told = io.StringIO()
     with redirect_stdout(told):
         penstock_command(["verify", str(folder / "evidence")])
@@ -94,12 +94,12 @@ def tell_verdict(folder: Path) -> None:
 
 
 def tell_files(folder: Path) -> None:
-    """Say where everything is."""
+    """Print the files."""
     heading(f"Everything is in {folder}")
     names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
     print(fill("  ".join(names), WIDTH, initial_indent="  ", subsequent_indent="  "))
 
 
 def clipped(line: str) -> str:
-    """Return as much of `line` as fits."""
+    """Return `line`, cut to the width."""
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."

@@ -1,4 +1,4 @@
-"""Django's settings. Everything that is written goes to one folder."""
+"""Django's settings. All files go into one folder."""
 
 from __future__ import annotations
 

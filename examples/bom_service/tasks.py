@@ -1,7 +1,7 @@
-"""The worker's part of the flow `bom_import`: what is in a document becomes parts in the database.
+"""The worker's part of the flow `bom_import`: store a document's components as parts.
 
-Plain Celery tasks, each sending the next. What `flow_task` adds: the ID of the request goes along,
-and the map knows where the task has its place.
+Plain Celery tasks; each sends the next. `flow_task` adds two things: the request's ID travels with
+the task, and the map shows the task.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ log: BoundLogger = structlog.get_logger("bom_service.worker")
 
 
 class ImportTask(Task):
-    """A task of an import, which has failed when the task has."""
+    """A task of an import. If the task fails, the import has failed."""
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, *_: object) -> None:  # noqa: ARG002 - Celery calls it
-        """Say so in the database."""
+        """Store the failure in the database."""
         Import.objects.filter(pk=args[0]).update(state=Import.State.FAILED)
 
 
@@ -54,7 +54,7 @@ def link_parts(bom_id: int) -> None:
         (parts[each["ref"]].pk, parts[ref].pk)
         for each in bom.document["dependencies"]
         for ref in each.get("dependsOn", [])
-        if each["ref"] in parts and ref in parts  # the root is no part
+        if each["ref"] in parts and ref in parts  # the root is not a part
     ]
     link = Part.needs.through
     link.objects.bulk_create(link(from_part_id=part, to_part_id=need) for part, need in needs)

@@ -1,4 +1,4 @@
-"""The web process's part of the flow `bom_import`: takes a document, and tells the worker."""
+"""The web process's part of the flow `bom_import`: take a document, send a task."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 log: BoundLogger = structlog.get_logger("bom_service.web")
 
 
-class BadDocument(Exception):  # noqa: N818 - it says what the document is
-    """A document that nobody can import: the client's mistake."""
+class BadDocument(Exception):  # noqa: N818 - the name describes the document
+    """A document that cannot be imported: the client's error."""
 
 
 @flow("bom_import")
@@ -39,7 +39,7 @@ def receive_bom(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Return the CycloneDX document in `body`; anything else is a `BadDocument`."""
+    """Return the CycloneDX document in `body`; raise `BadDocument` for anything else."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:

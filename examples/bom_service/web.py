@@ -1,4 +1,4 @@
-"""The web process. It prints the port that it listens on, and ends when its standard input does."""
+"""The web process. It prints its port, and ends when its standard input is closed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def serve() -> None:
     """Serve the Django project on any free port."""
     observe("web", settings.FOLDER)
     django.setup()
-    import examples.bom_service.celery  # noqa: F401 - the app that the views' tasks are sent by
+    import examples.bom_service.celery  # noqa: F401 - the views send tasks with this app
 
     with make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=QuietHandler) as server:
         threading.Thread(target=until_stdin_ends, args=[server.shutdown], daemon=True).start()

@@ -1,4 +1,4 @@
-"""The worker process. It prints when it is ready, and ends when its standard input does."""
+"""The worker process. It prints "ready", and ends when its standard input is closed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def work() -> None:
-    """Do tasks, one after the other."""
+    """Run tasks, one after the other."""
     observe("worker", settings.FOLDER)
     django.setup()
     from examples.bom_service.celery import app
@@ -34,12 +34,12 @@ def work() -> None:
 
 
 def say_ready(**_: object) -> None:
-    """Tell whoever has started this process."""
+    """Tell the parent process."""
     print("ready", flush=True)
 
 
 def forget_queue(app: Celery) -> None:
-    """Leave nothing of this run on a broker that others use as well."""
+    """Delete this run's queues: others may use the broker too."""
     with app.connection_for_write() as connection:
         for queue in app.conf.task_queues:
             queue.bind(connection.default_channel).declare()
@@ -47,7 +47,7 @@ def forget_queue(app: Celery) -> None:
 
 
 def stop() -> None:
-    """Let Celery finish the task that runs, and end."""
+    """Let Celery finish the running task, and end."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 

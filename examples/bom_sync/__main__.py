@@ -1,7 +1,7 @@
-"""Take updates of bills of materials (BOMs) through the flow `bom_sync`, and tell what came of it.
+"""Run the flow `bom_sync` for updates of bills of materials (BOMs), and print the results.
 
-The BOMs are those of the running environment. Then the job runs once more, with --crash, to show
-what is left of a program that dies.
+The BOMs are those of the running environment. Then the job runs again, with --crash, to show the
+dump of a program that dies.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from examples.bom_sync.flow import api, db, handle_kafka_message
 from examples.bom_sync.logs import log_to, show_warnings
 from examples.bom_sync.messages import Message, updates_of
 
-INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
+INTERRUPTED = 130  # the exit status that shells use for Ctrl-C
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the job with the options of the command line."""
     options = parse_arguments()
     folder: Path = options.output
     try:
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def tell_everything(folder: Path, options: argparse.Namespace) -> None:
-    """Do the job and show what came of it; then do it again, as another process that dies."""
+    """Do the job and print the results; then do it again in another process that dies."""
     print("bom_sync: updates of bills of materials become parts in a database\n")
     flow_id = sync(folder, options)
     report.tell_flow(folder, flow_id)
@@ -49,10 +49,10 @@ def tell_everything(folder: Path, options: argparse.Namespace) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Return the options that were given, with a folder that is there."""
+    """Return the options of the command line, and make the folder."""
     parser = argparse.ArgumentParser("python -m examples.bom_sync", description=__doc__)
     option = parser.add_argument
-    option("--crash", action="store_true", help="meet a message that nobody thought of")
+    option("--crash", action="store_true", help="process an unexpected message, and die")
     option("--output", type=Path, metavar="DIR", help="a folder for everything (default: new)")
     option("--bom", type=Path, metavar="FILE", help="a CycloneDX document (default: made now)")
     option("--port", type=int, default=0, help="where the API listens (default: any free port)")
@@ -72,7 +72,7 @@ def sync(folder: Path, options: argparse.Namespace) -> str:
     bom = prepare_bom(folder / "bom.json", options.bom, has_unforeseen=options.crash)
     report.progress("BOM", f"{len(bom['components'])} components")
     with running_api(folder / "bom.json", folder / "api.log", options.port) as api.port:
-        report.progress("API", f"a process of its own, on port {api.port}")
+        report.progress("API", f"a separate process, on port {api.port}")
         db.open(folder / "parts.sqlite")
         with closing(db):
             messages = list(updates_of(bom))
@@ -82,11 +82,11 @@ def sync(folder: Path, options: argparse.Namespace) -> str:
 
 
 def consume(messages: list[Message]) -> int:
-    """Take every message through the flow; return how many of them were synced."""
+    """Run the flow for every message; return the number of synced ones."""
     synced = 0
     quarters = {len(messages) * number // 4 for number in (1, 2, 3, 4)}
     for number, msg in enumerate(messages, 1):
-        # What its headers say is going on, goes on here: the flow joins it.
+        # Continue the operation that the headers name: the flow joins it.
         token = corectx.attach(corectx.extract(msg.headers))
         try:
             synced += handle_kafka_message(msg)
@@ -98,19 +98,19 @@ def consume(messages: list[Message]) -> int:
 
 
 def crash(folder: Path) -> Path:
-    """Let another process do the job and die of it; return where its dump is."""
+    """Do the job in another process that dies; return the path of its dump."""
     crashed = folder / "crash"
     crashed.mkdir(exist_ok=True)
     dump = crashed / "dump.json"
     dump.unlink(missing_ok=True)
-    report.heading("Once more, with a message that nobody thought of:")
+    report.heading("Once more, with an unexpected message:")
     print("  $ python -m examples.bom_sync --crash", flush=True)
     job = [sys.executable, "-m", "examples.bom_sync", "--crash"]
     where = [f"--bom={folder / 'bom.json'}", f"--output={crashed}"]
     with (crashed / "stderr.txt").open("w") as stderr:
         done = subprocess.run([*job, *where], stderr=stderr, check=False)
     if not dump.exists():
-        sys.exit(f"It left no dump, and exit code {done.returncode}; see {stderr.name}")
+        sys.exit(f"It wrote no dump; its exit code is {done.returncode}; see {stderr.name}")
     report.progress("exit", f"code {done.returncode}, traceback in {stderr.name}")
     return dump
 

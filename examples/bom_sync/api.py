@@ -1,9 +1,9 @@
-"""The HTTP API that has the bills of materials: a process of its own.
+"""The HTTP API that serves the bills of materials, in a separate process.
 
 Run it with ``python -m examples.bom_sync.api BOM LOG PORT``. ``GET /boms/NAME`` gives ``{"parts":
-[...]}``: the component NAME and those it directly depends on, as they stand in the CycloneDX
-document BOM. The process prints the port that it listens on (0 is any free one), and ends when its
-standard input does: so it never outlives whoever started it.
+[...]}``: the component NAME and its direct dependencies, as they are in the CycloneDX
+document BOM. The process prints its port (for PORT 0, any free one), and ends when its standard
+input is closed, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def application(bom: dict[str, Any]) -> Application:
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Leaves the log to the application, which knows the ID of the request."""
+    """Leaves logging to the application: only it knows the request's ID."""
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""
@@ -59,7 +59,7 @@ def serve(bom: Path, log_file: Path, port: int) -> None:
     """Serve the parts of `bom` on `port` until standard input ends."""
     log_to(log_file, "api")
     app = application(json.loads(bom.read_text("utf-8")))
-    # Only our own clients ask here: their IDs are trusted, and the log of a request has them.
+    # Only our own clients send requests: trust their IDs, so that the log of a request has them.
     served = FlowMiddleware(app, trust_inbound=True)
     try:
         server = make_server("127.0.0.1", port, served, handler_class=QuietHandler)

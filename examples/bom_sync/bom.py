@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What nobody thought of: since CycloneDX 1.4 a component need not have a version.
+# The code does not expect it: since CycloneDX 1.4 a component need not have a version.
 UNFORESEEN = {"bom-ref": "in-house-tool", "name": "in-house-tool", "type": "library"}
 
 
 def prepare_bom(path: Path, source: Path | None, *, has_unforeseen: bool) -> dict[str, Any]:
-    """Write the CycloneDX document `source`, or one that is made now, to `path`; return it."""
+    """Write the CycloneDX document `source`, or a new one, to `path`; return it."""
     if source is None:
         make_bom(path)
     bom: dict[str, Any] = json.loads((source or path).read_text("utf-8"))
@@ -28,7 +28,7 @@ def prepare_bom(path: Path, source: Path | None, *, has_unforeseen: bool) -> dic
 
 def make_bom(path: Path) -> None:
     """Write the BOM of the running environment to `path`, with cyclonedx-bom."""
-    # To validate what it made takes cyclonedx-bom twenty times as long as to make it.
+    # Validation takes cyclonedx-bom twenty times as long as making the document.
     command = ["cyclonedx_py", "environment", "--no-validate", "-o", str(path), sys.executable]
     made = subprocess.run(
         [sys.executable, "-m", *command], capture_output=True, text=True, check=False

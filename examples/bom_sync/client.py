@@ -1,4 +1,4 @@
-"""The client of the API: starts it as a process of its own, and asks it."""
+"""The client of the API: starts it in a separate process, and sends requests to it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ PATIENCE = 30  # seconds that the API may take to start, and to answer
 
 
 class BomApi:
-    """Asks the API that listens on `port`."""
+    """Sends requests to the API on `port`."""
 
     port: int
 
     def get_bom(self, bom_id: str) -> list[Part]:
-        """Return the parts of the BOM `bom_id`; one that the API does not know is a `BadUpdate`."""
+        """Return the parts of the BOM `bom_id`; raise `BadUpdate` if the API does not know it."""
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
-            # The ID of what is going on here goes along, and so it is in the log of the API, too.
+            # Send the correlation ID, so that the log of the API has it too.
             headers: dict[str, str] = corectx.inject({}, http=True)
             connection.request("GET", f"/boms/{quote(bom_id, safe='')}", headers=headers)
             response = connection.getresponse()
@@ -47,10 +47,10 @@ def running_api(bom: Path, log_file: Path, port: int) -> Iterator[int]:
     """Start the API with the document `bom`, yield the port it listens on, and stop it."""
     with subprocess.Popen(
         [sys.executable, "-m", "examples.bom_sync.api", bom, log_file, str(port)],
-        stdin=subprocess.PIPE,  # closed at the end of the block, and also if this process is killed
+        stdin=subprocess.PIPE,  # closed at the end of the block, or when this process is killed
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for us; the API ends when we do
+        start_new_session=True,  # Ctrl-C reaches only the parent; the API ends with it
     ) as process:
         patience = threading.Timer(PATIENCE, process.kill)
         patience.start()

@@ -1,8 +1,8 @@
-"""The flow `bom_sync`: an update of a bill of materials (BOM) becomes parts in the database.
+"""The flow `bom_sync`: store an updated bill of materials (BOM) as parts in the database.
 
-Three plain functions, each calling the next. What the decorators give: one ID for everything that a
-message causes, in any process, and a map that is never out of date. The crumbs cost next to nothing
-while all is well, and tell the rest when the program dies.
+Three plain functions; each calls the next. The decorators give one ID to all work for a message, in
+any process, and a map that is never out of date. The crumbs cost little while all is well, and show
+the details when the program dies.
 """
 
 from __future__ import annotations

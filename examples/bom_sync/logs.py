@@ -1,4 +1,4 @@
-"""One log format for both processes, with the flow ID in front: one `grep` finds everything."""
+"""One log format for both processes, with the flow ID first: one `grep` finds every line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Formatter(logging.Formatter):
-    """Writes times to the microsecond, so that the lines of two files can be sorted."""
+    """Writes microseconds, so that the lines of two files can be sorted."""
 
     def formatTime(self, record: logging.LogRecord, _: str | None = None) -> str:  # noqa: N802 - overrides
         """Return the time of `record` in UTC."""
@@ -22,9 +22,9 @@ class Formatter(logging.Formatter):
 
 
 def log_to(path: Path, process: str) -> None:
-    """Write the log records of this process to a new file `path`, under the name `process`."""
+    """Write the log records of this process to a new file `path`, with the name `process`."""
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.addFilter(FlowFilter(default=""))  # flow_id and step, for every record
+    handler.addFilter(FlowFilter(default=""))  # adds flow_id and step to every record
     handler.setFormatter(
         Formatter(f"%(flow_id)32s  %(asctime)s  {process:4}  %(step)-20s  %(message)s")
     )
@@ -32,7 +32,7 @@ def log_to(path: Path, process: str) -> None:
 
 
 def show_warnings() -> None:
-    """Let whoever watches the job see what went wrong."""
+    """Print warnings."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("  sync  %(message)s"))

@@ -1,7 +1,7 @@
-"""The messages: an update of each bill of materials (BOM), and some that are bad.
+"""The messages: an update of each bill of materials (BOM), and some bad ones.
 
-Every component of the running environment counts as a product with a BOM: itself and what it
-depends on.
+Every component of the running environment counts as a product with a BOM: itself and its
+dependencies.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 PUBLISH = corectx.Site("task", "publish_update")
 
-# What else comes in over the years.
+# Bad values that a real topic has.
 BAD_VALUES = (
-    b'{"bom_id": "left-',  # cut off
-    b'{"bom": "left-pad"}',  # from a producer with ideas of its own
-    b'{"bom_id": "left-pad"}',  # of a BOM that the API has never heard of
+    b'{"bom_id": "left-',  # truncated
+    b'{"bom": "left-pad"}',  # from a producer with another schema
+    b'{"bom_id": "left-pad"}',  # a BOM that the API does not know
 )
 
 
-class BadUpdate(Exception):  # noqa: N818 - it says what the message is
-    """An update that cannot be done, today or ever: it is skipped, and the job goes on."""
+class BadUpdate(Exception):  # noqa: N818 - the name describes the message
+    """An update that can never succeed. The job skips it and continues."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message as the clients of Kafka give it: a value of bytes, and headers."""
+    """A message as Kafka's clients give it: a value of bytes, and headers."""
 
     offset: int
     value: bytes
@@ -39,7 +39,7 @@ class Message:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The value as a dict, with a text as `bom_id`; otherwise raises `BadUpdate`."""
+        """The value as a dict with a string `bom_id`; raises `BadUpdate` for any other value."""
         try:
             payload = json.loads(self.value)
         except (ValueError, RecursionError) as error:
@@ -50,7 +50,7 @@ class Message:
 
 
 def updates_of(bom: dict[str, Any]) -> Iterator[Message]:
-    """Yield an update for each component of `bom`, and the bad ones here and there."""
+    """Yield an update for each component of `bom`, and the bad ones between them."""
     values = [json.dumps({"bom_id": each["name"]}).encode() for each in bom["components"]]
     distance = len(values) // len(BAD_VALUES)
     for number, bad in enumerate(BAD_VALUES):
@@ -60,7 +60,7 @@ def updates_of(bom: dict[str, Any]) -> Iterator[Message]:
 
 
 def publish(offset: int, value: bytes) -> Message:
-    """Return `value` as a producer sends it: in an operation of its own, named in the headers."""
+    """Return `value` as a producer sends it: the headers name the producer's operation."""
     headers = [("content-type", b"application/json")]
     token = corectx.attach(corectx.start(PUBLISH))
     corectx.inject(headers)

@@ -1,4 +1,4 @@
-"""What is printed: progress while the job runs, and what is known about it afterwards."""
+"""Print the progress of the job, and its results."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
 
 WIDTH = 80  # columns
 
-# The fields of a crumb, and of the record of the crash, that are no data of ours.
+# The fields of a crumb, and of the record of the crash, that are not the program's data.
 SYSTEM_FIELDS = {"event", "ts", "thread", "frame", "exception", "dropped", "process"}
 
 
-def progress(what: str, text: str) -> None:
-    """Say how far the job is."""
-    print(f"  {what:4}  {text}", flush=True)
+def progress(label: str, text: str) -> None:
+    """Print a line of progress."""
+    print(f"  {label:4}  {text}", flush=True)
 
 
 def heading(text: str) -> None:
-    """Begin another part of the story."""
+    """Print a heading."""
     print(f"\n{text}\n", flush=True)
 
 
 def tell_counts(messages: int, synced: int, parts: int) -> None:
-    """Say what became of the messages."""
+    """Print the number of synced and skipped messages."""
     skipped = messages - synced
     print(f"\n{messages} messages: {synced} synced, {skipped} skipped; {parts} parts are stored")
 
 
 def tell_flow(folder: Path, flow_id: str) -> None:
-    """Show the log lines of both processes that carry `flow_id`, in the order of time."""
-    heading("What one of the messages caused, in both processes:")
+    """Print the log lines of both processes with `flow_id`, in the order of time."""
+    heading("Log lines of one message, from both processes:")
     print(f"  $ grep -h {flow_id} *.log | sort\n")
     logs = [(folder / name).read_text("utf-8") for name in ("sync.log", "api.log")]
     lines = [line for log in logs for line in log.splitlines() if line.startswith(flow_id)]
@@ -43,7 +43,7 @@ def tell_flow(folder: Path, flow_id: str) -> None:
 
 
 def tell_map(folder: Path) -> None:
-    """Draw the flow that the code declares, and leave it in `folder` for a README, too."""
+    """Print the declared flow, and write it into `folder` as Mermaid."""
     heading("The map, drawn from the code:")
     for line in generate_dag("bom_sync", format="text").splitlines():
         print(f"  {line}".rstrip())
@@ -51,11 +51,11 @@ def tell_map(folder: Path) -> None:
 
 
 def tell_dump(path: Path) -> None:
-    """Tell from a crash dump which step failed, and what the failing flow had done before."""
+    """Print the failed step and the failed flow's crumbs from a crash dump."""
     crumbs = json.loads(path.read_text("utf-8"))
     crash = crumbs[-1]
     frame, exception = crash["frame"], crash["exception"]
-    heading("What statecrumbs kept of the flow that failed:")
+    heading("Crumbs of the failed flow:")
     for crumb in crumbs:
         if crumb.get("frame", {}).get("correlation_id") == frame["correlation_id"]:
             print(crumb_line(crumb))
@@ -67,14 +67,14 @@ def tell_dump(path: Path) -> None:
 
 
 def crumb_line(crumb: dict[str, Any]) -> str:
-    """Return one line about `crumb`: its step, its event, and as much of its data as fits."""
+    """Return one line about `crumb`: its step, its event, and its data, cut to the width."""
     data = " ".join(f"{key}={crumb[key]}" for key in crumb if key not in SYSTEM_FIELDS)
     line = f"  {crumb['frame']['name']:20}  {crumb['event']:15}  {data}".rstrip()
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
 
 
 def tell_files(folder: Path) -> None:
-    """Say where everything is."""
+    """Print the files."""
     heading(f"Everything is in {folder}")
     for inside in (".", "crash"):
         names = sorted(path.name for path in (folder / inside).iterdir() if path.is_file())

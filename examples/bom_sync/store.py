@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-# A component of a CycloneDX document, as it stands there.
+# A component of a CycloneDX document.
 Part: TypeAlias = dict[str, Any]
 
 SCHEMA = """
@@ -38,7 +38,7 @@ class PartStore:
     _database: sqlite3.Connection
 
     def open(self, path: Path) -> None:
-        """Open the file `path`, which is made when it is not there."""
+        """Open the file `path`, or make it."""
         self._database = sqlite3.connect(path)
         self._database.execute(SCHEMA)
 
@@ -47,13 +47,13 @@ class PartStore:
         self._database.close()
 
     def bulk_upsert(self, parts: Iterable[Part], flow_id: str | None) -> None:
-        """Store all of `parts`, or none of them; what is there already is replaced."""
+        """Store all of `parts`, or none of them; replace those that are there."""
         rows = [(each["bom-ref"], each["name"], each.get("version"), flow_id) for each in parts]
         with self._database:
             self._database.executemany(UPSERT, rows)
 
     def count(self) -> int:
-        """Return how many parts there are."""
+        """Return the number of parts."""
         count: int = self._database.execute("SELECT count(*) FROM part").fetchone()[0]
         return count
 

@@ -26,13 +26,13 @@ ROOT = Path(__file__).resolve().parents[2]
 JOB = [sys.executable, "-m", "examples.bom_service"]
 WIDTH = 80  # columns of a terminal that nobody made larger
 
-# Everything that the program prints. What differs from run to run is normalised.
+# The complete output. Parts that differ between runs are normalised.
 STORY = """\
-bom_service: bills of materials are posted, and a worker imports them
+bom_service: a web process takes bills of materials, a worker imports them
 
   into  FOLDER
-  web   a process of its own, on port PORT
-  work  a process of its own, with the broker filesystem
+  web   a separate process, on port PORT
+  work  a separate process, with the broker filesystem
   post  service      202 Accepted
   post  environment  202 Accepted
   post  cut-off      400 Bad Request  it is not JSON
@@ -41,7 +41,7 @@ bom_service: bills of materials are posted, and a worker imports them
   work  environment  done, parts: NUMBER
   work  unpinned     failed, parts: 0
 
-Where the ID of the request for service is found:
+Every place with the ID of the request for service:
 
   $ grep ID *.log *.spans
 
@@ -59,7 +59,7 @@ Where the ID of the request for service is found:
                 examples.bom_service.tasks.link_parts
                 link_parts
 
-What statecrumbs kept of the flow that failed, in both processes:
+Crumbs of the failed flow, from both processes:
 
   web     receive_bom   document_received    name='unpinned' size=NUMBER
   web     receive_bom   import_queued        bom=3
@@ -86,7 +86,7 @@ The map, drawn from the code:
 
   ◆ entrypoint   ■ task
 
-What of it really ran, in both processes:
+Counts of real runs, in both processes:
 
   bom_import: 2 of 2 edges seen
                  runs    failed  p50  p95

@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parents[2]
 JOB = [sys.executable, "-m", "examples.bom_sync"]
 WIDTH = 80  # columns of a terminal that nobody made larger
 
-# For 12 components: everything that the program prints. What differs from run to run is normalised.
+# The complete output for 12 components. Parts that differ between runs are normalised.
 STORY = """\
 bom_sync: updates of bills of materials become parts in a database
 
   into  FOLDER
   BOM   12 components
-  API   a process of its own, on port PORT
+  API   a separate process, on port PORT
   sync  3 of 15 messages
   sync  update 4 skipped: it is not JSON
   sync  7 of 15 messages
@@ -42,7 +42,7 @@ bom_sync: updates of bills of materials become parts in a database
 
 15 messages: 12 synced, 3 skipped; 12 parts are stored
 
-What one of the messages caused, in both processes:
+Log lines of one message, from both processes:
 
   $ grep -h ID *.log | sort
 
@@ -64,17 +64,17 @@ The map, drawn from the code:
 
   ◆ entrypoint   ● step
 
-Once more, with a message that nobody thought of:
+Once more, with an unexpected message:
 
   $ python -m examples.bom_sync --crash
   into  FOLDER/crash
   BOM   13 components
-  API   a process of its own, on port PORT
+  API   a separate process, on port PORT
   sync  4 of 16 messages
   sync  update 4 skipped: it is not JSON
   exit  code 1, traceback in FOLDER/crash/stderr.txt
 
-What statecrumbs kept of the flow that failed:
+Crumbs of the failed flow:
 
   handle_kafka_message  update_received  offset=7 value=b'{"bom_id": "in-hous...
   fetch_from_api        fetching         bom_id='in-house-tool'
