@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from corectx import current
-from corectx._reports import _reported
+from corectx._observers import _logged
 from corectx.lowlevel import listeners
 
 
@@ -25,7 +25,7 @@ class Records(logging.Handler):
 @pytest.fixture(autouse=True)
 def records():
     """Fail a test that leaves a frame or an observer, or logs what it does not take."""
-    _reported.clear()
+    _logged.clear()
     handler = Records()
     root = logging.getLogger()
     root.addHandler(handler)

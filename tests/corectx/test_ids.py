@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corectx import Site, _ids, is_valid_id, new_correlation_id, scope, start
+from corectx import Site, _frame, is_valid_id, new_correlation_id, scope, start
 
 
 def test_a_correlation_id_is_a_w3c_trace_id():
@@ -27,16 +27,16 @@ def test_a_frame_id_is_a_w3c_span_id_and_stays_the_same():
 
 def test_ids_are_never_zero(monkeypatch):
     # Four all-zero draws at the end of the batch, where they would be given out first.
-    monkeypatch.setattr(_ids, "_pool", [])
+    monkeypatch.setattr(_frame, "_pool", [])
     monkeypatch.setattr(os, "urandom", lambda size: b"\x01" * (size - 64) + b"\0" * 64)
     assert new_correlation_id() == "01" * 16
-    assert _ids.new_frame_id() == "01" * 8
+    assert _frame.new_frame_id() == "01" * 8
 
 
 def test_half_a_zero_is_no_correlation_id_either(monkeypatch):
-    monkeypatch.setattr(_ids, "_pool", [])
+    monkeypatch.setattr(_frame, "_pool", [])
     monkeypatch.setattr(os, "urandom", lambda size: b"\x01" * (size - 16) + b"\0" * 8 + b"\x02" * 8)
-    assert _ids.new_frame_id() == "01" * 8
+    assert _frame.new_frame_id() == "01" * 8
 
 
 def test_threads_draw_different_ids():
@@ -75,8 +75,6 @@ def test_threads_that_ask_for_the_id_of_one_frame_get_the_same():
 
 def test_the_second_to_ask_for_an_id_gets_that_of_the_first(monkeypatch):
     # What happens when another thread asks in the middle.
-    from corectx import _frame
-
     frame = start(Site("task", "import"))
     in_between = []
 

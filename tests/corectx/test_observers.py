@@ -14,7 +14,7 @@ import pytest
 
 from corectx import Site, _observers, current, enter, leave, scope, start, subscribe
 from corectx._observers import notify_entered, notify_left
-from corectx.lowlevel import add_no_failures, around, listeners, notify_crumb
+from corectx.lowlevel import around, listeners, notify_crumb, treat_as_control_flow
 
 TASK = Site("task", "import")
 
@@ -130,7 +130,7 @@ def test_that_a_generator_was_closed_is_no_failure(diary):
 
 
 def test_what_a_framework_raises_to_end_work_is_no_failure_once_that_is_told(diary, monkeypatch):
-    monkeypatch.setattr(_observers, "_no_failures", _observers._no_failures)
+    monkeypatch.setattr(_observers, "_control_flow", _observers._control_flow)
 
     class Retry(Exception):  # noqa: N818 - as frameworks name it
         pass
@@ -141,8 +141,8 @@ def test_what_a_framework_raises_to_end_work_is_no_failure_once_that_is_told(dia
         return diary.take()[-1][2]
 
     assert isinstance(heard(), Retry)
-    add_no_failures(Retry)
-    add_no_failures(Retry)
+    treat_as_control_flow(Retry)
+    treat_as_control_flow(Retry)
     assert heard() is None
 
 

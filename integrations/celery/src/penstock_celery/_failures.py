@@ -9,7 +9,7 @@ from celery.signals import task_failure
 
 from corectx import failed_frame
 from penstock_celery._crumbs import forget_shown
-from penstock_celery._runs import NO_FAILURES, run_of
+from penstock_celery._runs import CONTROL_FLOW, run_of
 from statecrumbs import report
 from statecrumbs._trail import trail_of
 
@@ -21,7 +21,7 @@ def connect() -> None:
 
 def _report(sender: Any, task_id: str, exception: BaseException, **_: object) -> None:
     """Dump the trail of the task, unless the task says that it expects this exception."""
-    if isinstance(exception, (*NO_FAILURES, *(sender.throws or ()))):
+    if isinstance(exception, (*CONTROL_FLOW, *(sender.throws or ()))):
         return
     run = run_of(task_id)
     if run is not None and run.is_reported:

@@ -15,7 +15,7 @@ from celery.exceptions import Ignore, Reject, Retry
 from celery.signals import task_postrun, task_prerun
 
 from corectx import attach, current, detach, enter, leave
-from corectx.lowlevel import add_no_failures
+from corectx.lowlevel import treat_as_control_flow
 from penstock_celery._messages import frame_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from corectx import Frame, Token
 
 # Raised to say what becomes of the task; nothing has failed.
-NO_FAILURES = (Ignore, Reject, Retry)
+CONTROL_FLOW = (Ignore, Reject, Retry)
 
 
 class Run:
@@ -51,8 +51,8 @@ _runs = _Runs()
 
 
 def connect() -> None:
-    """Listen to Celery's signals, and have a step that one of `NO_FAILURES` leaves not fail."""
-    add_no_failures(*NO_FAILURES)
+    """Listen to Celery's signals, and have a step that one of `CONTROL_FLOW` leaves not fail."""
+    treat_as_control_flow(*CONTROL_FLOW)
     task_prerun.connect(_begin, weak=False, dispatch_uid="penstock_celery.task_prerun")
     task_postrun.connect(_end, weak=False, dispatch_uid="penstock_celery.task_postrun")
 
@@ -110,4 +110,4 @@ def _end(task_id: str, retval: object = None, state: str | None = None, **_: obj
 def _failure(retval: object, state: str | None) -> BaseException | None:
     """Return the exception that the task failed with; without a state it is on its way."""
     exc = sys.exc_info()[1] if state is None else retval if state == "FAILURE" else None
-    return exc if isinstance(exc, BaseException) and not isinstance(exc, NO_FAILURES) else None
+    return exc if isinstance(exc, BaseException) and not isinstance(exc, CONTROL_FLOW) else None

@@ -3,18 +3,15 @@
 A *frame* names one piece of work in progress (a request, a task, a step, a scope of values) and
 knows its parent, its correlation ID and its values. One context variable holds the current one.
 
-    _frame       Site and Frame; start() makes the first frame of an operation
-    _current     the context variable; attach/detach, enter/leave
-    _scope       scope(**values), a frame made of values
-    _functions   a frame around a function, coroutine, generator or async generator; bind()
-    _carrier     inject/extract: the frame as headers
-    _failures    which frame an exception left first
-    _observers   subscribe(): hear of frames and crumbs
-    _ids         correlation IDs and frame IDs
-    _reports     one log record for each kind of failure of ours
-    _signals     what a signal handler raised is no failure of ours
-    executors    ContextExecutor: the submitter's frame in a pool's threads and processes
-    lowlevel     the parts that sibling packages need on their hot paths
+    _frame       Site and Frame, and the IDs of frames and correlations
+    _observers   subscribe(): tell observers of frames and crumbs; log a failure once
+    _failures    failed_frame(): the frame that an exception left first
+    _current     the context variable; start, attach/detach, enter/leave
+    _wrap        a frame around a function, coroutine, generator or async generator; bind()
+    _scope       scope(**values): a frame made of values
+    _headers     inject/extract: the frame as headers
+    executors    ContextExecutor: the submitter's frame in the threads and processes of a pool
+    lowlevel     the door for other distributions: hot paths, observers, failures
 """
 
 from __future__ import annotations
@@ -27,18 +24,19 @@ from corectx._current import (
     detach,
     enter,
     leave,
+    new_correlation_id,
+    start,
     values,
 )
 from corectx._failures import failed_frame
-from corectx._frame import Frame, Site, start
-from corectx._functions import bind
-from corectx._ids import is_valid_id, new_correlation_id
+from corectx._frame import Frame, Site, is_valid_id
 from corectx._observers import subscribe
 from corectx._scope import scope
+from corectx._wrap import bind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from corectx._carrier import CORRELATION_HEADER, HEADER, extract, inject
+    from corectx._headers import CORRELATION_HEADER, HEADER, extract, inject
 
 __all__ = [
     "CORRELATION_HEADER",
@@ -65,16 +63,16 @@ __all__ = [
 ]
 
 
-_OF_CARRIER = ("CORRELATION_HEADER", "HEADER", "extract", "inject")
+_OF_HEADERS = ("CORRELATION_HEADER", "HEADER", "extract", "inject")
 
 
 def __getattr__(name: str) -> object:
-    # A program that sends no messages does not load what writes headers.
-    if name not in _OF_CARRIER:
+    # A program that sends no messages does not load the module that writes headers.
+    if name not in _OF_HEADERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from corectx import _carrier
+    from corectx import _headers
 
-    found: object = getattr(_carrier, name)
+    found: object = getattr(_headers, name)
     globals()[name] = found
     return found
 

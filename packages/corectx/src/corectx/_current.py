@@ -1,13 +1,20 @@
-"""The current frame: one context variable, and the pairs that change it.
+"""The current frame: one context variable, and the functions that change it.
 
-`attach`/`detach` make a frame current for a while; `enter`/`leave` are the same for the beginning
-and the end of a piece of work, which observers hear of. Every ``with`` and every decorator of the
-project stands on one of these pairs.
+`start` makes the first frame of an operation. `attach` and `detach` make a frame current for a
+while. `enter` and `leave` do the same for the beginning and the end of a piece of work: they also
+tell the observers, and `leave` notes on an exception which frame it left. Every ``with`` and every
+decorator of the project does what one of these pairs does.
 
-Frames are left in the reverse order of their opening, except where generators are suspended in the
-middle of a ``with``. So each frame knows its `outer`, the one that was current before it, and the
-chain of these is this context's stack. To leave a frame is to take it out of the chain; to leave
-one that is not in the chain (of another context, another thread, left already) is to do nothing.
+Frames are left in the reverse order of their opening, except where a generator is suspended in the
+middle of a ``with``. So each frame knows its `outer`, the frame that was current before it. The
+chain of these is the stack of this context. To leave a frame is to take it out of the chain. To
+leave a frame that is not in the chain (of another context or thread, or left already) does nothing.
+
+Two hot paths do inline what `enter` and `leave` do, since a call would cost as much as all else:
+`corectx.scope`, and the wrapper that penstock puts around a plain function. In this order they make
+the frame current, tell `listeners.entered`, run the work, note the failure, tell `listeners.left`,
+and make the outer frame current. tests/system/test_inlined.py proves that all of them behave the
+same. Change them together.
 """
 
 from __future__ import annotations
@@ -16,8 +23,16 @@ import sys
 from contextvars import ContextVar
 
 from corectx._failures import note_failure
-from corectx._frame import NO_VALUES, UNOPENED, Frame, chain
-from corectx._observers import listeners, notify_entered, notify_left
+from corectx._frame import (
+    NO_VALUES,
+    UNOPENED,
+    Frame,
+    MappingProxyType,
+    chain,
+    is_valid_id,
+    new_trace_id,
+)
+from corectx._observers import ask_starting, listeners, notify_entered, notify_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +40,10 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import TypeAlias
 
-# One variable for everything: a context variable is never collected, and each one more makes every
-# copy of a context dearer.
+    from corectx._frame import SiteLike
+
+# One variable for everything: a context variable is never collected, and each further one makes
+# every copy of a context more expensive.
 CURRENT: ContextVar[Frame | None] = ContextVar("corectx.frame", default=None)
 
 # For hot paths. Where `CURRENT` is an imported name, the compiler of CPython 3.11 and later takes
@@ -48,21 +65,64 @@ def current() -> Frame | None:
 
 
 def values() -> Mapping[str, object]:
-    """Return the scoped values that are ambient now; an immutable mapping, maybe empty."""
+    """Return the current scoped values as an immutable mapping, which may be empty."""
     frame = get_current()
     return NO_VALUES if frame is None else frame.values
 
 
 def correlation_id() -> str | None:
-    """Return the correlation ID that is active now, or None."""
+    """Return the current correlation ID, or None."""
     frame = get_current()
     return None if frame is None else frame.correlation_id
 
 
-def attach(frame: Frame | None) -> Token:
-    """Make `frame` current and return the token that `detach` wants.
+def new_correlation_id() -> str:
+    """Return 32 random lowercase hex digits, a valid W3C trace ID (never all zero).
 
-    The same frame may be attached many times, also at once in several threads. With None there is
+    If an observer chooses the ID, such as that of the active trace, return that one instead.
+    """
+    if listeners.starting:
+        chosen = ask_starting()
+        if is_valid_id(chosen):
+            return str(chosen)
+    return new_trace_id()
+
+
+def start(
+    site: SiteLike,
+    *,
+    correlation_id: str | None = None,
+    parent: Frame | None = None,
+    values: Mapping[str, object] | None = None,
+) -> Frame:
+    """Return the first frame of an operation: of a request, a task, or an outermost flow.
+
+    The frame has a store of its own, and the given correlation ID or a new one. With `parent` it is
+    part of that frame and inherits its values. An ID that is not ``[A-Za-z0-9._-]{1,128}`` raises
+    `ValueError`; check an ID from outside with `is_valid_id` first.
+    """
+    if correlation_id is None:
+        correlation_id = new_correlation_id()
+    elif not is_valid_id(correlation_id):
+        raise ValueError(
+            "A correlation ID is 1 to 128 characters of A-Z a-z 0-9 . _ - "
+            f"but this one is {correlation_id[:40]!r}. Leave it out to have one made."
+        )
+    inherited = NO_VALUES if parent is None else parent.values
+    return Frame(
+        site,
+        parent,
+        site.flow,
+        correlation_id,
+        MappingProxyType({**inherited, **values}) if values else inherited,
+        {},
+    )
+
+
+def attach(frame: Frame | None) -> Token:
+    """Make `frame` current and return the token for `detach`.
+
+    A frame may be attached many times, also in several threads at the same time. With None there is
     no current frame until `detach`.
     """
     outer = get_current()
@@ -74,21 +134,21 @@ def attach(frame: Frame | None) -> Token:
 
 
 def detach(token: Token) -> None:
-    """Undo an `attach`; never raises, and changes nothing where its frame is no longer around.
+    """Undo an `attach`. Never raises.
 
-    Where the frame is current, or frames that were opened inside it are, the one before it becomes
-    current again. Elsewhere (another context, another thread, already detached) nothing happens.
+    If the frame is current, or a frame that was opened inside it, the frame before it becomes
+    current again. In another context or thread, or if it is detached already, nothing happens.
     """
     frame, outer, is_known = token
     if is_known and frame is not None and frame.outer is not UNOPENED:
-        outer = frame.outer  # it may have changed since
+        outer = frame.outer  # it may have changed since `attach`
     if get_current() is frame:
         set_current(outer)
     elif not leave_around(frame, outer):
         return
     if is_known and frame is not None:
-        # Otherwise a callback that schedules itself, and so begins each run in a copy of the
-        # context of the run before, would hold on to all of its runs.
+        # A callback that schedules itself begins in a copy of the context of the call before.
+        # Without this line the frames of all its calls would stay alive.
         frame.outer = UNOPENED
 
 
@@ -98,17 +158,17 @@ def enter(frame: Frame) -> Token:
     if listeners.entered:
         try:
             notify_entered(frame)
-        except BaseException:  # a user's Ctrl-C
-            detach(token)
+        except BaseException as exc:  # Ctrl-C; some observers have heard of the frame
+            leave(token, exc)
             raise
     return token
 
 
 def leave(token: Token, exc: BaseException | None = None) -> None:
-    """End the work that `enter` began, by `exc` if it failed: tell the observers and detach.
+    """End the work that `enter` began: tell the observers and detach. `exc` says that it failed.
 
-    An exception is noted as having left this frame, for `failed_frame`. Never raises, except for
-    what `subscribe` lets through of an observer: a Ctrl-C, and what a signal handler raises.
+    `failed_frame` later finds on `exc` that it left this frame. Never raises, except for the
+    exceptions of observers that `subscribe` lets through: a Ctrl-C, and those of signal handlers.
     """
     frame = token[0]
     try:
@@ -122,11 +182,11 @@ def leave(token: Token, exc: BaseException | None = None) -> None:
 
 
 def leave_around(frame: Frame | None, outer: Frame | None) -> bool:
-    """Leave `frame`, which is not the current one, for `outer`; tell whether it was around.
+    """Leave `frame`, which is not current, for `outer`; tell whether it was around.
 
-    In plain code whatever was opened inside `frame` and is still current leaks from a suspended
-    generator: it goes too. In the body of a generator it is the other way round: `frame` leaked to
-    the consumer, and what is current now is the consumer's and stays.
+    In plain code, frames that were opened inside `frame` and are still current leaked from a
+    suspended generator, so they are left too. In the body of a generator it is the opposite:
+    `frame` leaked to the consumer, so the current frame is the consumer's and stays.
     """
     inside: Frame | None = None
     for each in chain(get_current()):
@@ -151,8 +211,8 @@ _MANAGERS = frozenset((__name__, "contextlib"))
 def _is_in_generator(caller: FrameType | None) -> bool:
     """Tell whether the ``with`` that ends in `caller` stands in the body of a generator.
 
-    Between the two is the code of context managers: this module, methods, contextlib, and the
-    generators that contextlib makes into context managers.
+    Between the two there is only the code of context managers: this module, methods, contextlib,
+    and the generators that contextlib turns into context managers.
     """
     while caller is not None:
         code = caller.f_code

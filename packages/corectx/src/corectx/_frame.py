@@ -1,8 +1,12 @@
-"""Frames: one piece of work in progress each, and how they are made."""
+"""Frames, the sites that open them, and their IDs.
+
+A frame stands for one piece of work in progress. A correlation ID is 32 hex digits and the ID of a
+frame is 16, as in W3C Trace Context.
+"""
 
 from __future__ import annotations
 
-from corectx._ids import is_valid_id, new_correlation_id, new_frame_id
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class SiteLike(Protocol):
-        """What a frame asks of the site that opened it."""
+        """Stand for any object that may open frames."""
 
         @property
         def kind(self) -> str: ...
@@ -26,18 +30,27 @@ else:
 
 NO_VALUES: MappingProxyType[str, object] = MappingProxyType({})
 
-# The `outer` of a frame that is not in use yet, or no more.
+# The `outer` of a frame that is not open: not yet, or no longer.
 UNOPENED: Any = object()
 
-# IDs that are being given to frames, by the address of the frame.
+# One system call fills the pool with this many IDs. An operation then pays for a pop, which is
+# atomic, so that no lock is needed in a signal handler or on a free-threaded build.
+_BATCH = 128
+_pool: list[str] = []
+
+# The IDs that threads are giving to frames at this moment, by the address of the frame.
 _ids_in_making: dict[int, str] = {}
+
+_ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_MAX_LENGTH = 128
+_ZERO = "0" * 16
 
 
 class Site:
-    """The place that opens frames: what kind of work it is, its name, and the flow it belongs to.
+    """The place in a program that opens frames: the kind of work, its name, and its flow.
 
     `kind` is one of "scope", "request", "task", "entrypoint", "step", "remote". A site is made once
-    and serves many frames. Any object with these three attributes will do.
+    and serves many frames. Any object with these three attributes serves as a site.
     """
 
     __slots__ = ("flow", "kind", "name")
@@ -55,15 +68,18 @@ class Site:
 
 
 class Frame:
-    """One piece of work in progress; never changed once made. Use `start` or `Frame.child`.
+    """One piece of work in progress. Use `start` or `Frame.child` to make one.
 
-    `site` names it, `parent` is the frame that it is part of, `flow` the nearest flow around it (or
-    None), `values` the merged scoped values. `correlation_id` and `store` are shared by all frames
-    of one operation, down from the frame that `start` made: `store` is a dict for what belongs to
-    the whole operation, such as its trail of crumbs. `label` belongs to the flight recorder.
+    `site` names it, `parent` is the frame that it is part of, `flow` is the nearest flow around it
+    (or None), and `values` are the merged scoped values. All frames of one operation, from the one
+    that `start` made down, share `correlation_id` and `store`. The store is a dict for data of the
+    whole operation, such as its trail of crumbs.
 
-    `outer` belongs to this module. It is the frame that becomes current when this one is left: at
-    first the one that was current before it, mostly the parent.
+    These attributes do not change, so a frame may be used by many threads. Three others do change:
+    `id` is made when somebody first asks, `label` belongs to the flight recorder, and `outer`
+    belongs to corectx. `outer` is the frame that becomes current when this one is left: at first
+    the one that was current before it, which is mostly the parent. A site may also get its name
+    later: a request is opened before its route is known.
     """
 
     __slots__ = (
@@ -119,17 +135,17 @@ class Frame:
 
     @property
     def kind(self) -> str:
-        """The kind of work: that of the site."""
+        """The kind of work, from the site."""
         return self.site.kind
 
     @property
     def name(self) -> str | None:
-        """The name of the work: that of the site; None for a bare scope."""
+        """The name of the work, from the site; None for a bare scope."""
         return self.site.name
 
     @property
     def id(self) -> str:
-        """The 16 hex digits by which another process can name this frame; made when first asked."""
+        """The 16 hex digits that name this frame in other processes; made at the first use."""
         try:
             return self._id
         except AttributeError:
@@ -137,8 +153,8 @@ class Frame:
 
     def _make_id(self) -> str:
         # Threads may ask at the same time and must get the same answer. There is no lock, since a
-        # signal handler may ask too: `setdefault` lets the first one win, and who comes after that
-        # one is done sees what it left.
+        # signal handler may ask too. `setdefault` lets the first one win, and a thread that comes
+        # after the first one is done finds its ID in the frame.
         made = _ids_in_making.setdefault(id(self), new_frame_id())
         if not hasattr(self, "_id"):
             self._id = made
@@ -160,7 +176,7 @@ class Frame:
         return {key: text for key, text in identity.items() if text is not None}
 
     def __repr__(self) -> str:
-        # No values: a repr ends up in logs, and values may be personal data.
+        # Without the values: a repr ends up in logs, and values may be personal data.
         identity = " ".join(f"{key}={text!r}" for key, text in self.identity().items())
         return f"<Frame {identity}>"
 
@@ -175,37 +191,6 @@ class Frame:
         return dict, (self.identity(),)
 
 
-def start(
-    site: SiteLike,
-    *,
-    correlation_id: str | None = None,
-    parent: Frame | None = None,
-    values: Mapping[str, object] | None = None,
-) -> Frame:
-    """Return the first frame of an operation: a request, a task, a flow that nobody called.
-
-    It has a store of its own and the given correlation ID, or a new one. `parent` gives it an outer
-    frame, whose values it inherits. An ID that is not ``[A-Za-z0-9._-]{1,128}`` raises
-    `ValueError`; check one that came from outside with `is_valid_id` first.
-    """
-    if correlation_id is None:
-        correlation_id = new_correlation_id()
-    elif not is_valid_id(correlation_id):
-        raise ValueError(
-            "A correlation ID is 1 to 128 characters of A-Z a-z 0-9 . _ - "
-            f"but this one is {correlation_id[:40]!r}. Leave it out to have one made."
-        )
-    inherited = NO_VALUES if parent is None else parent.values
-    return Frame(
-        site,
-        parent,
-        site.flow,
-        correlation_id,
-        MappingProxyType({**inherited, **values}) if values else inherited,
-        {},
-    )
-
-
 def remote(
     *,
     correlation_id: str | None = None,
@@ -214,7 +199,7 @@ def remote(
     flow: str | None = None,
     values: Mapping[str, object] | None = None,
 ) -> Frame:
-    """Return a frame that stands for one in another process."""
+    """Return a frame that stands for a frame in another process."""
     frame = Frame(
         Site("remote", name, flow),
         None,
@@ -234,19 +219,55 @@ def outer_of(frame: Frame) -> Frame | None:
 
 
 def chain(frame: Frame | None) -> Iterator[Frame]:
-    """Give `frame` and those that it was opened in, from the inside out."""
+    """Yield `frame` and the frames that it was opened in, from the inside out."""
     while frame is not None:
         yield frame
         frame = outer_of(frame)
 
 
 def open_inside(frame: Frame, outer: Frame | None) -> bool:
-    """Have `frame`, which is current nowhere, be opened inside `outer`; tell whether it now is.
+    """Link `frame`, which is current nowhere, inside `outer`; tell whether it is linked now.
 
-    It is not where it is around `outer` itself: the chain may have no ring.
+    It is not linked where it is already around `outer`: the chain must not have a cycle.
     """
     if frame.outer is not outer:
         if any(each is frame for each in chain(outer)):
             return False
         frame.outer = outer
     return True
+
+
+def new_trace_id() -> str:
+    """Return 32 random lowercase hex digits, a valid W3C trace ID (never all zero)."""
+    try:
+        return _pool.pop()
+    except IndexError:
+        return _refill()
+
+
+def new_frame_id() -> str:
+    """Return 16 random lowercase hex digits, a valid W3C span ID (never all zero)."""
+    return new_trace_id()[:16]
+
+
+def is_valid_id(text: object) -> bool:
+    """Tell whether `text` may be used as a correlation ID: ``[A-Za-z0-9._-]{1,128}``.
+
+    Such a text is safe in a log line, a file name, a header and a page.
+    """
+    return isinstance(text, str) and 0 < len(text) <= _MAX_LENGTH and _ALLOWED.issuperset(text)
+
+
+def _refill() -> str:
+    digits = os.urandom(16 * _BATCH).hex()
+    fresh = [digits[at : at + 32] for at in range(0, len(digits), 32)]
+    # The first half also serves as a frame ID, so it must not be all zero either.
+    fresh = [each for each in fresh if each[:16] != _ZERO]
+    first = fresh.pop()
+    _pool.extend(fresh)
+    return first
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows
+    # A child must not give out the IDs that its parent will give out too.
+    os.register_at_fork(after_in_child=_pool.clear)

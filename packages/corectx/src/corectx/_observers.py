@@ -1,59 +1,62 @@
-"""Tell observers of frames and crumbs, at the cost of one truth test when there is none."""
+"""Tell observers of frames and crumbs; without an observer that costs one truth test.
+
+An exception of an observer is logged once and goes no further. An exception that a signal handler
+of the program raised in the middle of our code is the program's own, and goes on.
+"""
 
 from __future__ import annotations
 
-from corectx._reports import forget, report_once
-from corectx._signals import raised_by_signal
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
     from typing import Any, Protocol
 
     from corectx._frame import Frame
 
     class Observer(Protocol):
-        """What `subscribe` accepts; each method is optional and may be called from any thread."""
+        """Show the methods that `subscribe` looks for, each optional, called in any thread."""
 
         def entered(self, frame: Frame, /) -> None:
             """Hear that the work of `frame` begins; the frame is current."""
 
         def left(self, frame: Frame, exc: BaseException | None, /) -> None:
-            """Hear that the work of `frame` ended, by `exc` if it failed.
+            """Hear that the work of `frame` ended; `exc` is the exception that ended it, or None.
 
-            The frame is still current, unless it is left elsewhere than it was entered. A bare
-            scope that is left in another context than it was entered in is not heard of.
+            The frame is still current, unless it is left in another context than it was entered in.
+            A bare scope that is left in another context is not announced.
             """
 
         def crumb(
             self, frame: Frame | None, time_ns: int, event: str, data: Mapping[str, str], /
         ) -> None:
-            """Hear of a crumb, already rendered and redacted; `time_ns` is Unix time."""
+            """Hear of a crumb, rendered and redacted; `time_ns` is Unix time in nanoseconds."""
 
         def suspended(self, frame: Frame, /) -> None:
-            """Hear that the body of a generator is suspended; its `frame` is current no more."""
+            """Hear that a generator's body is suspended; its `frame` is no longer current."""
 
         def resumed(self, frame: Frame, /) -> None:
-            """Hear that the body of a generator goes on, here; its `frame` is current again.
+            """Hear that a generator's body goes on in this context; its `frame` is current again.
 
-            Also heard before `entered`, and after `left` comes a last `suspended`.
+            It is also called before `entered`; after `left` there is a last `suspended`.
             """
 
         def starting(self) -> str | None:
-            """Say which correlation ID a new operation is to have; None leaves it to others."""
+            """Choose the correlation ID of a new operation, or leave it to others with None."""
 
         def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
-            """Hear that `frame` is about to travel; what is put into `fields` goes with it.
+            """Hear that `frame` is about to travel, and add to the `fields` that travel with it.
 
-            Each is text of at most 1,024 characters, under a key of the observer's own.
+            Each is a text of at most 1,024 characters, under a key of the observer's own.
             """
 
         def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:
-            """Hear of a remote `frame` that arrived, and of its `fields`, which nobody checked."""
+            """Hear of a remote `frame` that arrived, and of its `fields`, which are unchecked."""
 
 
 class Listeners:
-    """The bound methods of all observers, by event; replaced whole, never mutated."""
+    """Hold the bound methods of all observers, by event; each tuple is replaced whole."""
 
     __slots__ = (
         "crumb",
@@ -91,14 +94,14 @@ def subscribe(observer: object) -> Callable[[], None]:
     """Let `observer` hear of frames and crumbs; return the function that ends it.
 
     An observer has any of the methods ``entered(frame)``, ``left(frame, exc)`` and
-    ``crumb(frame, time_ns, event, data)``; one with none of them raises `TypeError`. Subscribing
-    the same observer twice has it called once. What an observer raises is logged once per observer
-    on the logger ``corectx`` and goes no further, except for `KeyboardInterrupt` and for what a
-    signal handler of the program raises at that moment.
+    ``crumb(frame, time_ns, event, data)``. An observer with none of them raises `TypeError`. An
+    observer that is subscribed twice is called once. An exception of an observer is logged once per
+    observer, on the logger ``corectx``, and goes no further. Exceptions are `KeyboardInterrupt` and
+    the exceptions that a signal handler of the program raises at that moment.
 
-    For whoever keeps a current thing of its own beside the frame, such as a span, there are also
-    ``suspended(frame)`` and ``resumed(frame)`` (a generator's body), ``starting()`` (returns the
-    correlation ID of a new operation), ``sent(frame, fields)`` and ``received(frame, fields)``
+    An observer that keeps a current object of its own beside the frame, such as a span, may also
+    have ``suspended(frame)`` and ``resumed(frame)`` (a generator's body), ``starting()`` (returns
+    the correlation ID of a new operation), ``sent(frame, fields)`` and ``received(frame, fields)``
     (`inject` and `extract`).
     """
     if not any(callable(getattr(observer, event, None)) for event in _EVENTS):
@@ -121,7 +124,7 @@ def subscribe(observer: object) -> Callable[[], None]:
 def _relisten() -> None:
     global _owners
     # No lock: `subscribe` may run in a signal handler or right after a fork. If another thread
-    # changed the registry since we read it, whoever writes last has to read it again.
+    # changed the registry meanwhile, the thread that writes last reads it again.
     while True:
         observers = list(_observers.values())
         owners: dict[int, object] = {}
@@ -138,17 +141,19 @@ def _relisten() -> None:
             return
 
 
-# That a generator was closed is no failure.
-_no_failures: tuple[type[BaseException], ...] = (GeneratorExit,)
+# A generator that is closed has not failed.
+_control_flow: tuple[type[BaseException], ...] = (GeneratorExit,)
 
 
-def add_no_failures(*kinds: type[BaseException]) -> None:
-    """Have work that ends by an exception of `kinds` not have failed, for every observer.
+def treat_as_control_flow(*kinds: type[BaseException]) -> None:
+    """Treat exceptions of `kinds` as control flow, not as failures.
 
-    For what a framework raises to say what becomes of the work, as Celery's ``Retry``.
+    Observers are then told that the work ended without an exception. Use it for exceptions by which
+    a framework says how the work goes on, such as Celery's ``Retry``. It holds for the whole
+    process.
     """
-    global _no_failures
-    _no_failures = tuple(dict.fromkeys((*_no_failures, *kinds)))
+    global _control_flow
+    _control_flow = tuple(dict.fromkeys((*_control_flow, *kinds)))
 
 
 def notify_entered(frame: Frame) -> None:
@@ -161,12 +166,12 @@ def notify_entered(frame: Frame) -> None:
 
 
 def notify_left(frame: Frame, exc: BaseException | None) -> None:
-    """Tell every observer that the work of `frame` ended, by `exc` if any.
+    """Tell every observer that the work of `frame` ended; `exc` is the exception that ended it.
 
-    The last to enter leaves first: observers nest like the frames do. Of an exception that is no
-    failure they do not hear.
+    The observers are called in reverse order, so that they nest as frames do. They are not told of
+    an exception that is control flow.
     """
-    if exc is not None and issubclass(type(exc), _no_failures):  # isinstance would ask its class
+    if exc is not None and issubclass(type(exc), _control_flow):  # isinstance would ask its class
         exc = None
     for left in reversed(listeners.left):
         try:
@@ -203,7 +208,7 @@ def notify_resumed(frame: Frame) -> None:
 
 
 def ask_starting() -> str | None:
-    """Return the correlation ID that the first observer with an answer gives to a new operation."""
+    """Return the correlation ID that an observer chooses for a new operation, or None."""
     for starting in listeners.starting:
         try:
             chosen = starting()
@@ -234,14 +239,70 @@ def notify_received(frame: Frame, fields: Mapping[str, Any]) -> None:
 
 
 def _contain(method: Callable[..., object], error: BaseException) -> None:
-    """Report the first failure of an observer; let a user's Ctrl-C and other signals through."""
+    """Log the first failure of an observer; let a Ctrl-C and the like of signals through."""
     if isinstance(error, KeyboardInterrupt) or raised_by_signal(error):
         raise error
     observer = _owners.get(id(method), method)
     kind = type(observer)  # by its type: its repr may be what failed
-    report_once(
+    log_once(
         ("observer", id(observer)),
         f"An observer of type {kind.__module__}.{kind.__qualname__} raised "
         f"{type(error).__name__}; further failures of it are not logged.",
         error,
     )
+
+
+_logged: set[Hashable] = set()
+
+
+def log_once(kind: Hashable, message: str, error: BaseException | None = None) -> None:
+    """Log `message` on the logger ``corectx``, unless a message of this `kind` was logged before.
+
+    Only once, so that a flood of bad headers is no flood of log records, and so that a log handler
+    that causes the same failure again ends. Never raises an `Exception`.
+    """
+    if kind in _logged:
+        return
+    _logged.add(kind)
+    try:
+        import logging
+
+        logging.getLogger("corectx").warning("%s", message, exc_info=error)
+    except Exception:  # noqa: S110 - a broken log handler: there is nowhere else to log
+        pass
+
+
+def forget(kind: Hashable) -> None:
+    """Let the next failure of this `kind` be logged again."""
+    _logged.discard(kind)
+
+
+def raised_by_signal(error: BaseException) -> bool:
+    """Tell whether a signal handler of the program raised `error`.
+
+    Then it belongs to the program, as a Ctrl-C does: a ``sys.exit()`` at SIGTERM, a time limit at
+    SIGALRM. It may have interrupted any code, also ours.
+    """
+    signal = sys.modules.get("signal")
+    if signal is None:  # no handler was ever set
+        return False
+    codes = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()}
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code in codes:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _code_of(handler: Any) -> object:
+    """Return the code that runs when `handler` is called; None where it is not in Python."""
+    from functools import partial
+
+    while isinstance(handler, partial):
+        handler = handler.func
+    if not callable(handler):  # SIG_DFL, SIG_IGN
+        return None
+    function = getattr(handler, "__func__", handler)
+    call = function if hasattr(function, "__code__") else type(function).__call__
+    return getattr(call, "__code__", None)

@@ -1,12 +1,12 @@
-"""A pool whose threads or processes work in the frame of whoever submitted the work."""
+"""A pool whose threads or processes work in the frame of the code that submitted the work."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from corectx._carrier import extract, refuse_string, write
 from corectx._current import get_current, set_current
+from corectx._headers import extract, refuse_string, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,12 +21,12 @@ Result = TypeVar("Result")
 class ContextExecutor(Executor):
     """Wrap `executor` so that work runs in the frame that was current at `submit` or `map`.
 
-    Works for threads and for processes. In a pool of threads the frame itself becomes current. To
-    another process it travels as headers: correlation ID, flow and names, and of its values those
-    whose keys are in `allow` (JSON scalars only).
+    It works for threads and for processes. In a pool of threads the frame itself becomes current.
+    To another process it travels as headers: the correlation ID, the flow and the names, and those
+    values whose keys are in `allow` (JSON scalars only).
 
-    The frame is captured at each submission, also where Python 3.14 lets threads inherit a context:
-    a reused worker would go on with the first submitter's.
+    The frame is captured at each submission. The contexts that threads inherit in Python 3.14 do
+    not replace that: a reused worker keeps the context of its first submitter.
     """
 
     def __init__(self, executor: Executor, *, allow: Iterable[str] = ()) -> None:
@@ -58,7 +58,7 @@ class ContextExecutor(Executor):
 
 
 class _Carried:
-    """A function and the frame to call it in; pickled, the frame becomes headers."""
+    """Call a function in a frame; pickled, the frame becomes headers."""
 
     def __init__(
         self, function: Callable[..., Any], frame: Frame | None, allow: frozenset[str]

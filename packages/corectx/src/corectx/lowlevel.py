@@ -1,9 +1,25 @@
-"""The parts that sibling packages need on their hot paths: prefer the names of `corectx` itself.
+"""The door for other distributions: what they need of corectx beside its public names.
 
-`CURRENT` is the one context variable, and `get_current` and `set_current` are its methods: call
-these rather than ``CURRENT.get()``, which CPython compiles to something slower in a module that
-imports `CURRENT`. `listeners` holds the observers' methods, so that
-``if listeners.entered: notify_entered(frame)`` costs one truth test where there is none.
+Prefer the names of `corectx` itself. These are for the hot paths of decorators and recorders, and
+for integrations of frameworks. They keep their names and meaning within a minor version.
+
+The current frame
+    `CURRENT` is the one context variable, and `get_current` and `set_current` are its methods. Call
+    these rather than ``CURRENT.get()``: CPython compiles that to something slower in a module that
+    imports `CURRENT`.
+Frames
+    `around` puts a new frame around a function of any kind, `kind_of` tells that kind, `remote`
+    makes a frame that stands for a frame in another process, and `NO_VALUES` is the empty mapping
+    of values.
+Ends
+    `note_failure` notes on an exception which frame it left. `treat_as_control_flow` names
+    exceptions that are no failures.
+Observers
+    `listeners` holds the methods of all observers by event, so that ``if listeners.entered:
+    notify_entered(frame)`` costs one truth test where there is none.
+Robustness
+    `log_once` logs one kind of problem once. `raised_by_signal` tells an exception of a signal
+    handler, which must go on, from an exception of the code that it interrupted.
 """
 
 from __future__ import annotations
@@ -11,31 +27,31 @@ from __future__ import annotations
 from corectx._current import CURRENT, get_current, set_current
 from corectx._failures import note_failure
 from corectx._frame import NO_VALUES, remote
-from corectx._functions import around, kind_of
 from corectx._observers import (
-    add_no_failures,
     listeners,
+    log_once,
     notify_crumb,
     notify_entered,
     notify_left,
+    raised_by_signal,
+    treat_as_control_flow,
 )
-from corectx._reports import report_once
-from corectx._signals import raised_by_signal
+from corectx._wrap import around, kind_of
 
 __all__ = [
     "CURRENT",
     "NO_VALUES",
-    "add_no_failures",
     "around",
     "get_current",
     "kind_of",
     "listeners",
+    "log_once",
     "note_failure",
     "notify_crumb",
     "notify_entered",
     "notify_left",
     "raised_by_signal",
     "remote",
-    "report_once",
     "set_current",
+    "treat_as_control_flow",
 ]

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from corectx import subscribe
-from corectx.lowlevel import report_once
+from corectx.lowlevel import log_once
 from penstock._evidence._journal import Journal
 from penstock._evidence._observer import Observer
 
@@ -51,7 +51,7 @@ class Observation:
             try:
                 self._journal.write()
             except OSError as error:
-                report_once(
+                log_once(
                     ("observe", self.folder),
                     f"Cannot write down what was observed in {self.folder}: {error.strerror}. It "
                     "is tried again; what the program does is not affected.",

@@ -1,4 +1,4 @@
-"""The frame as headers: `inject` on the sending side, `extract` on the receiving one.
+"""The frame as headers: `inject` writes them when sending, `extract` reads them when receiving.
 
 A carrier is a mapping of strings (HTTP headers, a Celery message's headers) or a list of
 ``(str, bytes)`` pairs (Kafka). One key, `HEADER`, holds a JSON object in ASCII::
@@ -6,20 +6,18 @@ A carrier is a mapping of strings (HTTP headers, a Celery message's headers) or 
     corectx: {"id": "4bf9...", "parent": "00f0...", "flow": "bom_sync", "step": "fetch_from_api"}
 
 ``id`` is the correlation ID, ``parent`` the 16 hex digits of the sending frame, ``flow`` and
-``step`` its names, ``values`` the scoped values whose keys the sender allowed. Where the carrier is
-HTTP, `CORRELATION_HEADER` holds the correlation ID alone, for programs that know nothing of us.
+``step`` its names, ``values`` the scoped values whose keys the sender allowed. In HTTP,
+`CORRELATION_HEADER` holds the correlation ID alone, for programs without corectx.
 
-What arrives is untrusted: sizes are capped, everything is checked, and what does not pass is
-replaced or left out and reported without its content.
+A header that arrives is untrusted. Sizes are capped and every field is checked. A field that fails
+its check is replaced or left out, and logged without its content.
 """
 
 from __future__ import annotations
 
-from corectx._current import get_current
-from corectx._frame import remote
-from corectx._ids import is_valid_id, new_correlation_id
-from corectx._observers import listeners, notify_received, notify_sent
-from corectx._reports import report_once
+from corectx._current import get_current, new_correlation_id
+from corectx._frame import is_valid_id, remote
+from corectx._observers import listeners, log_once, notify_received, notify_sent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,11 +42,11 @@ _FRAME_ID_LENGTH = 16
 
 
 def inject(carrier: Carrier, *, http: bool = False, allow: Collection[str] = ()) -> Carrier:
-    """Write the current frame into `carrier`, replacing what an earlier one left; return `carrier`.
+    """Write the current frame into `carrier`, in place of an earlier one; return `carrier`.
 
-    Scoped values travel only when their key is in `allow`, since they may be personal data, and
-    only short printable strings, numbers, booleans and None. With `http` the correlation ID is also
-    written as `CORRELATION_HEADER`. Without a current frame nothing is written.
+    A scoped value travels only if its key is in `allow`, since it may be personal data, and only if
+    it is a short printable string, a number, a boolean or None. With `http` the correlation ID is
+    also written as `CORRELATION_HEADER`. Without a current frame nothing is written.
     """
     refuse_string(allow)
     frame = get_current()
@@ -66,7 +64,7 @@ def write(
 ) -> None:
     """Write `frame` into `carrier`, as `inject` does."""
     _put(carrier, HEADER, _encode(frame, allow))
-    # Checked here too, since a line break in it would be another header.
+    # Check it here too: a line break in it would begin another header.
     if http and is_valid_id(frame.correlation_id):
         _put(carrier, CORRELATION_HEADER, str(frame.correlation_id))
 
@@ -78,23 +76,23 @@ def extract(
 ) -> Frame | None:
     """Return the frame that `carrier` holds, of kind "remote", or None where it holds none.
 
-    Use it as a parent: ``extract(headers).child(site)``. Header names match in any case. An ID that
-    is not valid is replaced by a new one; other parts that do not pass are left out; the first of
-    each kind is logged on the logger ``corectx``, without its content. Of the values that arrive
-    only those whose keys are in `allow` are kept.
+    Use it as a parent: ``extract(headers).child(site)``. Header names match in any case. An invalid
+    ID is replaced by a new one, and other invalid fields are left out. The first of each kind is
+    logged on the logger ``corectx``, without its content. Only values whose keys are in `allow` are
+    kept.
     """
     refuse_string(allow)
-    if carrier is None:  # what Kafka clients give for a message without headers
+    if carrier is None:  # Kafka clients give it for a message without headers
         return None
     text = _get(carrier, HEADER)
     if text is not None:
         frame = _decode(text, allow)
         if frame is not None:
             return frame
-    plain_id = _get(carrier, CORRELATION_HEADER)
-    if plain_id is None:
+    bare_id = _get(carrier, CORRELATION_HEADER)
+    if bare_id is None:
         return None
-    return remote(correlation_id=_checked_id(plain_id))
+    return remote(correlation_id=_checked_id(bare_id))
 
 
 def _encode(frame: Frame, allow: Collection[str]) -> str:
@@ -119,12 +117,15 @@ def _encode(frame: Frame, allow: Collection[str]) -> str:
         text = json.dumps({**extra, **fields}, separators=(",", ":"))
         if len(text) <= _MAX_HEADER:
             break
-        report_once("size", "What is to travel is larger than a header; some was left out.")
+        log_once(
+            "size",
+            "The frame is larger than a header may be: values or observers' fields were left out.",
+        )
     return text
 
 
 def _added(frame: Frame) -> dict[str, object]:
-    """Return what observers let travel with `frame`: short texts under keys of their own."""
+    """Return the texts that observers add to `frame` on its way, by their own keys."""
     added: dict[str, Any] = {}
     notify_sent(frame, added)
     return {
@@ -144,7 +145,7 @@ def _decode(text: str, allow: Collection[str]) -> Frame | None:
         except (ValueError, RecursionError):
             fields = None
     if not isinstance(fields, dict):
-        report_once("header", f"Ignored a {HEADER!r} header that is not what inject() writes.")
+        log_once("header", f"Ignored a {HEADER!r} header that was not written by inject().")
         return None
     parent = fields.get("parent")
     values: dict[str, object] | None = fields.get("values") if allow else None
@@ -163,7 +164,7 @@ def _decode(text: str, allow: Collection[str]) -> Frame | None:
 def _checked_id(text: object) -> str:
     if is_valid_id(text):
         return str(text)
-    report_once("id", "Replaced a correlation ID from outside that is not [A-Za-z0-9._-]{1,128}.")
+    log_once("id", "Replaced a correlation ID from outside that is not [A-Za-z0-9._-]{1,128}.")
     return new_correlation_id()
 
 
@@ -179,16 +180,16 @@ def _is_frame_id(text: object) -> bool:
 def _checked_name(name: object) -> str | None:
     if name is None or (isinstance(name, str) and len(name) <= _MAX_NAME and name.isprintable()):
         return name or None
-    report_once("name", "Left out a flow's or step's name from outside: too long or unprintable.")
+    log_once("name", "Left out a flow's or step's name from outside: too long or unprintable.")
     return None
 
 
 def _kept(values: Mapping[str, object], allow: Collection[str]) -> dict[str, object]:
-    """Return of `values` what may travel; the same rule holds for both sides."""
+    """Return those of `values` that may travel; both sides use this rule."""
     allowed = {key: value for key, value in values.items() if key in allow}
     kept = {key: value for key, value in allowed.items() if _may_travel(value)}
     if len(kept) < len(allowed) or len(kept) > _MAX_VALUES:
-        report_once(
+        log_once(
             "values",
             f"Left out allowed values of a frame: at most {_MAX_VALUES} travel, and only numbers, "
             f"booleans, None and printable strings of at most {_MAX_VALUE} characters.",
@@ -201,7 +202,7 @@ def _is_text(value: object, longest: int) -> bool:
 
 
 def _may_travel(value: object) -> bool:
-    """Tell whether `value` is a JSON scalar of bounded size; it runs no code of the value's."""
+    """Tell whether `value` is a JSON scalar of bounded size; without running code of `value`."""
     if isinstance(value, str):
         return str.__len__(value) <= _MAX_VALUE and str.isprintable(value)
     if isinstance(value, float):
@@ -220,7 +221,7 @@ def _put(carrier: MutableMapping[str, Any] | list[tuple[str, bytes]], key: str, 
 
 
 def _get(carrier: Mapping[str, Any] | Iterable[tuple[str | bytes, Any]], key: str) -> str | None:
-    """Return the text under `key` in any case; the last one where there are several."""
+    """Return the text under `key`, in any case; the last one if there are several."""
     get = getattr(carrier, "get", None)
     found = get(key) if get is not None else None
     if found is None:
@@ -242,6 +243,6 @@ def _is_named(name: object, key: str) -> bool:
 
 
 def refuse_string(allow: object) -> None:
-    """Raise where a single key stands for a collection of keys: it would allow its letters."""
+    """Raise if `allow` is one key and not a collection of keys: it would allow its letters."""
     if isinstance(allow, (str, bytes)):
         raise TypeError(f"allow= takes a collection of keys, not {allow!r}. Write [{allow!r}].")

@@ -1,8 +1,8 @@
-"""Put a frame around a function of any kind, or carry the caller's frame into one.
+"""Put a frame around a function of any kind, or carry the caller's frame into it.
 
-A generator suspends in the middle of its body. The frame around it, and what the body itself opened
-inside, are current only while the body runs: they are taken down at each ``yield`` and put back at
-each resumption, in whatever thread or task that happens.
+A generator suspends in the middle of its body. The frame around it, and the frames that the body
+opened inside, are current only while the body runs. They are removed at each ``yield`` and restored
+at each resumption, in any thread or task.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., Any])
     OpenFrame = Callable[[], Frame | None]
 
-# inspect's flags of a code object; inspect itself is slow to import.
+# The flags of a code object, as `inspect` has them; `inspect` itself is slow to import.
 _CO_GENERATOR = 0x20
 _CO_COROUTINE = 0x80
-_CO_ITERABLE_COROUTINE = 0x100  # a generator to await: of types.coroutine
+_CO_ITERABLE_COROUTINE = 0x100  # of types.coroutine: a generator to await
 _CO_ASYNC_GENERATOR = 0x200
 
 
 def kind_of(function: Callable[..., object]) -> str:
-    """Tell what calling `function` gives: "function", "coroutine", "generator", "async_generator".
+    """Return the kind of `function`: "function", "coroutine", "generator" or "async_generator".
 
-    Looks through partials, bound methods and objects with a ``__call__``, and believes the mark of
+    Looks through partials, bound methods and objects with a ``__call__``, and honours the mark of
     `inspect.markcoroutinefunction`.
     """
     from functools import partial  # as below
     from types import CodeType
 
-    inspect = sys.modules.get("inspect")  # whoever marked a function has imported it
+    inspect = sys.modules.get("inspect")  # a program that marks functions has imported it
     if inspect is not None and inspect.iscoroutinefunction(function):
         return "coroutine"
     while isinstance(function, partial):
@@ -62,12 +62,12 @@ def kind_of(function: Callable[..., object]) -> str:
 
 
 def around(function: Function, open_frame: OpenFrame, *, kind: str | None = None) -> Function:
-    """Return `function` with the work of a new frame around each call of it.
+    """Return `function` with a new frame around the work of each call.
 
-    `open_frame` is called at each call (of a generator: when its body starts) and returns the
-    frame, not yet entered, or None for a plain call. Name, signature and kind stay as they were,
-    also those of a static or class method. `kind` is for a function that hides its own, see
-    `kind_of`. What cannot be called raises `TypeError`.
+    `open_frame` is called at each call (for a generator: when its body starts). It returns the
+    frame, not yet entered, or None for a call without a frame. Name, signature and kind stay as
+    they were, also those of a static or class method. `kind` is for a function that hides its own,
+    see `kind_of`. An object that cannot be called raises `TypeError`.
     """
     if isinstance(function, (staticmethod, classmethod)):
         return _around_method(function, open_frame, kind)  # type: ignore[no-any-return]
@@ -75,10 +75,10 @@ def around(function: Function, open_frame: OpenFrame, *, kind: str | None = None
 
 
 def bind(function: Function, /) -> Function:
-    """Return `function` bound to the frame that is current now, wherever it will be called.
+    """Return `function` bound to the frame that is current now; call it anywhere.
 
-    For what carries no context by itself: a `threading.Thread` or `Timer`, an executor, a callback
-    of another thread. Also binds coroutine functions, generators and async generators.
+    Use it where no context is carried: for a `threading.Thread` or `Timer`, an executor, a callback
+    of another thread. It also binds coroutine functions, generators and async generators.
     """
     frame = get_current()
     return _wrapped(function, lambda: frame, None, is_work=False)
@@ -103,8 +103,8 @@ def _wrapped(
     return wrapped  # type: ignore[no-any-return]
 
 
-# In each of these, `is_work` tells whether the frame begins and ends with the call, so that
-# observers hear of it, or was begun elsewhere and is only made current again.
+# In each of these, `is_work` tells whether the frame begins and ends with the call. Then observers
+# hear of it. Otherwise the frame began elsewhere and is only made current again.
 
 
 def _around_function(
@@ -124,8 +124,8 @@ def _around_function(
         return result
 
     def bound(*args: Any, **kwargs: Any) -> Any:
-        # A plain call ends in the context in which it began, so that this is exact: whatever it
-        # left behind there goes with it.
+        # A plain call ends in the context in which it began, so this is exact. Frames that the call
+        # left open there are left too.
         outer = get_current()
         set_current(open_frame())
         try:
@@ -153,8 +153,8 @@ def _around_coroutine(
         return result
 
     async def bound(*args: Any, **kwargs: Any) -> Any:
-        # May end elsewhere than it began: one that is never awaited to its end is closed by the
-        # garbage collector.
+        # It may end in another context than it began in: the garbage collector closes a coroutine
+        # that is never awaited to its end.
         token = attach(open_frame())
         try:
             return await function(*args, **kwargs)
@@ -184,15 +184,15 @@ def _around_generator(
                         item = resume(sent)
                 except StopIteration as stop:
                     return stop.value
-                except BaseException as exc:
-                    failure = exc
-                    raise
                 try:
                     sent = yield item
                     resume = body.send
                 except BaseException as exc:
-                    # Thrown in by the consumer; at close() it is GeneratorExit. The body decides.
+                    # The consumer threw it in; at close() it is GeneratorExit. The body decides.
                     resume, sent = body.throw, exc
+        except BaseException as exc:
+            failure = exc
+            raise
         finally:
             inside.tell_left(failure)
             failure = sent = None  # an exception holds this very function call in its traceback
@@ -218,14 +218,14 @@ def _around_async_generator(
                         item = await resume(sent)
                 except StopAsyncIteration:
                     return
-                except BaseException as exc:
-                    failure = exc
-                    raise
                 try:
                     sent = yield item
                     resume = body.asend
                 except BaseException as exc:
                     resume, sent = body.athrow, exc
+        except BaseException as exc:
+            failure = exc
+            raise
         finally:
             inside.tell_left(failure)
             failure = sent = None
@@ -234,10 +234,10 @@ def _around_async_generator(
 
 
 def _first_step(body: AsyncGenerator[Any, Any]) -> Any:
-    """Return the awaitable of a body's first step, so that the event loop never hears of the body.
+    """Return the awaitable of a body's first step, without telling the event loop of the body.
 
-    A loop closes what nobody iterates any more: the wrapper. If it closed the body at the same
-    time, the two would meet in the body, which cannot run twice at once.
+    A loop closes an async generator that nobody iterates any more: here the wrapper. If it closed
+    the body at the same time, the two would meet in the body, which cannot run twice at once.
     """
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(firstiter=None, finalizer=_left_to_the_wrapper)
@@ -252,7 +252,7 @@ def _left_to_the_wrapper(body: object) -> None:
 
 
 class _Inside:
-    """Have `frame`, and what a generator's body opened inside it, current while the body runs."""
+    """Keep `frame`, and frames opened inside it, current while a generator's body runs."""
 
     __slots__ = ("_frame", "_inner", "_is_linked", "_is_work", "_outer")
 
@@ -264,13 +264,13 @@ class _Inside:
     def __enter__(self) -> None:
         frame = self._frame
         self._outer = outer = get_current()
-        # The frame of a bound generator is not ours: it may be current elsewhere at the same time.
+        # The frame of a bound generator may be current elsewhere at the same time: do not link it.
         self._is_linked = self._is_work and frame is not None and open_inside(frame, outer)
         set_current(self._inner)
         if listeners.resumed and self._is_work and frame is not None:
             try:
                 notify_resumed(frame)
-            except BaseException:  # a user's Ctrl-C: then __exit__ is not called
+            except BaseException:  # Ctrl-C: then Python does not call __exit__
                 set_current(outer)
                 raise
 
@@ -281,7 +281,7 @@ class _Inside:
             if listeners.suspended and self._is_work and frame is not None:
                 notify_suspended(frame)
         finally:
-            # What was current outside may have been left by the body: a generator that it closed.
+            # The body may have left the frame that was current outside, by closing a generator.
             set_current(frame.outer if self._is_linked and frame is not None else self._outer)
 
     def tell_entered(self) -> None:
@@ -291,19 +291,19 @@ class _Inside:
                 notify_entered(self._frame)
 
     def tell_left(self, exc: BaseException | None) -> None:
-        """Tell the observers that the work ended, by `exc` if any."""
+        """Tell the observers that the work ended; `exc` is the exception that ended it."""
         frame = self._frame
         if self._is_work and frame is not None:
             if exc is not None:
                 note_failure(frame, exc)
-            self._inner = frame  # what the body left behind is of no use to anybody
+            self._inner = frame  # not a frame that the body left open
             with self:
                 notify_left(frame, exc)
             frame.outer = UNOPENED
 
 
 class _Nowhere(_Inside):
-    """Leave everything as it is: for a call that `open_frame` gave no frame."""
+    """Change nothing: for a call for which `open_frame` returned no frame."""
 
     __slots__ = ()
 
