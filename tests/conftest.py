@@ -24,7 +24,7 @@ def pytest_sessionstart():
         os.environ.pop(name, None)
 
 
-# What a checkout on CI cannot change: its interpreter and its operating system. A missing server,
+# CI cannot change its interpreter or its operating system. A missing server,
 # program or package is not among them: .ci/run installs it.
 FORESEEN = (
     r"Python 3\.\d+ (?:or newer|or older|only)",

@@ -1,7 +1,7 @@
 """Measure ours against the floors and the peers: ``python -m tests.benchmarks``.
 
 Every case runs in every round, one after the other, in a fresh process, on one interpreter, so that
-a busy moment of the machine falls on both sides of a ratio. What else runs there can only make a
+a busy moment of the machine falls on both sides of a ratio. Other load can only make a
 case slower, so the least of its values counts in a round. A ratio is the median over the rounds; of
 what is added to a framework (``+``), a small difference, it is that of the best rounds.
 """

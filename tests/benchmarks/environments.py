@@ -54,7 +54,7 @@ def prepare() -> dict[str, pathlib.Path]:
         pythons[name] = python
         if not python.exists():
             _uv("venv", "--quiet", "--python", sys.executable, str(environment))
-        # What is there already costs nothing; what is wanted may have changed since.
+        # Installed packages cost nothing; the wanted ones may have changed since.
         install = ["pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
         _uv(*install, "pyperf==2.10.0")
         if name == "penstock":

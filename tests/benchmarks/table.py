@@ -1,4 +1,4 @@
-"""What is compared with what, and how much is too much."""
+"""The comparisons and their limits."""
 
 from __future__ import annotations
 

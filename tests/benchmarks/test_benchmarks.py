@@ -1,6 +1,6 @@
 """The benchmark would fail where we got slow, and its parts fit together.
 
-What it measures takes minutes, so ``.ci/run benchmarks`` runs it.
+The measurements take minutes, so ``.ci/run benchmarks`` runs them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is written into the headers of a message, and what is believed of those that arrive."""
+"""Headers of a message: the sender writes the frame, and the receiver checks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker runs, in any way that Celery has, against what is declared."""
+"""Tasks that a worker runs, in all of Celery's ways, are compared with the declared flows."""
 
 from __future__ import annotations
 

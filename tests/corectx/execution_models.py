@@ -24,7 +24,7 @@ Call = Callable[[Work], Any]
 Model = Callable[[], contextlib.AbstractContextManager[Call]]
 
 MODELS: dict[str, Model] = {}
-# What reaches another process is less: names and ID, and of the values those that are allowed.
+# Less reaches another process: names, the ID, and the allowed values.
 ACROSS_PROCESSES: set[str] = set()
 # The work runs where Python itself catches what it raises.
 SWALLOWING: set[str] = set()

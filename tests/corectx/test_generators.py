@@ -493,7 +493,7 @@ def test_a_finished_generator_keeps_no_exception_alive():
         gc.enable()
 
 
-# What the event loop does with what is left
+# Generators that the event loop closes
 
 
 def slowly_closing(done):

@@ -52,7 +52,7 @@ def arriving(*, allow=(), **fields):
     return extract({HEADER: json.dumps(fields)}, allow=allow)
 
 
-# What is written
+# Writing
 
 
 def test_the_header_says_which_operation_which_frame_and_where(step):
@@ -229,7 +229,7 @@ def test_an_id_that_is_no_header_is_not_written(reports):
     assert CORRELATION_HEADER not in carrier
 
 
-# What is read
+# Reading
 
 
 CARRIERS = {

@@ -1,4 +1,4 @@
-"""What the tests have other threads and processes do: functions that can be pickled."""
+"""Functions that tests run in other threads and processes; they can be pickled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from corectx.lowlevel import around
 
 
 class Seen(NamedTuple):
-    """What is ambient in one place: the nearest names, the correlation ID and the values."""
+    """The ambient state in one place: the nearest names, the correlation ID and the values."""
 
     name: str | None
     flow: str | None

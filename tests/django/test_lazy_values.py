@@ -1,4 +1,4 @@
-"""What Django evaluates lazily is never evaluated for a crumb: no SQL at any depth."""
+"""A crumb never evaluates Django's lazy objects: no SQL at any depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the middleware makes of one request, whatever is current where the server calls it."""
+"""The middleware makes one frame for a request, whatever frame is current in the server."""
 
 from __future__ import annotations
 

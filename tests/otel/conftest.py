@@ -16,7 +16,7 @@ from penstock_otel import instrument
 
 
 class Spans:
-    """What a provider exported, and what a test asks of it."""
+    """The spans that a provider exported, for the assertions of a test."""
 
     def __init__(self, provider, exporter):
         self.provider = provider

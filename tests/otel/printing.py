@@ -1,4 +1,4 @@
-"""What a program that a test starts says of its spans."""
+"""Print the spans of a program that a test starts."""
 
 from __future__ import annotations
 

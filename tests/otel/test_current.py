@@ -157,7 +157,7 @@ def test_an_async_generator_that_another_task_closes_leaves_nothing(spans):
 
 
 def anext_(iterator):
-    """What the built-in `anext` of Python 3.10 is, as a coroutine that a task can run."""
+    """The built-in `anext` of Python 3.10 as a coroutine that a task can run."""
 
     async def step():
         return await iterator.__anext__()

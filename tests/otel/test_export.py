@@ -1,4 +1,4 @@
-"""What a collector gets to see: exported by OTLP over HTTP from two real processes."""
+"""Two real processes export to a collector with OTLP over HTTP."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_two_processes_export_one_trace():
     assert received["charge"].parent_span_id == take.span_id
     assert received["shop.ship"].parent_span_id == take.span_id
     assert ship.parent_span_id == received["shop.ship"].span_id
-    # What ran in the other process is known by the frame that sent the message.
+    # The frame that sent the message names the step in the other process.
     assert [link.span_id for link in ship.links] == [take.span_id]
 
     (event,) = take.events

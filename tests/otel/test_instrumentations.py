@@ -47,7 +47,7 @@ def test_a_django_request_has_one_span_and_its_id(way):
         trace = by_name([span for span in spans if span["trace"] == flow_id])
         inside = {name: span for name, span in trace.items() if span["kind"] != "SERVER"}
         (request,) = (name for name in trace if name not in inside)
-        # What the instrumentation calls a request is its own business.
+        # The instrumentation chooses the name of a request.
         assert request.replace("GET /", "GET ") == "GET " + route[1:]
         assert trace[request]["parent"] is None
         if route == "/fail":

@@ -1,4 +1,4 @@
-"""What a span says: its name, its place, its events, its links, its failure."""
+"""A span has a name, a place, events, links and a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs is recorded in the flows that are running, and changes nothing else."""
+"""A call is recorded in the flows that are running, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def calling(function):
     return call
 
 
-# What the same step is in each kind of function: how to declare one that calls `probe`, and how to
+# The same step in each kind of function: how to declare one that calls `probe`, and how to
 # run it to its end.
 
 

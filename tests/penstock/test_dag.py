@@ -169,7 +169,7 @@ for kind in "mermaid", "dot", "json", "text":
     drawn = generate_dag(registry=registry, format=kind)
     print(kind, hashlib.sha256(drawn.encode()).hexdigest()[:16])
 """
-# What every interpreter, hash seed and machine draws. A change here changes committed drawings.
+# Every interpreter, hash seed and machine draws this. A change here changes committed drawings.
 DRAWN = """\
 mermaid 987763468468b836
 dot fc8137f047a8ce4e

@@ -1,4 +1,4 @@
-"""What `penstock.testing` gives to users' own tests."""
+"""`penstock.testing` in users' own tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mypy and pyright must think of decorated functions; nothing runs this file."""
+"""Types of decorated functions, checked by mypy and pyright, never run."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-# What every program begins with. `report` is a pipe to the test; what is sent through it was sent
+# The first lines of every program. `report` is a pipe to the test; a message in it was sent
 # after write() had returned.
 PREAMBLE = """
 import faulthandler, os, signal, struct, sys, threading, time

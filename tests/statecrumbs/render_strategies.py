@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from hypothesis import strategies as st
 
-# What must never be seen. No generated text contains it by chance: it is put there.
+# A secret that must never be seen. No generated text contains it by chance.
 SECRET = "hunter2"  # noqa: S105 - that is what it plays
 
 # Characters that end, escape or continue a value in one of the formats; and some that do not.

@@ -1,4 +1,4 @@
-"""What the tests of rendering show, and how."""
+"""Values for the tests of rendering, and how they are shown."""
 
 from __future__ import annotations
 

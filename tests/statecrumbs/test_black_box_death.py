@@ -1,4 +1,4 @@
-"""What is left in a black box when its process dies without a word."""
+"""The contents of a black box whose process was killed."""
 
 from __future__ import annotations
 

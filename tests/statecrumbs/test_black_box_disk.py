@@ -239,7 +239,7 @@ def test_a_truncation_that_is_noticed_is_one_warning(tmp_path):
         path = box.path
         for number in range(511):
             tick(box, "main", number)
-        # Whoever completes a lap takes a look.
+        # The writer that completes a lap checks the disk.
         os.truncate(path, 4096 + 100 * 1024)
         for number in range(511, 2000):
             tick(box, "main", number)

@@ -1,4 +1,4 @@
-"""What a folder of black boxes tells: how each process died, what was reported before."""
+"""A folder of black boxes shows how each process died, and is told once."""
 
 from __future__ import annotations
 

@@ -355,7 +355,7 @@ def test_the_command_line_takes_no_more_room_than_there_is(tmp_path):
         box.close()
 
 
-# What is no black box, or not one for this version.
+# Files that are no black box, or not one of this version.
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_dump_reads_like_a_black_box(dump, capsys):
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_the_last_dump_in_a_log_is_read(newline, tmp_path, capsys):
-    """What a program that dumps to stderr leaves, where its stderr is kept."""
+    """The kept stderr of a program that dumps to stderr."""
     program = """
         import sys, threading
         import statecrumbs

@@ -67,7 +67,7 @@ def test_300_forks_with_busy_threads_never_hang_and_have_black_boxes_of_their_ow
 
 
 def test_forking_while_a_thread_records_its_first_text_never_hangs(tmp_path):
-    # What looks for secrets in a text is imported at the first one, and an import is under a lock.
+    # The first text imports the patterns for secrets, and an import takes a lock.
     result = run(
         tmp_path,
         """
@@ -125,7 +125,7 @@ def test_a_signal_handler_that_records_never_hangs(tmp_path):
 
 
 def test_a_signal_handler_that_interrupts_the_first_text_loses_nothing(tmp_path):
-    # What cannot be looked through yet, since that import is under way, is blanked as a whole.
+    # During that import a text cannot be searched, so it is redacted as a whole.
     result = run(
         tmp_path,
         """

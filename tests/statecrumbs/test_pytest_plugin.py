@@ -111,7 +111,7 @@ def run(directory: Path, source: str, *arguments: str) -> str:
 
 
 def sections(output: str) -> list[str]:
-    """What stands below each heading "Captured crumbs"."""
+    """The text below each heading "Captured crumbs"."""
     return re.findall(
         r"^-+ Captured crumbs -+\n(.*?)^(?=[-=_]{5})", output, re.DOTALL | re.MULTILINE
     )

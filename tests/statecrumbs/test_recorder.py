@@ -1,4 +1,4 @@
-"""What crumb(), snapshot(), trail(), clear() and dump() promise inside one process."""
+"""The promises of crumb(), snapshot(), trail(), clear() and dump() inside one process."""
 
 from __future__ import annotations
 

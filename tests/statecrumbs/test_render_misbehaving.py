@@ -138,7 +138,7 @@ def test_rendering_at_the_bottom_of_the_stack_does_not_raise():
     bottom = deepest()
     value = {"a": [Described(x=1)]}
 
-    # What is called there, render and jsonable, need a frame each to begin with.
+    # render and jsonable, which are called there, need a stack frame each.
     rendered = {descend(bottom - left, lambda: show(value)) for left in range(5, 60)}
     dumped = {descend(bottom - left, lambda: jsonable(value, redactor)) for left in range(5, 60)}
 

@@ -358,7 +358,7 @@ def test_the_time_line_comes_closer_to_the_last_moments(show):
     failed = right - (right - left) * 10 / (3000 / 64)
     assert hint_at(failed).startswith(MINUS + "0.010 s · charge_failed")
     assert "unhandled_exception" in hint_at(right)
-    # What is selected comes into sight.
+    # The selected item scrolls into view.
     report.press("k", "k")
     assert report.title == "charge_requested"
     assert "charge_requested" in hint_at((left + right) / 2)

@@ -1,4 +1,4 @@
-"""What a signal handler raises is the program's own, wherever in our work it arrives."""
+"""A signal handler's exception reaches the program, wherever it interrupts our code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="POSIX on
 
 @pytest.fixture(params=[TimeoutError(), SystemExit(3)], ids=repr)
 def error(request):
-    """What the handler of SIGALRM raises."""
+    """The exception that the handler of SIGALRM raises."""
 
     def handle(number, frame):
         raise request.param

@@ -1,4 +1,4 @@
-"""What mypy and pyright must think of the options of `enable`; nothing runs this file."""
+"""Types of the options of `enable`, checked by mypy and pyright, never run."""
 
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 

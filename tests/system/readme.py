@@ -68,7 +68,7 @@ class Block:
 
 @dataclasses.dataclass
 class Section:
-    """What runs together: the blocks under one heading, and those that it continues."""
+    """Blocks that run together: those under one heading, and those that it continues."""
 
     path: pathlib.Path
     title: str
@@ -319,7 +319,7 @@ def _same_json(shown: object, real: object) -> bool:
     return type(shown) is type(real) and shown == real
 
 
-# What may not run here
+# Blocks that do not run here
 
 
 def _is_checked_elsewhere(section: Section, block: Block) -> bool:

@@ -1,4 +1,4 @@
-"""What observing adds to a step, in ns: with it and without, in turn, in one process. JSON."""
+"""Measure the cost that observing adds to a step, in ns. Print JSON."""
 
 import json
 import tempfile

@@ -1,6 +1,6 @@
 """A request to Django with sentry-sdk, with its defaults: an isolated scope, and no spans.
 
-What it would send is dropped.
+Its transport drops everything.
 """
 
 import sentry_sdk

@@ -1,6 +1,6 @@
 """A task with sentry-sdk, with its defaults: the headers of a trace travel, and there are no spans.
 
-What it would send is dropped.
+Its transport drops everything.
 """
 
 import sentry_sdk

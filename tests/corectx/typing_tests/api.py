@@ -1,4 +1,4 @@
-"""What type checkers make of corectx's interface: read by mypy and pyright, never run.
+"""Types of corectx's interface, checked by mypy and pyright, never run.
 
 Each `assert_type` is a promise to users; each ignored error is a mistake that must be noticed, and
 an ignore that nothing needs is an error of its own.

@@ -243,7 +243,7 @@ def test_a_step_called_outside_of_its_flow_did_not_run_in_it(observed):
 
 
 def in_another_process(headers, names, folder, registry_source):
-    """What a worker does: go on with the headers of a message."""
+    """Continue the operation in the headers of a message, as a worker does."""
     import penstock
 
     with penstock.observe(folder):

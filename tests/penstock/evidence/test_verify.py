@@ -1,4 +1,4 @@
-"""What is declared against what ran: all differences, and nothing else."""
+"""The verdict names all differences between the declared and the real runs, and no others."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ DOCS = {"charge": {"doc": "Charges the card.\n\nNever twice.", "call_kind": "cor
 
 
 class Page(HTMLParser):
-    """What is in a page, as a parser of HTML sees it."""
+    """The contents of a page, read by a parser of HTML."""
 
     def __init__(self, text):
         super().__init__()
@@ -212,7 +212,7 @@ def test_all_flows_can_be_switched_through(visit):
     page.keyboard.press("[")
     assert page.locator(".view:not([hidden])").get_attribute("aria-label") == "checkout"
     assert page.locator("#flows").input_value() == "2"
-    # What this view does not have is shown in its own flow's.
+    # The flow's own view shows the steps that this view lacks.
     page.keyboard.press("/")
     page.keyboard.type("clean_up")
     page.keyboard.press("Enter")

@@ -61,7 +61,7 @@ def test_everything_stands_out_from_what_it_stands_on(theme):
         dark, bright = sorted((light(one), light(other)))
         return (bright + 0.05) / (dark + 0.05)
 
-    # What WCAG 2.2 asks of text (1.4.3), and of what else is needed to understand (1.4.11).
+    # Contrast by WCAG 2.2: text (1.4.3), and other parts needed to understand (1.4.11).
     for below in (theme.paper, theme.group, theme.box):
         assert min(contrast(each, below) for each in (theme.ink, theme.prose)) >= 4.5
         shapes = (theme.border, theme.entry, theme.line, theme.link, theme.back, theme.alarm)

@@ -1,4 +1,4 @@
-"""What any string looks like in a drawing."""
+"""Any string is visible in a drawing."""
 
 from __future__ import annotations
 
