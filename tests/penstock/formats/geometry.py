@@ -48,13 +48,13 @@ def any_graph(seed):
 def faults(graph, drawing):
     """Return what is wrong with a drawing, in words."""
     boxes = {box.node.id: _edges(box) for box in drawing.boxes}
-    frames = [_edges(frame) for frame in drawing.frames]
+    frames = [_edges(frame) for frame in drawing.groups]
     inside = (0, 0, drawing.width, drawing.height)
     found = [f"{node} outside" for node, box in boxes.items() if not _contains(inside, box)]
     found += [f"frame outside {frame}" for frame in frames if not _contains(inside, frame)]
     found += [f"{a} over {b}" for a, b in combinations(boxes, 2) if _overlap(boxes[a], boxes[b])]
     found += [f"frames overlap {a} {b}" for a, b in combinations(frames, 2) if _overlap(a, b)]
-    for frame, edges in zip(drawing.frames, frames, strict=True):
+    for frame, edges in zip(drawing.groups, frames, strict=True):
         for node, box in boxes.items():
             if (node in frame.group.nodes) != _overlap(edges, box):
                 found.append(f"{node} in the wrong frame")

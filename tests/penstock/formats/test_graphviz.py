@@ -10,7 +10,7 @@ import pytest
 
 from penstock import generate_dag
 from penstock.formats import visible
-from penstock.formats._graphviz import GraphvizError
+from penstock.formats.dot import GraphvizError
 from tests.penstock.declared import ORDERS, SEED, registry_of
 from tests.penstock.formats.hostile import KNOWN
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 import pytest
 
 from penstock.formats import visible
+from penstock.formats._font_widths import bold, clusters, fit, mono, sans, width, wrap
 from penstock.formats._layout import DIRECTIONS, Line, lay_out
-from penstock.formats._layout._measure import measure
-from penstock.formats._metrics import bold, clusters, fit, mono, sans, width, wrap
+from penstock.formats._layout._labels import measure
 from penstock.formats._style import HEADING_SIZE, NAME_SIZE, PROSE_SIZE
 from tests.penstock.declared import graph_of, tangle
 from tests.penstock.formats.geometry import any_graph, faults
@@ -51,7 +51,7 @@ def test_the_check_of_layouts_sees_every_fault():
         "outside": good._replace(width=10),
         "over": good._replace(boxes=(one, two._replace(x=one.x, y=one.y), three)),
         "wrong frame": good._replace(boxes=(one, two, three._replace(x=one.x, y=one.y + 70))),
-        "frames overlap": good._replace(frames=(good.frames[0], good.frames[0])),
+        "frames overlap": good._replace(groups=(good.groups[0], good.groups[0])),
         "too small": good._replace(boxes=(one._replace(height=10), two, three)),
         "not one line": good._replace(lines=good.lines[1:]),
         "through": good._replace(
@@ -254,16 +254,16 @@ def test_flows_stand_in_frames_and_links_join_them():
         "nightly": {"clean": ()},
     }
     drawing, _, lines = laid_out(flows)
-    assert [frame.group.flow for frame in drawing.frames] == ["nightly", "orders", "billing"]
+    assert [frame.group.flow for frame in drawing.groups] == ["nightly", "orders", "billing"]
     assert lines["pay", "invoice"].kind == "link"
     alone = lay_out(graph_of(flows, "orders"))
-    assert alone.frames == ()
+    assert alone.groups == ()
 
 
 def test_a_frames_name_is_beside_the_links_that_come_from_above():
     flows = {"orders": {"take": ()}, "billing_of_everything": {"invoice": ("orders:take",)}}
     drawing, _, lines = laid_out(flows)
-    frame = next(each for each in drawing.frames if each.group.flow == "billing_of_everything")
+    frame = next(each for each in drawing.groups if each.group.flow == "billing_of_everything")
     assert frame.x + 20 + frame.room < lines["take", "invoice"].points[-1][0]
     assert frame.room >= width("billing_of_everything", HEADING_SIZE, bold)
 

@@ -17,7 +17,7 @@ from penstock._overlay import overlay
 from penstock._verify import verify
 from penstock.formats import dot, html, mermaid, png, svg, text
 from penstock.formats import json as json_format
-from penstock.formats._amounts import duration, share, summary
+from penstock.formats._wording import duration, share, summary
 from tests.penstock.declared import graph_of
 from tests.penstock.formats import hostile
 

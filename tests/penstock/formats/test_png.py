@@ -9,7 +9,7 @@ import pytest
 
 from penstock.formats import png
 from penstock.formats._layout import lay_out
-from penstock.formats._plate import plate
+from penstock.formats._paint import paint
 from penstock.formats._style import DARK, LIGHT
 from tests.penstock.declared import ORDERS, SEED, graph_of
 from tests.penstock.formats.hostile import names
@@ -28,7 +28,7 @@ def rgb(colour):
 
 def test_it_is_as_large_as_the_svg_times_the_scale():
     graph = graph_of(SEED, "bom_sync")
-    drawn = plate(graph, direction="LR")
+    drawn = paint(graph, direction="LR")
     for scale in (1, 2, 2.5):
         picture = read(png.render(graph, direction="LR", scale=scale))
         assert picture.size == (round(drawn.width * scale), round(drawn.height * scale))
@@ -37,10 +37,10 @@ def test_it_is_as_large_as_the_svg_times_the_scale():
 @pytest.mark.parametrize(("theme", "palette"), [("light", LIGHT), ("dark", DARK)])
 def test_boxes_are_where_the_layout_puts_them(theme, palette):
     graph = graph_of(SEED, "bom_sync")
-    drawn = plate(graph, direction="TD")
+    drawn = paint(graph, direction="TD")
     picture = read(png.render(graph, theme=theme))
     assert picture.getpixel((1, 1)) == rgb(palette.paper)
-    for box in drawn.drawing.boxes:
+    for box in lay_out(graph).boxes:
         x, y = 2 * (drawn.x + box.x), 2 * (drawn.y + box.y)
         entry = box.node.entrypoint
         border = rgb(palette.entry if entry else palette.border)
@@ -52,9 +52,9 @@ def test_boxes_are_where_the_layout_puts_them(theme, palette):
 
 def test_lines_end_in_arrowheads_and_edges_are_smooth():
     graph = graph_of(SEED, "bom_sync")
-    drawn = plate(graph, direction="TD")
+    drawn = paint(graph, direction="TD")
     picture = read(png.render(graph))
-    for line in drawn.drawing.lines:
+    for line in lay_out(graph).lines:
         x, y = (
             (each + shift) * 2
             for each, shift in zip(line.points[-1], (drawn.x, drawn.y), strict=True)
@@ -90,7 +90,7 @@ def test_the_same_picture_every_time():
 def test_a_picture_that_is_too_large_gets_smaller(monkeypatch):
     monkeypatch.setattr(png, "_MAX_PIXELS", 300_000)
     graph = graph_of(SEED, "bom_sync")
-    drawn = plate(graph, direction="TD")
+    drawn = paint(graph, direction="TD")
     picture = read(png.render(graph, scale=9))
     assert 290_000 < picture.size[0] * picture.size[1] < 310_000
     assert drawn.width < picture.size[0] < 9 * drawn.width
@@ -116,7 +116,7 @@ def test_an_unknown_theme_is_refused():
 def test_text_that_needs_more_than_its_room_is_written_smaller():
     from PIL import ImageDraw
 
-    from penstock.formats._lettering import Lettering
+    from penstock.formats._paint._letters import Lettering
 
     def extent(text, **options):
         picture = Image.new("L", (400, 60))
@@ -147,7 +147,7 @@ def test_a_sign_is_never_written_as_its_opposite():
 def _written(text):
     from PIL import ImageDraw
 
-    from penstock.formats._lettering import Lettering
+    from penstock.formats._paint._letters import Lettering
 
     picture = Image.new("L", (400, 60))
     Lettering(ImageDraw.Draw(picture), None).write(text, (10, 40), 20, 255)

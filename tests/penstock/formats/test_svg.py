@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from penstock.formats import svg, visible
-from penstock.formats._plate import plate
+from penstock.formats._paint import paint
 from penstock.formats._style import THEMES
 from tests.penstock.declared import ORDERS, SEED, graph_of
 from tests.penstock.formats.hostile import names
@@ -137,7 +137,7 @@ def test_what_is_cut_is_whole_in_the_tooltip():
 def test_the_legend_tells_of_what_is_there_and_of_nothing_else():
     def legend(**attributes):
         graph = graph_of({"f": {"a": (), "b": ("a",)}}, "f", **attributes)
-        return [entry.word for entry in plate(graph, direction="TD").legend]
+        return [entry.shapes[-1].text for entry in paint(graph, direction="TD").legend]
 
     assert legend() == ["Entrypoint", "Step"]
     assert legend(a={"call_kind": "task"}) == ["Entrypoint", "Step", "Task"]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
 from penstock import _registry
 from penstock._files import write_atomically
-from penstock._overlay import build_with
+from penstock._graph import build
+from penstock._overlay import overlay, verdict_of
 from penstock._suggest import did_you_mean
+from penstock.formats import checked_source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from os import PathLike
 
     from penstock._graph import Graph
@@ -127,8 +130,9 @@ def generate_dag(
 
     # The default is looked up now, since a test may have put another one in its place.
     registry = _registry.default_registry if registry is None else registry
-    graph = build_with(registry, name, data)
-    content = _draw(graph, chosen, direction, engine, max_chars, source)
+    draw = _drawer(chosen, direction, engine, max_chars, source)
+    graph = build(registry, name)
+    content = draw(graph if data is None else overlay(graph, verdict_of(registry, data)))
     if output is not None:
         write_atomically(output, content.encode() if isinstance(content, str) else content)
     return content
@@ -170,46 +174,44 @@ def _known(what: str, value: object, known: Collection[str]) -> None:
         raise ValueError(f"Unknown {what} {value!r}.{did_you_mean(value, known)} Known: {choices}.")
 
 
-def _draw(
-    graph: Graph,
-    chosen: str,
-    direction: str,
-    engine: str | None,
-    max_chars: int | None,
-    source: str | None,
-) -> str | bytes:
-    # Each format is imported when it is asked for, so that Mermaid needs no layout and no Pillow.
-    if engine == "graphviz":
-        from penstock.formats import _graphviz
+def _drawer(
+    chosen: str, direction: str, engine: str | None, max_chars: int | None, source: str | None
+) -> Callable[[Graph], str | bytes]:
+    """Return the function that draws a graph.
 
-        return _graphviz.render(graph, kind=chosen, direction=direction)
+    A format is imported when it is asked for: Mermaid needs no layout and no Pillow.
+    """
+    if engine == "graphviz":
+        from penstock.formats import dot
+
+        return partial(dot.run, kind=chosen, direction=direction)
     if chosen == "mermaid":
         from penstock.formats import mermaid
 
         limit = mermaid.MAX_CHARS if max_chars is None else max_chars
-        return mermaid.render(graph, direction=direction, max_chars=limit)
+        return partial(mermaid.render, direction=direction, max_chars=limit)
     if chosen == "json":
         from penstock.formats import json
 
-        return json.render(graph)
+        return json.render
     if chosen == "text":
         from penstock.formats import text
 
-        return text.render(graph)
+        return text.render
     if chosen == "dot":
         from penstock.formats import dot
 
-        return dot.render(graph, direction=direction)
+        return partial(dot.render, direction=direction)
     direction = "TD" if direction == "TB" else direction  # the layout knows it by one name
     if chosen == "svg":
         from penstock.formats import svg
 
-        return svg.render(graph, direction=direction)
+        return partial(svg.render, direction=direction)
     if chosen == "html":
-        from penstock.formats import _source, html
+        from penstock.formats import html
 
-        template = _source.BESIDE if source is None else _source.checked(source)
-        return html.render(graph, direction=direction, source=template)
+        link = None if source is None else checked_source(source)
+        return partial(html.render, direction=direction, source=link)
     from penstock.formats import png
 
-    return png.render(graph, direction=direction)
+    return partial(png.render, direction=direction)

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 
 from penstock._files import write_atomically
 from penstock._overlay import build_with
-from penstock.formats import _source, mermaid
-from penstock.formats._amounts import duration, share
-from penstock.formats._markdown import code, plain, prose
+from penstock.formats import checked_source, code, duration, link, mermaid, plain, prose, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +55,7 @@ def document(
     without it the file and line are only named. Raises `ValueError` where it has no ``{file}``.
     """
     if source is not None:
-        _source.checked(source)
+        checked_source(source)
     folder = os.fspath(folder)
     names = _file_names(registry.flows)
     pages = {"index.md": _index(registry, names, data)}
@@ -205,7 +203,7 @@ def _where(node: Node, source: str | None) -> str:
         return ""
     place = code(f"{node.file}:{node.line}")
     # In angle brackets a URL may have parentheses; quoted, the path has no other brackets or pipes.
-    return place if source is None else f"[{place}](<{_source.link(node, source)}>)"
+    return place if source is None else f"[{place}](<{link(node, source)}>)"
 
 
 def _prose(text: str) -> str:

@@ -1,48 +1,50 @@
-"""Put on a graph what really ran: counts at the steps, seen and unseen edges, undeclared ones."""
+"""Put evidence on a graph: counts on the steps, and the status of the edges."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from penstock._graph import Edge, Graph, build
+from penstock._graph import Edge, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
+    from penstock._graph import Graph
     from penstock._registry import Registry
     from penstock._verify import Verdict
 
     Path: TypeAlias = str | os.PathLike[str]
-    # Files and folders that were observed into, or what was already made of them.
+    # Files and folders with evidence, or the verdict that was made of them.
     Data: TypeAlias = Path | Iterable[Path] | Verdict
 
 
 def build_with(registry: Registry, name: str | None, data: Data | None) -> Graph:
-    """Return the graph that `build` makes, with what `data` says, if anything.
+    """Return the graph that `build` makes, with the evidence in `data`, if there is any.
 
     Raises what `build` does, and `EvidenceError` and OSError as `read` does.
     """
     graph = build(registry, name)
-    if data is None:
-        return graph
+    return graph if data is None else overlay(graph, verdict_of(registry, data))
+
+
+def verdict_of(registry: Registry, data: Data) -> Verdict:
+    """Return the verdict on all flows of `registry` that the evidence in `data` gives."""
     from penstock._evidence._merge import read
     from penstock._verify import Verdict, verify
 
     if isinstance(data, Verdict):
-        return overlay(graph, data)
+        return data
     paths = [data] if isinstance(data, (str, os.PathLike)) else data
-    return overlay(graph, verify(build(registry), read(paths)))
+    return verify(build(registry), read(paths))
 
 
 def overlay(graph: Graph, verdict: Verdict) -> Graph:
-    """Return `graph`, the whole system's or one flow's, with what `verdict` says.
+    """Return `graph`, the whole system's or one flow's, with the evidence of `verdict`.
 
-    A call that nobody declared becomes an edge from the step that made it. It leaves the order of
-    the nodes as it is. SVG, HTML and PNG are laid out with it like with any other, so that a step
-    may stand further down there than without data.
+    A call that nobody declared becomes an edge from the step that made it. The order of the nodes
+    stays, but in SVG, HTML and PNG a step may stand further down than without evidence.
     """
     ran = {step: each for flow in verdict.flows.values() for step, each in flow.ran.items()}
     seen = {(edge.source, edge.target): edge for edge in verdict.edges}
@@ -62,8 +64,7 @@ def overlay(graph: Graph, verdict: Verdict) -> Graph:
         for pair, count in odd.items()
         if pair not in declared
     ]
-    return replace(
-        graph,
+    return graph._replace(
         nodes=tuple(node._replace(ran=ran.get(node.id)) for node in graph.nodes),
         edges=tuple(sorted(edges, key=lambda edge: (rank[edge.source], rank[edge.target]))),
     )

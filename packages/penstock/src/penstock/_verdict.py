@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from penstock._graph import parted
-from penstock.formats import visible
-from penstock.formats._amounts import counted, duration, share
+from penstock.formats import counted, duration, share, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -19,8 +19,7 @@ from penstock._check import check, from_here
 from penstock._dag import DIRECTIONS, ENGINES, FORMATS, generate_dag
 from penstock._docs import Stale, document, inject
 from penstock._graph import UnknownFlowError, build
-from penstock.formats import visible
-from penstock.formats._columns import columns
+from penstock.formats import columns, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
+import re
 from functools import lru_cache
+from inspect import cleandoc
 from typing import TYPE_CHECKING
 
-from penstock._graph._algorithms import cycles, longest_paths
-from penstock._graph._model import Edge, Graph, Group, Node, node_id
+from penstock._graph._model import Node
+from penstock._graph._order import ordered
 from penstock._registry import Flow
 from penstock._suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from penstock._graph._model import Graph
     from penstock._registry import Registry, Step
 
 _MOST_FLOWS_LISTED = 10  # in an error message
@@ -40,29 +42,50 @@ def build(registry: Registry, name: str | None = None) -> Graph:
     else:
         raise UnknownFlowError(_no_such_flow(name, flows))
 
+    read: list[tuple[str, Mapping[str, Step], Step, tuple[str, ...]]] = []
+    docs: dict[str, str | None] = {}
+    for flow in chosen:
+        declared = flows[flow]
+        steps = declared.steps
+        docs[flow] = declared.doc
+        for step in steps.values():
+            read.append((flow, steps, step, step.after))  # noqa: PERF401 -- plainer so
     nodes: dict[str, Node] = {}
     pairs: set[tuple[str, str]] = set()
-    for flow in chosen:
-        steps = flows[flow].steps
-        prefix = node_id(flow, "")
-        for step in steps.values():
-            target = prefix + step.name
-            nodes[target] = _node(target, flow, step)
-            for reference in step.after:
-                if reference in steps:  # most are, and their node is there or will be
-                    pairs.add((prefix + reference, target))
-                    continue
-                owner, predecessor = resolve(flows, flow, reference)
-                source = node_id(owner, predecessor)
-                pairs.add((source, target))
-                if source not in nodes:
-                    others = flows[owner].steps
-                    nodes[source] = (
-                        _node(source, owner, others[predecessor])
-                        if predecessor in others
-                        else _unknown(source, owner, predecessor)
-                    )
-    return _ordered(title, flows, nodes, pairs)
+    for flow, steps, step, after in read:
+        target = node_id(flow, step.name)
+        nodes[target] = _node(target, flow, step)
+        for reference in after:
+            if reference in steps:  # most are, and their node is there or will be
+                pairs.add((node_id(flow, reference), target))
+                continue
+            owner, predecessor = resolve(flows, flow, reference)
+            source = node_id(owner, predecessor)
+            pairs.add((source, target))
+            if source not in nodes:
+                others = flows[owner].steps
+                nodes[source] = (
+                    _node(source, owner, others[predecessor])
+                    if predecessor in others
+                    else _unknown(source, owner, predecessor)
+                )
+                docs.setdefault(owner, flows[owner].doc)
+    return ordered(title, docs, nodes.values(), pairs)
+
+
+def node_id(flow: str, name: str) -> str:
+    """Return the id of the node for step `name` of `flow`: "flow:name"."""
+    if ":" in flow or "\\" in flow:
+        flow = flow.replace("\\", "\\\\").replace(":", "\\:")
+    return f"{flow}:{name}"
+
+
+def parted(id_: str) -> tuple[str, str]:
+    """Return the flow and the name that `node_id` made the id of."""
+    at = 0
+    while id_[at] != ":":
+        at += 2 if id_[at] == "\\" else 1
+    return re.sub(r"\\(.)", r"\1", id_[:at]), id_[at + 1 :]
 
 
 def resolve(flows: Mapping[str, Flow], flow: str, reference: str) -> tuple[str, str]:
@@ -82,72 +105,15 @@ def resolve(flows: Mapping[str, Flow], flow: str, reference: str) -> tuple[str, 
     return flow, reference
 
 
-def _ordered(
-    title: str, flows: Mapping[str, Flow], nodes: dict[str, Node], pairs: set[tuple[str, str]]
-) -> Graph:
-    """Return the graph with everything in its order."""
-    by_name = sorted(nodes.values(), key=lambda node: (node.name, node.flow))
-    # A cycle is cut where it leads back to an entrypoint, so those come first here.
-    named = sorted(by_name, key=lambda node: not node.entrypoint)
-    place = {node.id: index for index, node in enumerate(named)}
-    arcs = _sorted([(place[source], place[target]) for source, target in pairs], len(named))
-    layer = _layers(len(named), arcs)
-
-    ordered = sorted(by_name, key=lambda node: layer[place[node.id]])
-    ids = [node.id for node in ordered]
-    rank = [0] * len(ids)
-    for position, each in enumerate(ids):
-        rank[place[each]] = position
-    members: dict[str, list[str]] = {}
-    for node in ordered:
-        members.setdefault(node.flow, []).append(node.id)
-    return Graph(
-        title=title,
-        groups=tuple(_group(flow, flows[flow], tuple(own)) for flow, own in members.items()),
-        nodes=tuple(ordered),
-        edges=tuple(
-            Edge(ids[source], ids[target])
-            for source, target in _sorted(
-                [(rank[source], rank[target]) for source, target in arcs], len(named)
-            )
-        ),
-    )
-
-
-def _sorted(arcs: Iterable[tuple[int, int]], count: int) -> list[tuple[int, int]]:
-    """Return `arcs` between `count` nodes in order; as one number each, since that sorts faster."""
-    numbers = sorted([source * count + target for source, target in arcs])
-    return [divmod(number, count) for number in numbers]
-
-
-def _layers(count: int, arcs: list[tuple[int, int]]) -> list[int]:
-    """Return the layer of each of `count` nodes, counted from 0, that `arcs` join.
-
-    Arcs that close a cycle are ignored: the search for cycles begins at the nodes without a
-    predecessor and then takes the others, in their order.
-    """
-    successors: list[list[int]] = [[] for _ in range(count)]
-    has_predecessor = [False] * count
-    for source, target in arcs:
-        successors[source].append(target)
-        has_predecessor[target] = True
-    layer, order = longest_paths(successors)
-    if len(order) < count:
-        roots = sorted(range(count), key=has_predecessor.__getitem__)
-        closing = {(cycle[-1], cycle[0]) for cycle in cycles(successors, roots)}
-        layer, _ = longest_paths(successors, without=closing)
-    return layer
-
-
 def _node(node_id: str, flow: str, step: Step) -> Node:
-    doc = inspect.cleandoc(step.doc) if step.doc else None
+    doc = cleandoc(step.doc) if step.doc else None
     return Node(
         id=node_id,
         name=step.name,
         flow=flow,
         entrypoint=step.kind == "entrypoint",
         call_kind=step.call_kind,
-        summary=_first_line(doc),
+        summary=doc.partition("\n")[0].strip() if doc else "",
         doc=doc,
         file=_import_path(step.module, step.file),
         line=step.line,
@@ -167,15 +133,6 @@ def _unknown(node_id: str, flow: str, name: str) -> Node:
         line=None,
         unknown=True,
     )
-
-
-def _group(flow: str, declared: Flow, ids: tuple[str, ...]) -> Group:
-    doc = inspect.cleandoc(declared.doc) if declared.doc else None
-    return Group(flow=flow, summary=_first_line(doc), doc=doc, nodes=ids)
-
-
-def _first_line(doc: str | None) -> str:
-    return doc.partition("\n")[0].strip() if doc else ""
 
 
 @lru_cache(maxsize=1024)  # steps of one module share it

@@ -6,8 +6,6 @@ seed or the interpreter.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -72,8 +70,7 @@ class Group(NamedTuple):
     nodes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(NamedTuple):
     """Hold the nodes and edges of one drawing, and the flows that the nodes belong to.
 
     Nodes are ordered by layer (the length of the longest path that leads there), then name, then
@@ -92,18 +89,3 @@ class Graph:
     def is_observed(self) -> bool:
         """Whether the graph has evidence of what ran."""
         return any(node.ran is not None for node in self.nodes)
-
-
-def node_id(flow: str, name: str) -> str:
-    """Return the id of the node for step `name` of `flow`: "flow:name"."""
-    if ":" in flow or "\\" in flow:
-        flow = flow.replace("\\", "\\\\").replace(":", "\\:")
-    return f"{flow}:{name}"
-
-
-def parted(id_: str) -> tuple[str, str]:
-    """Return the flow and the name that `node_id` made the id of."""
-    at = 0
-    while id_[at] != ":":
-        at += 2 if id_[at] == "\\" else 1
-    return re.sub(r"\\(.)", r"\1", id_[:at]), id_[at + 1 :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from penstock.formats import visible
+from penstock.formats._wording import visible
 
 # What a code span shows as it is, and what is markup outside of one.
 _SIGN = r"[A-Za-z0-9_.,:;<>()/=+\x80-\U0010ffff-]"

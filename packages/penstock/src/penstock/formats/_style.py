@@ -1,7 +1,7 @@
-"""What the drawings look like: sizes in pixels, colours for light and dark, words for kinds.
+"""Sizes in pixels, colours for light and dark, and the words on boxes and in the legend.
 
-Shapes carry the meaning and colours only repeat it, so that a drawing can be printed, or read by
-someone who does not see the colours.
+Shapes carry the meaning and colours only repeat it: a drawing can be printed, and read by someone
+who does not see the colours.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock._graph import Node
-
 NAME_SIZE = 14
 NAME_LINE = 19
 PROSE_SIZE = 12
@@ -25,6 +23,12 @@ HEADING_SIZE = 13
 
 NAME_FONT = "ui-monospace, 'SF Mono', SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace"
 PROSE_FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, system-ui, sans-serif"
+
+PAD_X = 14  # between the border of a node box and its text
+PAD_Y = 11
+PROSE_GAP = 4  # between the name, the prose under it and the counts under that
+TAG_INSET = 12  # from the right border of a node box to the tag on its upper border
+GROUP_INSET = 20  # between the border of a group and what is in it
 
 RADIUS = 6  # of a box
 ROUND_RADIUS = 18  # of an entrypoint
@@ -94,25 +98,6 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "task": "task",
     }
 )
-
-
-def shape(node: Node) -> str:
-    """Return which shape `node` has: "unknown", "entrypoint", "task" or "step"."""
-    if node.unknown:
-        return "unknown"
-    if node.entrypoint:
-        return "entrypoint"
-    return "task" if node.call_kind == "task" else "step"
-
-
-def outline_radius(form: str, height: int) -> int:
-    """Return the radius of the corners of a box that has the shape `form`."""
-    return min(ROUND_RADIUS, height // 2) if form == "entrypoint" else RADIUS
-
-
-def is_stacked(node: Node) -> bool:
-    """Say whether there is a second card behind the box: copies of it may be waiting in a queue."""
-    return node.call_kind == "task"
 
 
 # What the shapes and lines mean, in the order in which a legend shows them.

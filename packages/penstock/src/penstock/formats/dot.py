@@ -13,8 +13,7 @@ from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING
 
-from penstock.formats import visible
-from penstock.formats._amounts import summary
+from penstock.formats._wording import summary, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,3 +96,42 @@ def _observed(edge: Edge) -> str:
     if edge.status == "undeclared":
         return f' [style=bold, color=red, label="not declared: {edge.seen:,}"]'
     return f' [label="{edge.seen:,}"]' if edge.status else ""
+
+
+class GraphvizError(RuntimeError):
+    """Say that Graphviz is not installed, or could not draw; the message says what to install."""
+
+
+def run(graph: Graph, *, kind: str, direction: str = "TD") -> str | bytes:
+    """Return `graph` drawn by Graphviz: str where `kind` is "svg", bytes for "png" and "pdf".
+
+    Raises GraphvizError where the package or the program is missing, or fails.
+    """
+    instead = (
+        "" if kind == "pdf" else f" Without engine= penstock draws {kind} itself, with neither."
+    )
+    try:
+        import graphviz  # type: ignore[import-untyped]  # it ships no types
+    except ImportError as error:
+        raise GraphvizError(
+            f"engine='graphviz' could not import the Python package 'graphviz' ({error}). "
+            "Install it with: pip install 'penstock[graphviz]'. It also needs the program 'dot' "
+            f"of Graphviz (https://graphviz.org/download/).{instead}"
+        ) from error
+
+    source = render(graph, direction=direction).encode()
+    try:
+        drawn: bytes = graphviz.pipe("dot", kind, source, quiet=True)
+    except graphviz.ExecutableNotFound as error:
+        raise GraphvizError(
+            f"engine='graphviz' tried to run 'dot -T{kind}', but no program 'dot' is on PATH. "
+            "Install Graphviz, for example with: apt-get install graphviz, or: brew install "
+            f"graphviz, or from https://graphviz.org/download/.{instead}"
+        ) from error
+    except graphviz.CalledProcessError as error:
+        said = (error.stderr or b"").decode(errors="replace").strip()
+        raise GraphvizError(
+            f"engine='graphviz' ran 'dot -T{kind}', which failed with exit code "
+            f"{error.returncode}: {said or 'it said nothing.'}"
+        ) from error
+    return drawn.decode() if kind == "svg" else drawn

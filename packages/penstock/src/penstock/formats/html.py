@@ -13,11 +13,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from penstock._graph import Graph, Group
-from penstock.formats import _css, svg, visible
-from penstock.formats._amounts import counted, summary
-from penstock.formats._plate import plate
-from penstock.formats._source import BESIDE, link
+from penstock.formats import svg
+from penstock.formats._paint import themeable, variables
 from penstock.formats._style import DARK, LIGHT
+from penstock.formats._wording import BESIDE, counted, link, summary, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,11 +51,11 @@ _HELP = """\
 </dl>"""
 
 
-def render(graph: Graph, *, direction: str = "TD", source: str = BESIDE) -> str:
+def render(graph: Graph, *, direction: str = "TD", source: str | None = None) -> str:
     """Return `graph` as an HTML page; a graph of several flows also has a view of each flow.
 
     `source` is the link to a step's code, with `{file}` and `{line}` to be filled in, such as
-    "https://git.example/shop/blob/main/{file}#L{line}". As it is, links are relative to the page.
+    "https://git.example/shop/blob/main/{file}#L{line}". Without it, links are relative to the page.
     """
     index = {node.id: at for at, node in enumerate(graph.nodes)}
     views = _views(graph)
@@ -143,34 +142,28 @@ def _header(title: str, views: list[Graph]) -> list[str]:
 
 def _view(view: Graph, index: Mapping[str, int], direction: str) -> str:
     """Return one drawing; its `data-node` are indexes in the whole graph."""
-    drawn = plate(view, direction=direction)
-    prefix = svg.prefix_for(view, direction)
-    return "\n".join(
-        [
-            f'<section class="view" tabindex="0" aria-label="{_attribute(view.title)}">',
-            *svg.opening(view, drawn, prefix, role="group"),
-            *svg.body(drawn, index, prefix),
-            "</svg>",
-            "</section>",
-        ]
+    return (
+        f'<section class="view" tabindex="0" aria-label="{_attribute(view.title)}">\n'
+        + svg.element(view, index, direction=direction, role="group")
+        + "</section>"
     )
 
 
 def _style(*, is_observed: bool) -> str:
-    light, dark = _css.variables(LIGHT), _css.variables(DARK)
+    light, dark = variables(LIGHT), variables(DARK)
     return (
         f":root{{{light}}}"
         f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
         f"@media screen{{:root[data-theme=dark]{{{dark}}}}}"
-        f"{_css.themeable(is_observed=is_observed)}\n{_file('_viewer.css')}"
+        f"{themeable(is_observed=is_observed)}\n{_file('_viewer.css')}"
     )
 
 
-def _data(graph: Graph, views: list[Graph], source: str) -> str:
+def _data(graph: Graph, views: list[Graph], source: str | None) -> str:
     """Return what the script needs, as JSON that cannot end the element it stands in."""
     index = {node.id: at for at, node in enumerate(graph.nodes)}
     content = {
-        "nodes": [_node(node, source) for node in graph.nodes],
+        "nodes": [_node(node, source or BESIDE) for node in graph.nodes],
         "edges": [
             [index[edge.source], index[edge.target], *_observed(edge)] for edge in graph.edges
         ],

@@ -19,9 +19,8 @@ from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING
 
-from penstock.formats import visible
-from penstock.formats._amounts import summary
-from penstock.formats._parts import Diagram, document, split
+from penstock.formats._split import Diagram, document, split
+from penstock.formats._wording import summary, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

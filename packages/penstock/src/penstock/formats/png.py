@@ -8,22 +8,20 @@ path of another font is given.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
-from penstock.formats._plate import plate
+from penstock.formats._paint import paint
 from penstock.formats._style import THEMES
 
 if TYPE_CHECKING:
     from penstock._graph import Graph
-    from penstock.formats._plate import Plate
+    from penstock.formats._paint import Picture
 
 __all__ = ["render"]
 
 _MAX_PIXELS = 25_000_000
 _MAX_SIDE = 30_000  # pixels; many viewers take no more
 _MIN_SCALE = 0.25  # with less nobody can read a name
-_STRIP = 400  # pixels; a large picture is painted in strips, since they are painted larger
 
 
 def render(
@@ -43,34 +41,26 @@ def render(
     if theme not in THEMES:
         raise ValueError(f"theme is {theme!r}; it must be one of {', '.join(THEMES)}")
 
-    from penstock.formats._paint import SAMPLES, Painter
-    from penstock.formats._pillow import Image
+    try:
+        from penstock.formats._paint._raster import rasterise
+    except ImportError as error:
+        raise ImportError('PNG needs Pillow. Run: pip install "penstock[png]"') from error
 
-    drawn = plate(graph, direction=direction)
-    scale = _possible(scale, drawn)
-    width, height = round(drawn.width * scale), round(drawn.height * scale)
-    picture = Image.new("RGB", (width, height))
-    for top in range(0, height, _STRIP):
-        strip = min(_STRIP, height - top)
-        painter = Painter((width, strip), top, scale, THEMES[theme], font)
-        painter.paint(drawn)
-        picture.paste(painter.image.reduce(SAMPLES), (0, top))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
+    picture = paint(graph, direction=direction)
+    return rasterise(picture, _possible(scale, picture), THEMES[theme], font)
 
 
-def _possible(scale: float, drawn: Plate) -> float:
+def _possible(scale: float, picture: Picture) -> float:
     """Return `scale`, or the largest one under it for which the picture is not too large."""
     if not scale > 0:
         raise ValueError(f"scale is {scale!r}; it must be a positive number")
     largest = min(
-        _MAX_SIDE / max(drawn.width, drawn.height),
-        (_MAX_PIXELS / (drawn.width * drawn.height)) ** 0.5,
+        _MAX_SIDE / max(picture.width, picture.height),
+        (_MAX_PIXELS / (picture.width * picture.height)) ** 0.5,
     )
     if largest < min(scale, _MIN_SCALE):
         raise ValueError(
-            f"The drawing of {drawn.title!r} is {drawn.width} x {drawn.height} pixels,"
+            f"The drawing of {picture.title!r} is {picture.width} x {picture.height} pixels,"
             " too large to be read as a PNG. Use the format 'svg' or 'html'."
         )
     return min(scale, float(largest))

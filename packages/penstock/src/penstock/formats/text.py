@@ -18,10 +18,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock._graph import connected
-from penstock.formats import visible
-from penstock.formats._amounts import summary
+from penstock.formats._branches import Lanes, ordered
 from penstock.formats._columns import columns, shortened
-from penstock.formats._lanes import Lanes, ordered
+from penstock.formats._wording import summary, visible
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence

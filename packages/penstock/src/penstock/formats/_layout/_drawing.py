@@ -1,4 +1,4 @@
-"""What a layout is: boxes, frames and lines, each at its place in whole pixels."""
+"""What a layout is: boxes, groups and lines, each at its place in whole pixels."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from penstock._graph import Edge, Group, Node
-    from penstock.formats._layout._measure import Label
 
 DIRECTIONS = ("TD", "BT", "LR", "RL")
 
 
-class Box(NamedTuple):
+class Label(NamedTuple):
+    """Hold a box' lines of text and the size of the box.
+
+    `counts` says how often it ran, where that was observed.
+    """
+
+    name: tuple[str, ...]
+    prose: tuple[str, ...]
+    counts: tuple[str, ...]
+    width: int
+    height: int
+
+
+class NodeBox(NamedTuple):
     """Hold one node's box; x and y are its upper left corner, y counts downwards.
 
     It is at least as large as its label; what stands in one layer is equally long.
@@ -25,8 +37,8 @@ class Box(NamedTuple):
     height: int
 
 
-class Frame(NamedTuple):
-    """Hold the frame around one flow's boxes, with its name at the top, `room` pixels wide."""
+class GroupBox(NamedTuple):
+    """Hold the rectangle around one flow's boxes, with its name at the top, `room` pixels wide."""
 
     group: Group
     x: int
@@ -56,6 +68,6 @@ class Drawing(NamedTuple):
 
     width: int
     height: int
-    boxes: tuple[Box, ...]
-    frames: tuple[Frame, ...]
+    boxes: tuple[NodeBox, ...]
+    groups: tuple[GroupBox, ...]
     lines: tuple[Line, ...]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock._graph import connected
-from penstock.formats._layout._pack import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     Pair = tuple[int, int]  # of units, by index: source and target
 
+_WIDTH = 960  # pixels; a page is at least so wide
 PART_GAP = 44  # pixels between parts that nothing joins
 
 
-class Framed(NamedTuple):
-    """Hold a flow's frame: its place, its extent, and how much of its width a heading may take."""
+class GroupPlace(NamedTuple):
+    """Hold a flow's group: its place, its extent, and how much of its width a heading may take."""
 
     begin: Point
     extent: Point
@@ -32,7 +33,7 @@ class Page:
     and the border of the page, for links that go on outside.
     """
 
-    __slots__ = ("entries", "exits", "extent", "frames", "lengths", "paths", "units")
+    __slots__ = ("entries", "exits", "extent", "groups", "lengths", "paths", "units")
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Page:
         self.paths = dict(paths)
         self.exits: dict[int, Path] = {}
         self.entries: dict[int, Path] = {}
-        self.frames: list[Framed] = []
+        self.groups: list[GroupPlace] = []
 
     def take(self, other: Page, at: Point) -> None:
         """Put what is on the `other` page on this one, moved by `at`."""
@@ -73,6 +74,29 @@ def shelved(pages: Sequence[Page], *, upright: bool) -> Page:
     for page, at in zip(pages, places, strict=True):
         whole.take(page, at)
     return whole
+
+
+def pack(sizes: Sequence[Point], gap: int, *, upright: bool) -> tuple[list[Point], Point]:
+    """Return where each of `sizes` (across, along) begins, in their order, and the whole extent.
+
+    `upright` says that *across* is from left to right on the page; else it is downwards, and the
+    shelves stand beside each other.
+    """
+    if not upright:
+        turned, (height, width) = pack([(y, x) for x, y in sizes], gap, upright=True)
+        return [(x, y) for y, x in turned], (width, height)
+    area = sum((width + gap) * (height + gap) for width, height in sizes)
+    room = max(_WIDTH, isqrt(area * 3 // 2), *(width for width, _ in sizes), 0)
+    places: list[Point] = []
+    x = y = shelf = far = 0
+    for width, height in sizes:
+        if x and x + width > room:
+            x, y, shelf = 0, y + shelf + gap, 0
+        places.append((x, y))
+        far = max(far, x + width)
+        shelf = max(shelf, height)
+        x += width + gap
+    return places, (far, y + shelf)
 
 
 def parts_of(units: Iterable[int], pairs: Iterable[Pair]) -> tuple[list[list[int]], dict[int, int]]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from penstock.formats import visible
-from penstock.formats._amounts import summary as summary_of
-from penstock.formats._metrics import ELLIPSIS, bold, mono, sans, width, wrap
+from penstock.formats._font_widths import ELLIPSIS, bold, mono, sans, width, wrap
+from penstock.formats._layout._drawing import Label
 from penstock.formats._style import (
     HEADING_SIZE,
     NAME_LINE,
     NAME_SIZE,
+    PAD_X,
+    PAD_Y,
+    PROSE_GAP,
     PROSE_LINE,
     PROSE_SIZE,
+    TAG_INSET,
     TAG_SIZE,
     TAGS,
 )
+from penstock.formats._wording import summary as summary_of
+from penstock.formats._wording import visible
 
 if TYPE_CHECKING:
     from penstock._graph import Group, Node
@@ -26,25 +31,7 @@ _PROSE_ROOM_MAX = 264
 _MIN_WIDTH = 104
 _ROUNDING = 8  # widths are multiples, so that boxes differ visibly or not at all
 _HEADING_NARROW, _HEADING_WIDE = 200, 360  # for a flow's name and summary
-FRAME_INSET = 20  # pixels between a frame and what is in it
-PAD_X = 14
-PAD_Y = 11
-TAG_INSET = 12  # from a box' right border to the pill on its upper border
-PROSE_GAP = 4  # between the name, the prose under it and the counts under that
 _LONGEST = 600  # characters of a text that are looked at; never more than a few dozen fit
-
-
-class Label(NamedTuple):
-    """Hold a box' lines of text and the size of the box.
-
-    `counts` says how often it ran, where that was observed.
-    """
-
-    name: tuple[str, ...]
-    prose: tuple[str, ...]
-    counts: tuple[str, ...]
-    width: int
-    height: int
 
 
 def measure(node: Node) -> Label:

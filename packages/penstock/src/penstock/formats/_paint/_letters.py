@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from penstock.formats._metrics import sans
-from penstock.formats._pillow import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
+
+from penstock.formats._font_widths import sans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.formats._layout._drawing import DIRECTIONS, Box, Drawing, Frame, Line
-from penstock.formats._layout._flow import FlowLayout
+from penstock.formats._layout._drawing import DIRECTIONS, Drawing, GroupBox, Line, NodeBox
 from penstock.formats._layout._fold import LOOP_ROOM, fold
-from penstock.formats._layout._frames import Frames, Heading, Padding
-from penstock.formats._layout._measure import FRAME_INSET, heading_size, measure
+from penstock.formats._layout._groups import FlowLayout, GroupPlacer, Heading, Padding
+from penstock.formats._layout._labels import heading_size, measure
 from penstock.formats._layout._page import moved
+from penstock.formats._style import GROUP_INSET
 
 if TYPE_CHECKING:
     from penstock._graph import Edge, Graph, Group
-    from penstock.formats._layout._page import Framed, Page, Pair
+    from penstock.formats._layout._page import GroupPlace, Page, Pair
     from penstock.formats._layout._route import Path, Point
 
-_FRAME_HEADER = 60  # pixels for the flow's name and summary above its boxes
+_GROUP_HEADER = 60  # pixels for the flow's name and summary above its boxes
 _BESIDE = 14  # between them and a line that comes from above
 _LOOP = 9  # half of the distance between the ends of a line from a box to itself
 
 _PADDING = {
-    "TD": Padding(near=FRAME_INSET, far=FRAME_INSET, start=_FRAME_HEADER, end=FRAME_INSET),
-    "BT": Padding(near=FRAME_INSET, far=FRAME_INSET, start=FRAME_INSET, end=_FRAME_HEADER),
-    "LR": Padding(near=_FRAME_HEADER, far=FRAME_INSET, start=FRAME_INSET, end=FRAME_INSET),
-    "RL": Padding(near=_FRAME_HEADER, far=FRAME_INSET, start=FRAME_INSET, end=FRAME_INSET),
+    "TD": Padding(near=GROUP_INSET, far=GROUP_INSET, start=_GROUP_HEADER, end=GROUP_INSET),
+    "BT": Padding(near=GROUP_INSET, far=GROUP_INSET, start=GROUP_INSET, end=_GROUP_HEADER),
+    "LR": Padding(near=_GROUP_HEADER, far=GROUP_INSET, start=GROUP_INSET, end=GROUP_INSET),
+    "RL": Padding(near=_GROUP_HEADER, far=GROUP_INSET, start=GROUP_INSET, end=GROUP_INSET),
 }
 
 
@@ -79,7 +79,7 @@ class _Sheet:
             leaving={source for source, _ in links},
             arriving={target for _, target in links},
         )
-        if len(self._graph.groups) < 2:  # noqa: PLR2004 -- one flow needs no frame
+        if len(self._graph.groups) < 2:  # noqa: PLR2004 -- one flow needs no group
             return layout.page(range(len(heads)), list(pairs))
         members: list[list[int]] = [[] for _ in self._graph.groups]
         for unit, group in enumerate(groups):
@@ -89,16 +89,16 @@ class _Sheet:
             if groups[source] == groups[target]:
                 inner[groups[source]].append((source, target))
         pages = [layout.page(*each) for each in zip(members, inner, strict=True)]
-        frames = Frames(pages, self._headings(), _PADDING[self._direction], groups, links)
-        return frames.page(upright=self._upright)
+        placer = GroupPlacer(pages, self._headings(), _PADDING[self._direction], groups, links)
+        return placer.page(upright=self._upright)
 
     def _headings(self) -> list[Heading]:
-        """Return what the headings of the frames want, which are at the top of each."""
+        """Return what the headings of the groups want, which are at the top of each."""
         headings: list[Heading] = []
         for group in self._graph.groups:
             narrow, wide = heading_size(group)
-            least = self._turn((wide + 2 * FRAME_INSET, _FRAME_HEADER + FRAME_INSET))
-            beside = FRAME_INSET + narrow + _BESIDE
+            least = self._turn((wide + 2 * GROUP_INSET, _GROUP_HEADER + GROUP_INSET))
+            beside = GROUP_INSET + narrow + _BESIDE
             headings.append(
                 Heading(
                     least,
@@ -116,23 +116,23 @@ class _Sheet:
             width=width,
             height=height,
             boxes=tuple(self._box(at) for at in range(len(self._graph.nodes))),
-            frames=tuple(map(self._frame, self._graph.groups, self._page.frames)),
+            groups=tuple(map(self._group, self._graph.groups, self._page.groups)),
             lines=tuple(
                 Line(edge, self._kind(edge, *ends), self._points(*ends))
                 for edge, ends in zip(self._graph.edges, self._edges, strict=True)
             ),
         )
 
-    def _box(self, node: int) -> Box:
+    def _box(self, node: int) -> NodeBox:
         extent = self._extent(node)
         corner = self._corner(self._begin(node), extent)
-        return Box(self._graph.nodes[node], self._labels[node], *corner, *self._turn(extent))
+        return NodeBox(self._graph.nodes[node], self._labels[node], *corner, *self._turn(extent))
 
-    def _frame(self, group: Group, framed: Framed) -> Frame:
-        size = self._turn(framed.extent)
-        room = framed.free - _BESIDE if framed.free < framed.extent[0] else size[0] - FRAME_INSET
-        corner = self._corner(framed.begin, framed.extent)
-        return Frame(group, *corner, *size, room - FRAME_INSET)
+    def _group(self, group: Group, placed: GroupPlace) -> GroupBox:
+        size = self._turn(placed.extent)
+        room = placed.free - _BESIDE if placed.free < placed.extent[0] else size[0] - GROUP_INSET
+        corner = self._corner(placed.begin, placed.extent)
+        return GroupBox(group, *corner, *size, room - GROUP_INSET)
 
     def _extent(self, node: int) -> Point:
         unit, _ = self._spots[node]
