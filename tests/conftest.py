@@ -18,6 +18,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser):
+    """Let tests/attacks try more than the minutes of CI allow."""
+    parser.addoption(
+        "--attacks",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many times as long the fuzzers and soaks of tests/attacks run",
+    )
+
+
 def pytest_sessionstart():
     """Leave the colours that CI asks for to this run: what its programs print is compared."""
     for name in ("FORCE_COLOR", "PY_COLORS", "PYTHON_COLORS"):

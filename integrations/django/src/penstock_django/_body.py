@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from corectx.lowlevel import run_finalizer
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -25,7 +27,7 @@ class _Ending:
         self._finish(None)
 
     def __del__(self) -> None:
-        self._finish(None)
+        run_finalizer(self._finish, None)
 
     def _finish(self, exc: BaseException | None) -> None:
         end, self._end = self._end, None

@@ -22,6 +22,7 @@ from __future__ import annotations
 import sys
 from contextvars import ContextVar
 
+from corectx._collector import collecting, in_collector, run_finalizer
 from corectx._failures import note_failure
 from corectx._frame import (
     NO_VALUES,
@@ -126,6 +127,8 @@ def attach(frame: Frame | None) -> Token:
     no current frame until `detach`.
     """
     outer = get_current()
+    if collecting and in_collector():
+        return frame, outer, False
     set_current(frame)
     if frame is not None and frame.outer is UNOPENED:
         frame.outer = outer
@@ -137,9 +140,12 @@ def detach(token: Token) -> None:
     """Undo an `attach`. Never raises.
 
     If the frame is current, or a frame that was opened inside it, the frame before it becomes
-    current again. In another context or thread, or if it is detached already, nothing happens.
+    current again. In another context or thread, or if it is detached already, nothing happens. Nor
+    does anything in a finalizer that must not set a context variable; see `_collector`.
     """
     frame, outer, is_known = token
+    if collecting and in_collector():
+        return
     if is_known and frame is not None and frame.outer is not UNOPENED:
         outer = frame.outer  # it may have changed since `attach`
     if get_current() is frame:
@@ -157,7 +163,7 @@ def enter(frame: Frame) -> Token:
     token = attach(frame)
     if listeners.entered:
         try:
-            notify_entered(frame)
+            run_finalizer(notify_entered, frame)
         except BaseException as exc:  # Ctrl-C; some observers have heard of the frame
             leave(token, exc)
             raise
@@ -170,6 +176,9 @@ def leave(token: Token, exc: BaseException | None = None) -> None:
     `failed_frame` later finds on `exc` that it left this frame. Never raises, except for the
     exceptions of observers that `subscribe` lets through: a Ctrl-C, and those of signal handlers.
     """
+    if collecting and in_collector():
+        run_finalizer(leave, token, exc)
+        return
     frame = token[0]
     try:
         if frame is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from corectx._collector import collecting, in_collector, run_finalizer
 from corectx._current import get_current, leave_around, set_current
 from corectx._failures import note_failure
 from corectx._frame import Frame, MappingProxyType, chain
@@ -65,6 +66,8 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
                 outer.store,
                 outer,
             )
+        if collecting and in_collector():
+            return frame
         set_current(frame)
         if listeners.entered:
             try:
@@ -80,6 +83,9 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if collecting and in_collector():
+            run_finalizer(self.__exit__, exc_type, exc, traceback)
+            return
         frame = inner = get_current()
         if frame is None or frame.site is not self:
             frame = _opened_by(self)

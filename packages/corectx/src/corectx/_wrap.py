@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from corectx._collector import collecting, in_collector, run_finalizer
 from corectx._current import attach, detach, enter, get_current, leave, set_current
 from corectx._failures import note_failure
 from corectx._frame import UNOPENED, Frame, open_inside
@@ -126,6 +127,8 @@ def _around_function(
     def bound(*args: Any, **kwargs: Any) -> Any:
         # A plain call ends in the context in which it began, so this is exact. Frames that the call
         # left open there are left too.
+        if collecting and in_collector():
+            return run_finalizer(lambda: bound(*args, **kwargs))
         outer = get_current()
         set_current(open_frame())
         try:
@@ -177,7 +180,7 @@ def _around_generator(
         sent: Any = None
         failure: BaseException | None = None
         try:
-            inside.tell_entered()
+            run_finalizer(inside.tell_entered)
             while True:
                 try:
                     with inside:
@@ -188,13 +191,16 @@ def _around_generator(
                     sent = yield item
                     resume = body.send
                 except BaseException as exc:
+                    if collecting and in_collector():  # the generator was dropped
+                        run_finalizer(inside.close, body)
+                        raise
                     # The consumer threw it in; at close() it is GeneratorExit. The body decides.
                     resume, sent = body.throw, exc
         except BaseException as exc:
             failure = exc
             raise
         finally:
-            inside.tell_left(failure)
+            run_finalizer(inside.tell_left, failure)
             failure = sent = None  # an exception holds this very function call in its traceback
 
     return wrapper
@@ -211,7 +217,7 @@ def _around_async_generator(
         sent: Any = body
         failure: BaseException | None = None
         try:
-            inside.tell_entered()
+            run_finalizer(inside.tell_entered)
             while True:
                 try:
                     with inside:
@@ -222,12 +228,15 @@ def _around_async_generator(
                     sent = yield item
                     resume = body.asend
                 except BaseException as exc:
+                    if collecting and in_collector():  # dropped, where no event loop closes it
+                        run_finalizer(inside.close_async, body)
+                        raise
                     resume, sent = body.athrow, exc
         except BaseException as exc:
             failure = exc
             raise
         finally:
-            inside.tell_left(failure)
+            run_finalizer(inside.tell_left, failure)
             failure = sent = None
 
     return wrapper
@@ -264,6 +273,9 @@ class _Inside:
     def __enter__(self) -> None:
         frame = self._frame
         self._outer = outer = get_current()
+        if collecting and in_collector():
+            self._is_linked = False
+            return
         # The frame of a bound generator may be current elsewhere at the same time: do not link it.
         self._is_linked = self._is_work and frame is not None and open_inside(frame, outer)
         set_current(self._inner)
@@ -275,6 +287,8 @@ class _Inside:
                 raise
 
     def __exit__(self, *_: object) -> None:
+        if collecting and in_collector():
+            return
         self._inner = get_current()
         frame = self._frame
         try:
@@ -283,6 +297,21 @@ class _Inside:
         finally:
             # The body may have left the frame that was current outside, by closing a generator.
             set_current(frame.outer if self._is_linked and frame is not None else self._outer)
+
+    def close(self, body: Generator[Any, Any, Any]) -> None:
+        """Close a generator's `body` while the frame is current."""
+        with self:
+            body.close()
+
+    def close_async(self, body: AsyncGenerator[Any, Any]) -> None:
+        """Close an async generator's `body` at once: nobody is there to await it."""
+        with self:
+            closing: Any = body.aclose()
+            try:
+                closing.send(None)
+            except StopIteration:
+                return
+            raise RuntimeError("async generator ignored GeneratorExit")
 
     def tell_entered(self) -> None:
         """Tell the observers that the work begins."""

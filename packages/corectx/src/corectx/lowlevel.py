@@ -13,7 +13,8 @@ Frames
     of values.
 Ends
     `note_failure` notes on an exception which frame it left. `treat_as_control_flow` names
-    exceptions that are no failures.
+    exceptions that are no failures. `run_finalizer` calls a function that may run in a finalizer
+    and may set context variables: on Python 3.10 and 3.11 that can crash the interpreter.
 Observers
     `listeners` holds the methods of all observers by event, so that ``if listeners.entered:
     notify_entered(frame)`` costs one truth test where there is none.
@@ -24,6 +25,7 @@ Robustness
 
 from __future__ import annotations
 
+from corectx._collector import run_finalizer
 from corectx._current import CURRENT, get_current, set_current
 from corectx._failures import note_failure
 from corectx._frame import NO_VALUES, remote
@@ -52,6 +54,7 @@ __all__ = [
     "notify_left",
     "raised_by_signal",
     "remote",
+    "run_finalizer",
     "set_current",
     "treat_as_control_flow",
 ]

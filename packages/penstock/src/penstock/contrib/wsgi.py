@@ -96,11 +96,10 @@ class _Body:
     """A response body whose code runs in the frame of its request; that ends with `close`."""
 
     def __init__(self, body: Iterable[bytes], frame: Frame, site: RequestSite) -> None:
-        self._body = body
-        self._chunks = bind(self._each)()
+        self._source = _Source(body)
+        self._chunks = bind(_each)(self._source)
         self._frame = frame
         self._site = site
-        self._is_closed = False
         self._has_ended = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -121,7 +120,7 @@ class _Body:
         token = attach(self._frame)
         try:
             self._chunks.close()
-            self._close_body()
+            self._source.close()
         except BaseException as exc:
             failure = exc
             raise
@@ -129,27 +128,38 @@ class _Body:
             detach(token)
             self._end(failure)
 
-    def _each(self) -> Generator[bytes, None, None]:
-        for chunk in self._body:
-            try:
-                yield chunk
-            except GeneratorExit:
-                # Closed in the middle: here, what the body opened and did not leave is current.
-                self._close_body()
-                raise
-
-    def _close_body(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
-
     def _end(self, exc: BaseException | None) -> None:
         if not self._has_ended:
             self._has_ended = True
             leave(attach(self._frame), exc)
             self._site.close()
+
+
+class _Source:
+    """The application's own body, which is closed once."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self.body = body
+        self._is_closed = False
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            close = getattr(self.body, "close", None)
+            if close is not None:
+                close()
+
+
+# Not a method of `_Body`, which would be in a cycle with it: then only the cyclic garbage collector
+# could end a body that a server drops.
+def _each(source: _Source) -> Generator[bytes, None, None]:
+    for chunk in source.body:
+        try:
+            yield chunk
+        except GeneratorExit:
+            # Closed in the middle: here the frames are current that the body left open.
+            source.close()
+            raise
 
 
 def _path(environ: WSGIEnvironment) -> str:
