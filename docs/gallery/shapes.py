@@ -10,12 +10,12 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from penstock import flow
-from penstock._decorators import decorate
+from penstock.lowlevel import declare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from penstock._registry import Flow
+    from penstock import Flow
 
     Function = Callable[..., Any]
 
@@ -25,13 +25,11 @@ def queued(
 ) -> Callable[[Function], Function]:
     """Declare a task, as `penstock_celery.flow_task` does, without a need for Celery."""
 
-    def declare(function: Function) -> Function:
-        decorated: Function = decorate(
-            function, kind, after=after, name=None, flow=owner, call_kind="task"
-        )
-        return decorated
+    def decorate(function: Function) -> Function:
+        declared: Function = declare(function, kind, after=after, flow=owner, call_kind="task")
+        return declared
 
-    return declare
+    return decorate
 
 
 def chain() -> None:
@@ -346,4 +344,4 @@ def _step(
 
     nothing.__name__ = nothing.__qualname__ = name
     nothing.__doc__ = doc
-    decorate(nothing, kind, after=after, name=name, flow=owner, call_kind=call_kind)
+    declare(nothing, kind, after=after, name=name, flow=owner, call_kind=call_kind)

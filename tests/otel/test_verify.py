@@ -12,10 +12,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 
 import penstock
 from penstock import flow
-from penstock._evidence._merge import read
-from penstock._evidence._otlp import read_spans
 from penstock._graph import build
 from penstock._verify import verify
+from penstock._verify._otlp import read_spans
+from penstock._verify._read import read
 from penstock.testing import isolated_registry
 from penstock_otel import OTelBackend
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from penstock._declare import Registry, Step
 from penstock._graph import Graph, build
-from penstock._registry import Registry, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ import pytest
 
 from penstock import entrypoint, flow, step
 from penstock._check import check
-from penstock._registry import Registry, Step
+from penstock._declare import Registry, Step
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -159,8 +159,8 @@ def test_everything_is_found_in_one_run():
         f={"a!": [], "b": ["aa"], "c": ["c", "a"], "d": []}, g={"e": []}, h={"x!": []}
     )
     registry.add(Step(kind="step", name="x", flow="h", module="y", qualname="y", file="y.py"))
-    registry.add_unclaimed(Step(kind="step", name="u", file="u.py", line=1))
-    registry.add_loose(Step(kind="", name="l", flow="f", file="l.py", line=1))
+    registry.add_waiting(Step(kind="step", name="u", file="u.py", line=1))
+    registry.add_waiting(Step(kind="", name="l", flow="f", file="l.py", line=1))
     assert sorted(each.kind for each in check(registry)) == [
         "conflict",
         "cycle",

@@ -12,7 +12,8 @@ import threading
 import pytest
 
 import penstock
-from penstock import _dag, _files, _registry
+from penstock import _dag, _files
+from penstock._declare import _registry
 from tests.penstock.declared import ORDERS, SEED, registry_of
 from tests.penstock.formats.hostile import KNOWN
 
@@ -28,7 +29,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 def registry(monkeypatch):
     """Put a registry with the published flow in the place of the decorators' own."""
     registry = registry_of(SEED)
-    monkeypatch.setattr(_registry, "default_registry", registry)
+    monkeypatch.setattr(_registry, "_in_use", registry)
     return registry
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock import _registry, entrypoint, flow, step
-from penstock._registry import Registry, Step
+from penstock import entrypoint, flow, step
+from penstock._declare import Registry, Step, _registry
 from penstock.testing import isolated_registry
 
 pytestmark = pytest.mark.usefixtures("registry")

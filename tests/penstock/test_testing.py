@@ -64,9 +64,9 @@ def test_an_isolated_registry_is_the_one_that_drawings_show():
 
 
 def test_the_registry_comes_back_after_a_failure():
-    from penstock import _registry
+    from penstock._declare import registry_in_use
 
-    before = _registry.default_registry
+    before = registry_in_use()
     with pytest.raises(ValueError, match="no"), isolated_registry():
         raise ValueError("no")
-    assert _registry.default_registry is before
+    assert registry_in_use() is before

@@ -10,11 +10,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from penstock._evidence._merge import Evidence, Start
-from penstock._evidence._tallies import Totals
 from penstock._graph import Graph, Ran
 from penstock._overlay import overlay
 from penstock._verify import verify
+from penstock._verify._read import Evidence, Start
+from penstock._verify._totals import Totals
 from penstock.formats import dot, html, mermaid, png, svg, text
 from penstock.formats import json as json_format
 from penstock.formats._wording import duration, share, summary

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from penstock import _graph
+from penstock._declare import Registry, Step
 from penstock._graph import Edge, UnknownFlowError, build
-from penstock._registry import Registry, Step
 from tests.penstock.declared import ORDERS, SEED, graph_of, registry_of, tangle
 from tests.penstock.speed import seconds
 

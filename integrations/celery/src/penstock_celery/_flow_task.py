@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from celery.exceptions import NotRegistered
 from celery.local import Proxy
 
-from penstock._decorators import decorate, mark_of
+from penstock.lowlevel import declaration_of, declare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from penstock._registry import After
+    from penstock.lowlevel import After
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -129,8 +129,8 @@ def _declared(function: Any, after: After) -> Any:
         )
     if isinstance(function, str):
         raise TypeError(f"@flow_task decorates functions. Did you mean name={function!r}?")
-    mark = mark_of(function)
-    if mark is not None and mark.wrapper is function:
+    declaration = declaration_of(function)
+    if declaration is not None and declaration.wrapper is function:
         if after is not None:
             raise TypeError(
                 f"{function.__qualname__!r} has its after= from @entrypoint or @step, so "
@@ -138,7 +138,7 @@ def _declared(function: Any, after: After) -> Any:
             )
         return function
     kind = "entrypoint" if after is None or _is_elsewhere(after) else "step"
-    return decorate(function, kind, after=after, name=None, call_kind="task")
+    return declare(function, kind, after=after, call_kind="task")
 
 
 def _not_a_task(function: Any) -> str:

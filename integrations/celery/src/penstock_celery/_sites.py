@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from corectx import Site
-from penstock._decorators import mark_of
+from penstock.lowlevel import declaration_of
 
 
 class ChordSite(Site):
@@ -36,8 +36,8 @@ def site_of(task: Any, request: Any) -> Site:
     Where the task begins a flow, its frame is in that flow too: a chain sends the next task after
     the body has returned.
     """
-    mark = mark_of(task.run)
-    flow = None if mark is None else mark.begins
+    declaration = declaration_of(task.run)
+    flow = None if declaration is None else declaration.begins
     group: object = request.get("group")
     # A retry is inside of the first try, which is the one that others know of.
     if not isinstance(group, str) or request.get("retries"):

@@ -1,25 +1,32 @@
 """Declare the flows in your code: one correlation ID through every step, and a map of them all.
 
-What is imported from here is all that most programs need; the rest is in
+Import from here what most programs need. The rest of the package:
 
-    _decorators  flow, entrypoint, step; what they do at a call is in _calls
-    _registry    Step, Flow, Registry: what is declared, filled by the decorators
-    _written     a function's name, file, line and docstring
-    _context     current_flow_id, and the values that the steps of a run share
-    _backends    configure(): who hears of the steps that run; the backends are in backends/
-    _check       what is wrong with the flows that are declared
-    _observe     observe(): what really runs; _evidence/ counts it, and _verify compares
-    _graph       the graph of the flows, and its algorithms; _dag and formats draw it
-    logging      a filter that puts the flow ID on log records
-    contrib/     middleware for ASGI and WSGI; Django, Celery and structlog, where installed
-    testing      for tests of programs that use flows
+    _declare/      flow, entrypoint, step: what is declared of a function, and the registry
+    _calls         what happens at a call: the frames of steps and entrypoints
+    _context       current_flow_id, and the values that the steps of a run share
+    _graph/        the graph of the flows
+    _check         what is wrong with the flows that are declared
+    _dag           generate_dag: a graph as a drawing
+    formats/       the formats of drawings
+    _docs          pages and diagrams in Markdown
+    _verify/       observe: what really ran, and the verdict on it
+    _overlay       what really ran, on a graph
+    _app           import a user's program by its name
+    _files         write a file that is complete whenever it is there
+    backends/      configure: the tracing backends that hear of the steps that run
+    contrib/       middleware for ASGI and WSGI; Django, Celery, structlog, Sphinx, MkDocs
+    cli            the command; __main__ is ``python -m penstock``
+    logging        a filter that puts the flow ID on log records
+    testing        for tests of programs that use flows
+    pytest_plugin  pytest --flow-coverage
+    lowlevel       for packages that integrate a framework
 """
 
 from __future__ import annotations
 
 from os import environ as _environ
 
-from penstock._backends import configure
 from penstock._context import (
     FlowContext,
     current_flow_id,
@@ -27,15 +34,15 @@ from penstock._context import (
     get_flow_context_value,
     set_flow_context_value,
 )
-from penstock._decorators import entrypoint, flow, step
-from penstock._registry import Flow
+from penstock._declare import Flow, entrypoint, flow, step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from penstock._dag import generate_dag
-    from penstock._observe import observe
+    from penstock._verify import observe
+    from penstock.backends import configure
 
 __all__ = [
     "Flow",
@@ -53,8 +60,12 @@ __all__ = [
 ]
 
 
-# What is for looking at the program; one that just runs does not load it.
-_LAZY = {"generate_dag": "penstock._dag", "observe": "penstock._observe"}
+# A program that does not call these does not load them.
+_LAZY = {
+    "configure": "penstock.backends",
+    "generate_dag": "penstock._dag",
+    "observe": "penstock._verify",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,18 +1,13 @@
-"""Import a user's program, so that the flows in it are declared."""
+"""Names that a user gave: import the program of that name, or find the nearest valid name."""
 
 from __future__ import annotations
 
 import os
 import sys
-import traceback
-from functools import partial
-from importlib import import_module
-from inspect import isroutine
 from typing import TYPE_CHECKING
 
-from penstock._suggest import did_you_mean
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
 
 
@@ -27,6 +22,9 @@ def load_app(name: str) -> None:
     is merely callable, such as an ASGI application or a `Flow`, is not: it would take arguments.
     Raises `AppError`; where the module itself failed, with the traceback of its own code only.
     """
+    from functools import partial
+    from inspect import isroutine
+
     module_name, _, attribute = name.partition(":")
     folder = os.getcwd()
     if folder not in sys.path:
@@ -49,6 +47,8 @@ def load_app(name: str) -> None:
 
 
 def _import(name: str) -> ModuleType:
+    from importlib import import_module
+
     try:
         return import_module(name)
     except KeyboardInterrupt:
@@ -67,6 +67,8 @@ def _own_traceback(name: str, error: BaseException) -> str:
 
     What is left out is how the import was done, and penstock's own lines.
     """
+    import traceback
+
     ours = (
         os.path.join(os.path.dirname(__file__), ""),
         os.path.dirname(sys.modules["importlib"].__file__ or ""),
@@ -79,3 +81,15 @@ def _own_traceback(name: str, error: BaseException) -> str:
         each.stack = traceback.StackSummary.from_list(own)
         each = each.__cause__ or each.__context__
     return f"Importing {name!r} failed:\n\n{''.join(told.format()).rstrip()}"
+
+
+def did_you_mean(value: object, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the one of `known` that is nearest to `value`, or "".
+
+    Upper and lower case make no difference.
+    """
+    from difflib import get_close_matches
+
+    by_lower = {each.lower(): each for each in sorted(known, reverse=True)}
+    nearest = get_close_matches(str(value).lower(), sorted(by_lower), n=1)
+    return f" Did you mean {by_lower[nearest[0]]!r}?" if nearest else ""

@@ -6,8 +6,10 @@ inline. All else goes through `corectx.lowlevel.around`, once for each flow.
 
 from __future__ import annotations
 
+from corectx import Frame, new_correlation_id
 from corectx.lowlevel import (
     CURRENT,
+    NO_VALUES,
     around,
     get_current,
     listeners,
@@ -15,15 +17,21 @@ from corectx.lowlevel import (
     notify_entered,
     notify_left,
 )
-from penstock._frames import BareFrame, open_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from typing import Any, Protocol, TypeAlias
 
-    from corectx import Frame
-    from penstock._registry import Step
+    class Step(Protocol):
+        """What a call asks of the step that it is recorded as."""
+
+        @property
+        def kind(self) -> str: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def flow(self) -> str: ...
 
     Function: TypeAlias = Callable[..., Any]
     # Tells an inline wrapper the one step that it records, or None where it must ask the other.
@@ -34,6 +42,46 @@ _set_current = CURRENT.set
 _reset_current = CURRENT.reset
 
 
+class BareFrame(Frame):
+    """A frame whose maker sets every attribute: that is half the price of `Frame.__init__`."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:
+
+        def __init__(self) -> None: ...
+    else:
+        __init__ = object.__init__
+
+
+class Run(BareFrame):
+    """The frame of an entrypoint: one run of its flow. `context` holds the values of the run."""
+
+    __slots__ = ("context",)
+    context: dict[str, Any]
+
+
+def open_run(step: Step, outer: Frame | None) -> Run:
+    """Return the frame of a run inside `outer`: it joins the active correlation, or starts one."""
+    run = Run()
+    run.site = step
+    run.parent = run.outer = outer
+    run.flow = step.flow
+    if outer is None:
+        run.correlation_id = new_correlation_id()
+        run.values = NO_VALUES
+        run.store = {}
+    else:
+        run.values = outer.values
+        run.correlation_id = outer.correlation_id
+        run.store = outer.store
+        if run.correlation_id is None:  # a bare scope: this is the first frame of an operation
+            run.correlation_id = new_correlation_id()
+            run.store = {}
+    run.label = None
+    run.context = {}
+    return run
+
+
 class Calls:
     """The flows that the calls of one function are recorded in; it grows as flows claim it.
 
@@ -42,7 +90,9 @@ class Calls:
 
     __slots__ = ("_general", "_inner", "_kind", "_outermost", "_set_single", "wrapper")
 
-    def __init__(self, function: Function, kind: str, *, is_entrypoint: bool) -> None:
+    def __init__(
+        self, function: Function, kind: str, *, is_entrypoint: bool, step: Step | None = None
+    ) -> None:
         self._inner = function  # with the frames of all flows but the outermost one around it
         self._kind = kind
         self._outermost: Step | None = None
@@ -53,6 +103,8 @@ class Calls:
             self.wrapper, self._set_single = wrap(function, self._call)
         else:
             self.wrapper = self._around_all(like=function)
+        if step is not None:
+            self.record_as(step)
 
     def record_as(self, step: Step) -> None:
         """Record the calls as `step` too, in a frame around those of the flows so far."""

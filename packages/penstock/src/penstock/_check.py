@@ -7,13 +7,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from penstock._app import did_you_mean
 from penstock._graph import cycles, resolve
-from penstock._suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from penstock._registry import Flow, Registry, Step
+    from penstock._declare import Flow, Registry, Step
 
     # A step's flow and name, and what leads where.
     Place = tuple[str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from corectx.lowlevel import get_current
-from penstock._frames import Run
+from penstock._calls import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,20 +6,20 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
-from penstock import _registry
+from penstock._app import did_you_mean
+from penstock._declare import registry_in_use
 from penstock._files import write_atomically
 from penstock._graph import build
 from penstock._overlay import overlay, verdict_of
-from penstock._suggest import did_you_mean
 from penstock.formats import checked_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from os import PathLike
 
+    from penstock._declare import Registry
     from penstock._graph import Graph
     from penstock._overlay import Data
-    from penstock._registry import Registry
 
 FORMATS = ("mermaid", "dot", "json", "text", "svg", "html", "png", "pdf")
 DIRECTIONS = ("TD", "TB", "BT", "LR", "RL")
@@ -129,7 +129,7 @@ def generate_dag(
     _check(chosen, engine, max_chars, source)
 
     # The default is looked up now, since a test may have put another one in its place.
-    registry = _registry.default_registry if registry is None else registry
+    registry = registry_in_use() if registry is None else registry
     draw = _drawer(chosen, direction, engine, max_chars, source)
     graph = build(registry, name)
     content = draw(graph if data is None else overlay(graph, verdict_of(registry, data)))

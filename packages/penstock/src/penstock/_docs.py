@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
+    from penstock._declare import Registry
     from penstock._graph import Graph, Node
     from penstock._overlay import Data
-    from penstock._registry import Registry
 
 # What stands between these two is replaced; `*` is the whole system.
 _BEGIN = re.compile(r"^<!-- penstock:flow=(?P<flow>.+?) -->[ \t]*$", re.MULTILINE)

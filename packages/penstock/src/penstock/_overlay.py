@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
+    from penstock._declare import Registry
     from penstock._graph import Graph
-    from penstock._registry import Registry
     from penstock._verify import Verdict
 
     Path: TypeAlias = str | os.PathLike[str]
@@ -31,8 +31,7 @@ def build_with(registry: Registry, name: str | None, data: Data | None) -> Graph
 
 def verdict_of(registry: Registry, data: Data) -> Verdict:
     """Return the verdict on all flows of `registry` that the evidence in `data` gives."""
-    from penstock._evidence._merge import read
-    from penstock._verify import Verdict, verify
+    from penstock._verify import Verdict, read, verify
 
     if isinstance(data, Verdict):
         return data

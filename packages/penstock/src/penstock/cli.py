@@ -13,19 +13,19 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from penstock import _registry
 from penstock._app import AppError, load_app
 from penstock._check import check, from_here
 from penstock._dag import DIRECTIONS, ENGINES, FORMATS, generate_dag
+from penstock._declare import registry_in_use
 from penstock._docs import Stale, document, inject
 from penstock._graph import UnknownFlowError, build
-from penstock.formats import columns, visible
+from penstock.formats import columns, counted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TextIO
 
-    from penstock._registry import Flow
+    from penstock._declare import Flow
     from penstock._verify import Verdict
 
 __all__ = ["main"]
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> i
 
 def _nothing_is_declared() -> bool:
     """Tell whether there is nothing to look at: a check of it would only seem to pass."""
-    registry = _registry.default_registry
+    registry = registry_in_use()
     return not registry.flows and not check(registry)  # a step in no flow is a problem to show
 
 
@@ -197,7 +197,7 @@ def _add_spans(command: argparse.ArgumentParser) -> None:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    flows = _registry.default_registry.flows
+    flows = registry_in_use().flows
     if chosen.json:
         _print_json([_described(flow) for flow in flows.values()])
         return 0
@@ -221,7 +221,7 @@ def _show(chosen: argparse.Namespace) -> int:
     sys.stdout.write(str(generate_dag(chosen.flow, format=kind, data=_verdict(chosen))))
     if chosen.json or chosen.flow is None:
         return 0
-    graph = build(_registry.default_registry, chosen.flow)
+    graph = build(registry_in_use(), chosen.flow)
     print()
     own = graph.title
     names = [
@@ -256,15 +256,15 @@ def _render(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    problems = check(_registry.default_registry)
+    problems = check(registry_in_use())
     if chosen.json:
         names = ("kind", "message", "flow", "step", "file", "line")
         _print_json([{name: getattr(each, name) for name in names} for each in problems])
     else:
         for problem in problems:
             print(visible(str(problem)))
-        flows = len(_registry.default_registry.flows)
-        print(f"{_counted(len(problems), 'problem')} in {_counted(flows, 'flow')}", file=sys.stderr)
+        flows = len(registry_in_use().flows)
+        print(f"{counted(len(problems), 'problem')} in {counted(flows, 'flow')}", file=sys.stderr)
     return FOUND if problems else 0
 
 
@@ -281,26 +281,26 @@ def _docs(chosen: argparse.Namespace) -> int:
     stale: list[Stale] = []
     if chosen.output is not None:
         stale += document(
-            _registry.default_registry,
+            registry_in_use(),
             chosen.output,
             write=not chosen.check,
             source=chosen.source,
             data=data,
         )
-    stale += inject(_registry.default_registry, chosen.files, write=not chosen.check, data=data)
+    stale += inject(registry_in_use(), chosen.files, write=not chosen.check, data=data)
     for each in stale:
         if chosen.check:
             sys.stdout.write(each.diff)
         else:
             print(f"wrote {each.path}", file=sys.stderr)
     if chosen.check and stale:
-        print(f"{_counted(len(stale), 'file')} out of date", file=sys.stderr)
+        print(f"{counted(len(stale), 'file')} out of date", file=sys.stderr)
         return FOUND
     return 0
 
 
 def _verify(chosen: argparse.Namespace) -> int:
-    from penstock._verdict import as_json, as_text
+    from penstock._verify import as_json, as_text
 
     verdict = _verdict(chosen)
     if verdict is None:
@@ -329,11 +329,9 @@ def _verdict(chosen: argparse.Namespace) -> Verdict | None:
     """Return what the evidence that was named says, or None where none was."""
     if not chosen.data and not chosen.from_otlp:
         return None
-    from penstock._evidence._merge import read
-    from penstock._evidence._otlp import read_spans
-    from penstock._verify import verify
+    from penstock._verify import read, read_spans, verify
 
-    graph = build(_registry.default_registry)
+    graph = build(registry_in_use())
     evidence = read(chosen.data)
     if chosen.from_otlp:
         evidence.add(read_spans(chosen.from_otlp, graph))
@@ -360,10 +358,6 @@ def _described(flow: Flow) -> dict[str, Any]:
 def _padded(text: str, width: int) -> str:
     """Return `text` with spaces after it that make it `width` columns of a terminal wide."""
     return text + " " * (width - columns(text))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _print_json(value: object) -> None:

@@ -70,12 +70,12 @@ class FlowCoverage:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Compare what ran with what is declared, before the summary is written."""
-        from penstock import _registry
+        from penstock._declare import registry_in_use
         from penstock._graph import build
         from penstock.formats import json
 
         self._observation.flush()
-        own = build(_registry.default_registry)
+        own = build(registry_in_use())
         if self._is_worker:
             output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]  # xdist's
             output[_MAP] = json.render(own)
@@ -96,7 +96,7 @@ class FlowCoverage:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Write the table."""
-        from penstock._verdict import as_text
+        from penstock._verify import as_text
 
         terminalreporter.section("flow coverage")
         if self._verdict is None:
@@ -119,8 +119,7 @@ class FlowCoverage:
             os.environ[_VARIABLE] = self._outer
 
     def _verify(self, graph: Graph) -> None:
-        from penstock._evidence._merge import read
-        from penstock._verify import verify
+        from penstock._verify import read, verify
 
         if not graph.nodes:
             self._problem = "the tests imported no module that declares a flow"
@@ -132,13 +131,13 @@ class FlowCoverage:
 
     def _clear(self) -> None:
         """Remove what an earlier run has left."""
-        from penstock._evidence._journal import is_journal
+        from penstock._verify import is_evidence_file
 
         try:
             names = os.listdir(self._folder)
         except OSError:
             return  # it is the first run
-        for name in filter(is_journal, names):  # the folder may hold what is not ours
+        for name in filter(is_evidence_file, names):  # the folder may hold what is not ours
             try:
                 os.unlink(os.path.join(self._folder, name))
             except OSError as error:

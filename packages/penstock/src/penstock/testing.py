@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from corectx import subscribe
-from penstock import _registry
-from penstock._registry import Registry
+from penstock._declare import Registry, replace_registry
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -102,9 +101,9 @@ def isolated_registry() -> Generator[Registry, None, None]:
 
     It is for the whole process. What the block decorates works afterwards too.
     """
-    outer = _registry.default_registry
-    _registry.default_registry = Registry()
+    registry = Registry()
+    outer = replace_registry(registry)
     try:
-        yield _registry.default_registry
+        yield registry
     finally:
-        _registry.default_registry = outer
+        replace_registry(outer)

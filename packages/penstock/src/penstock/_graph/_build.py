@@ -7,16 +7,16 @@ from functools import lru_cache
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
+from penstock._app import did_you_mean
+from penstock._declare import Flow
 from penstock._graph._model import Node
 from penstock._graph._order import ordered
-from penstock._registry import Flow
-from penstock._suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from penstock._declare import Registry, Step
     from penstock._graph._model import Graph
-    from penstock._registry import Registry, Step
 
 _MOST_FLOWS_LISTED = 10  # in an error message
 

@@ -1,15 +1,22 @@
-"""Who may hear of the steps that run: `penstock.configure` takes these, by name or as objects."""
+"""Tracing backends: what `penstock.configure` tells of the steps that run.
+
+logging  the backend "logging"
+otel     the backend "otel", where penstock-otel is installed
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from corectx import subscribe
 from penstock.backends.logging import LoggingBackend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corectx import Frame
 
-__all__ = ["LoggingBackend", "TracingBackend"]
+__all__ = ["LoggingBackend", "TracingBackend", "configure"]
 
 
 class TracingBackend(Protocol):
@@ -27,3 +34,53 @@ class TracingBackend(Protocol):
 
     def left(self, frame: Frame, exc: BaseException | None, /) -> None:
         """Hear that the work of `frame` ended, by `exc` if any; it still is the current frame."""
+
+
+_NAMES = ("auto", "logging", "otel")
+
+# What ends each subscription that the last configure() made.
+_subscriptions: list[Callable[[], None]] = []
+
+
+def configure(*backends: str | TracingBackend) -> None:
+    """Let `backends`, and nobody else, hear of the steps that run; with none of them, silence.
+
+    A backend is "logging" (a record for each start and end: `LoggingBackend`),
+    "otel" (spans; needs ``penstock[otel]``), "auto" (silence: no backend is turned on because a
+    package happens to be installed), or a `TracingBackend` of your own.
+
+    Raises ValueError for an unknown name, TypeError for an object that is no backend, ImportError
+    where a backend is not installed; the backends that were there then stay.
+    """
+    chosen = [_backend(each) for each in backends if each != "auto"]
+    for unsubscribe in _subscriptions:
+        unsubscribe()
+    _subscriptions[:] = [subscribe(each) for each in chosen]
+
+
+def _backend(backend: str | TracingBackend) -> TracingBackend:
+    if backend == "logging":
+        return LoggingBackend()
+    if backend == "otel":
+        from penstock.backends.otel import OTelBackend
+
+        return OTelBackend()
+    if isinstance(backend, str):
+        from penstock._app import did_you_mean
+
+        raise ValueError(  # noqa: TRY004 - the type is right, the name is not
+            f"Unknown backend {backend!r}.{did_you_mean(backend, _NAMES)} "
+            f"Known: {', '.join(_NAMES)}, or an object with entered(frame) and left(frame, exc)."
+        )
+    if isinstance(backend, type):
+        raise TypeError(
+            f"A backend is an object, but {backend.__qualname__!r} is a class: call it."
+        )
+    if not (
+        callable(getattr(backend, "entered", None)) and callable(getattr(backend, "left", None))
+    ):
+        raise TypeError(
+            f"A backend has the methods entered(frame) and left(frame, exc), but {backend!r} "
+            "has not; see penstock.backends.TracingBackend."
+        )
+    return backend

@@ -68,8 +68,9 @@ def share(part: int, whole: int) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return "1 step" or "1,000 steps"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """Return "1 step", "1,000 steps" or "2 processes"."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{ending}"
 
 
 def summary(ran: Ran) -> tuple[str, ...]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from penstock._evidence._merge import Evidence, EvidenceError, Start
-from penstock._evidence._questions import MOST_NAMES
-from penstock._evidence._sketch import bucket_of
-from penstock._evidence._tallies import Totals
 from penstock._graph import node_id
+from penstock._verify._read import Evidence, EvidenceError, Start
+from penstock._verify._runs import MOST_NAMES
+from penstock._verify._totals import Totals, bucket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,12 +11,10 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock._evidence._journal import ENDING, VERSION
-from penstock._evidence._questions import Question
-from penstock._evidence._runs import EVERY_HASH, hash_of
-from penstock._evidence._sketch import bucket_of
-from penstock._evidence._tallies import Totals
 from penstock._graph import node_id, parted
+from penstock._verify._files import ENDING, VERSION
+from penstock._verify._runs import EVERY_HASH, Question, hash_of
+from penstock._verify._totals import Totals, bucket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

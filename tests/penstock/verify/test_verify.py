@@ -11,14 +11,13 @@ import pytest
 
 import penstock
 from penstock import flow
-from penstock._evidence._merge import Evidence, Start, read
-from penstock._evidence._tallies import Totals
 from penstock._graph import build
-from penstock._verdict import as_text
-from penstock._verify import verify
+from penstock._verify import as_text, verify
+from penstock._verify._read import Evidence, Start, read
+from penstock._verify._totals import Totals
 from penstock.testing import isolated_registry
 from tests.penstock.declared import graph_of
-from tests.penstock.evidence.verdicts import edges, runs, undeclared
+from tests.penstock.verify.verdicts import edges, runs, undeclared
 
 SHOP = '''
     from penstock import flow

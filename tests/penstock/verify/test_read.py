@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import penstock
 from penstock import flow
-from penstock._evidence import _questions, _runs
-from penstock._evidence._merge import EvidenceError, read
-from penstock._evidence._observer import Observer
-from penstock._evidence._questions import Asked
 from penstock._graph import node_id, parted
+from penstock._verify import _runs
+from penstock._verify._counter import Observer
+from penstock._verify._read import EvidenceError, read
+from penstock._verify._runs import Asked
 
 STEP = {
     "step": "f:b",
@@ -228,8 +228,8 @@ def test_samples_of_all_processes_are_of_the_same_runs(monkeypatch):
         assert len(kept) <= 21
 
 
-def test_questions_keep_the_ids_with_the_smallest_hashes(monkeypatch):
-    monkeypatch.setattr(_questions, "MOST_ASKED", 10)
+def test_runs_keep_the_ids_with_the_smallest_hashes(monkeypatch):
+    monkeypatch.setattr(_runs, "MOST_ASKED", 10)
     question = Asked()
     ids = [f"run-{n}" for n in range(1000)]
     for each in ids:

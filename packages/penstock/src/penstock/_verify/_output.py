@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from penstock._graph import Node, Ran
-    from penstock._verify import FlowVerdict, Seen, Undeclared, Verdict
+    from penstock._verify._verdict import FlowVerdict, Seen, Undeclared, Verdict
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _closing(verdict: Verdict) -> Iterator[str]:
         if edges
         else "no edges are declared"
     )
-    yield f"observed in {_processes(verdict.evidence.processes)}"
+    yield f"observed in {counted(verdict.evidence.processes, 'process')}"
     if verdict.evidence.unjudged:
         yield (
             f"{counted(verdict.evidence.unjudged, 'start')} could not be judged: the runs were in "
@@ -187,7 +187,3 @@ def _closing(verdict: Verdict) -> Iterator[str]:
         )
     if verdict.evidence.skipped:
         yield f"{counted(verdict.evidence.skipped, 'line')} could not be read, and was left out"
-
-
-def _processes(count: int) -> str:
-    return f"{count:,} process{'' if count == 1 else 'es'}"

@@ -24,13 +24,13 @@ before it.
      "seen": {"orders:receive": 1000}, "took": {"612": 940, "613": 60}}
 
 `began` counts the starts; `seen`, those before which the predecessor had started in the same run;
-`took`, the ends by duration, in the buckets of `_sketch`.
+`took`, the ends by duration, in the buckets of `_totals.bucket_of`.
 
     {"question": "orders:refund", "explained": false, "missing": ["orders:charge"],
      "path": ["request POST /orders", "orders:receive"], "before": ["receive"],
      "count": 3, "asked": {"8f14e45fceea167a5a36dedd4bea2543": 9123456789}, "limit": 4294967296}
 
-A start that this process cannot explain alone; see `_questions.Question` and `_questions.Asked`.
+A start that this process cannot explain alone; see `_runs.Question` and `_runs.Asked`.
 
     {"run": "8f14e45fceea167a5a36dedd4bea2543", "flow": "orders",
      "started": {"receive": 9123400000}}
@@ -55,16 +55,15 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from penstock._evidence._runs import EVERY_HASH
 from penstock._files import write_atomically
+from penstock._verify._runs import EVERY_HASH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from penstock._evidence._observer import Observer
-    from penstock._evidence._questions import Asked, Question
-    from penstock._evidence._runs import Run
-    from penstock._evidence._tallies import Totals
+    from penstock._verify._counter import Observer
+    from penstock._verify._runs import Asked, Question, Run
+    from penstock._verify._totals import Totals
 
 VERSION = 1
 ENDING = ".jsonl"
@@ -75,7 +74,7 @@ _SPACIOUS = 1 << 18  # bytes; below that a file is not written anew
 _GROWTH = 4  # times
 
 
-def is_journal(name: str) -> bool:
+def is_evidence_file(name: str) -> bool:
     """Tell whether a file of this `name` is one that a `Journal` made."""
     return _NAME.fullmatch(name) is not None
 

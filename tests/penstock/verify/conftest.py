@@ -9,9 +9,9 @@ import textwrap
 import pytest
 
 import penstock
-from penstock._evidence._merge import read
 from penstock._graph import build
 from penstock._verify import verify
+from penstock._verify._read import read
 
 
 @pytest.fixture

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from penstock._evidence._sketch import quantile
-from penstock._evidence._tallies import Totals
 from penstock._graph import Ran, node_id, parted
+from penstock._verify._totals import Totals, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock._evidence._merge import Evidence, Start
     from penstock._graph import Graph, Node
+    from penstock._verify._read import Evidence, Start
 
 
 @dataclass(frozen=True, slots=True)

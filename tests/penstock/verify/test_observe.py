@@ -19,11 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import penstock
-from penstock import _observe, flow
-from penstock._evidence import _journal
-from penstock._evidence._merge import read
+from penstock import flow
+from penstock._verify import _files, _observe
+from penstock._verify._read import read
 from penstock.testing import isolated_registry
-from tests.penstock.evidence.verdicts import edges, runs, undeclared
+from tests.penstock.verify.verdicts import edges, runs, undeclared
 
 # A program that observes through its environment; {body} follows.
 FLOW = """
@@ -202,7 +202,7 @@ def test_the_environment_turns_it_on_in_child_processes_too(program, folder):
 
 def test_an_empty_variable_turns_nothing_on(program, monkeypatch, tmp_path):
     monkeypatch.setenv("PENSTOCK_OBSERVE", "")
-    said = program(program_of("receive(); print('penstock._observe' in sys.modules)"))
+    said = program(program_of("receive(); print('penstock._verify' in sys.modules)"))
     assert said == "False\n"
 
 
@@ -343,7 +343,7 @@ def test_threads_that_observe_a_folder_at_once_count_it_once(registry, tmp_path,
 
     def journal(*arguments):
         both_make_one.wait(50)
-        return _journal.Journal(*arguments)
+        return _files.Journal(*arguments)
 
     monkeypatch.setattr(_observe, "Journal", journal)
     with ThreadPoolExecutor(2) as pool:
@@ -458,10 +458,10 @@ def test_a_file_that_somebody_removes_or_cuts_is_written_anew(observed, tmp_path
 
 
 def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
-    write_whole = _journal._write_whole
+    write_whole = _files._write_whole
 
     def write_half(file, content):
-        monkeypatch.setattr(_journal, "_write_whole", write_whole)
+        monkeypatch.setattr(_files, "_write_whole", write_whole)
         write_whole(file, content[: len(content) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -475,8 +475,8 @@ def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
     def ship():
         return None
 
-    monkeypatch.setattr(_journal, "_write_whole", write_half)
-    (observation,) = penstock._observe._observations.values()
+    monkeypatch.setattr(_files, "_write_whole", write_half)
+    (observation,) = _observe._observations.values()
     receive()
     observation.flush()
     receive()
@@ -486,7 +486,7 @@ def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
 
 
 def test_the_file_is_bounded_by_the_steps_not_by_the_calls(observed, tmp_path, monkeypatch):
-    monkeypatch.setattr(_journal, "_SPACIOUS", 10_000)
+    monkeypatch.setattr(_files, "_SPACIOUS", 10_000)
     orders = flow("orders")
 
     @orders.entrypoint

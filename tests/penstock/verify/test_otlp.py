@@ -6,12 +6,11 @@ import json
 
 import pytest
 
-from penstock._evidence._merge import EvidenceError
-from penstock._evidence._otlp import read_spans
-from penstock._verdict import as_text
-from penstock._verify import verify
+from penstock._verify import as_text, verify
+from penstock._verify._otlp import read_spans
+from penstock._verify._read import EvidenceError
 from tests.penstock.declared import graph_of
-from tests.penstock.evidence.verdicts import edges, runs, undeclared
+from tests.penstock.verify.verdicts import edges, runs, undeclared
 
 FLOW = {"orders": {"receive": (), "check": ("receive",), "ship": ("check",)}}
 

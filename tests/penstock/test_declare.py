@@ -445,7 +445,7 @@ MISUSES = {
     ),
     "a step that is a class": (
         lambda: step(NotMarked),
-        "got the class 'NotMarked'. Mark its methods, and put @flow over the class.",
+        "got the class 'NotMarked'. Decorate its methods, and put @flow over the class.",
     ),
     "a step over a property": (
         lambda: step(property(plain)),

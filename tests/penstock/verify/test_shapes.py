@@ -16,7 +16,7 @@ from corectx import bind, extract, inject
 from corectx.executors import ContextExecutor
 from corectx.lowlevel import around
 from penstock import flow
-from tests.penstock.evidence.verdicts import edges, runs, undeclared
+from tests.penstock.verify.verdicts import edges, runs, undeclared
 
 ALL = {"receive -> reserve": 1, "receive -> charge": 1, "charge -> ship": 1, "reserve -> ship": 1}
 

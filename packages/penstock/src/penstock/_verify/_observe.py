@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from corectx import subscribe
 from corectx.lowlevel import log_once
-from penstock._evidence._journal import Journal
-from penstock._evidence._observer import Observer
+from penstock._verify._counter import Observer
+from penstock._verify._files import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

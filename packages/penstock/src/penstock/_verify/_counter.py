@@ -13,19 +13,17 @@ from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
-from penstock import _registry
-from penstock._evidence._questions import MOST_NAMES, Question, Questions
-from penstock._evidence._runs import Run, Sample
-from penstock._evidence._tallies import Tally
+from penstock._declare import Step, registry_in_use
 from penstock._graph import node_id
-from penstock._registry import Step
+from penstock._verify._runs import MOST_NAMES, Question, Questions, Run, Sample
+from penstock._verify._totals import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from typing import Any
 
     from corectx import Frame
-    from penstock._evidence._tallies import Totals
+    from penstock._verify._totals import Totals
 
 # Of what travels with a frame, our part: the names of what has started in the run, as a JSON list.
 # Its first item is null where there was more, or may have been. The size is what corectx allows.
@@ -147,7 +145,7 @@ class Observer:
         """Return the new tally of `step`, which has none so far."""
         if not self._tallies:
             self._on_begin()
-        made = Tally(step, _registry.default_registry, self._prefix)
+        made = Tally(step, registry_in_use(), self._prefix)
         return self._tallies.setdefault(step, made)
 
     def _begin(self, frame: Frame, tally: Tally) -> Run:

@@ -1,0 +1,203 @@
+"""One function's place in one flow, and how it is read from the function."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Protocol
+
+    class Reference(Protocol):
+        """A predecessor given as a function: its name is known when all flows are."""
+
+        def name_in(self, flow: str) -> str: ...
+
+
+METHODS = (staticmethod, classmethod)
+
+_DEEPEST = 100  # decorators on top of each other; a chain of __wrapped__ may have a cycle
+
+
+class Step:
+    """One function's place in one flow; frames know it as the site that opened them.
+
+    `kind` is "entrypoint" or "step"; `flow` is "" while the function is in no flow. `call_kind` is
+    "function", "coroutine", "generator", "async_generator" or "task". `file` and `line` (from 1)
+    are where its first decorator stands, None for what is not written in Python. `module` and
+    `qualname` name the function. `is_interactive` is true for a function that was defined in a
+    notebook or at a prompt.
+    """
+
+    __slots__ = (
+        "_after",
+        "_code",
+        "call_kind",
+        "doc",
+        "file",
+        "flow",
+        "is_interactive",
+        "kind",
+        "line",
+        "module",
+        "name",
+        "qualname",
+    )
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        name: str,
+        flow: str = "",
+        after: tuple[str | Reference, ...] = (),
+        call_kind: str = "function",
+        doc: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        module: str = "",
+        qualname: str = "",
+        code: CodeType | None = None,
+        is_interactive: bool = False,
+    ) -> None:
+        self.kind: str = kind
+        self.name: str = name
+        self.flow: str = flow
+        self._after = after
+        self.call_kind: str = call_kind
+        self.doc: str | None = doc
+        self.file: str | None = file
+        self.line: int | None = line
+        self.module: str = module
+        self.qualname: str = qualname
+        self._code = code
+        self.is_interactive: bool = is_interactive
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The predecessors, each "step" or "other_flow:step"; they may not exist."""
+        names = [each if isinstance(each, str) else each.name_in(self.flow) for each in self._after]
+        return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
+
+    @property
+    def where(self) -> str:
+        """The "file:line" for messages; the function's full name where there is no file."""
+        if self.file is None:
+            return f"{self.module}.{self.qualname}"
+        return f"{self.file}:{self.line}"
+
+    def in_flow(self, flow: str) -> Step:
+        """Return the same function's place in `flow`."""
+        return Step(
+            kind=self.kind,
+            name=self.name,
+            flow=flow,
+            after=self._after,
+            call_kind=self.call_kind,
+            doc=self.doc,
+            file=self.file,
+            line=self.line,
+            module=self.module,
+            qualname=self.qualname,
+            code=self._code,
+            is_interactive=self.is_interactive,
+        )
+
+    def is_same_function(self, other: Step) -> bool:
+        """Tell whether `other` has the name of this function, maybe in another version.
+
+        A file that runs as ``__main__`` and is imported too has two modules of the same functions.
+        """
+        return self.qualname == other.qualname and (
+            self.module == other.module or (self.file is not None and self.file == other.file)
+        )
+
+    def is_same_declaration(self, other: Step) -> bool:
+        """Tell whether `other`, of the same flow and name, says the same of the same code.
+
+        A function that is defined inside another one is a new object at each call of that one, and
+        has one code object.
+        """
+        return (
+            self.is_same_function(other)
+            and self.kind == other.kind
+            and self._code == other._code
+            and self.after == other.after
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name!r} of flow {self.flow!r} at {self.where}>"
+
+
+def describe(
+    function: Any,
+    kind: str,
+    *,
+    after: tuple[str | Reference, ...] = (),
+    name: str | None = None,
+    call_kind: str = "function",
+    flow: str = "",
+) -> Step:
+    """Return `function` as a step of `flow`, or of no flow yet."""
+    inner = _innermost(function)
+    own_name = name_of(function)
+    code = getattr(inner, "__code__", None)
+    namespace: dict[str, Any] = getattr(inner, "__globals__", {})
+    return Step(
+        kind=kind,
+        name=own_name if name is None else name,
+        flow=flow,
+        after=after,
+        call_kind=call_kind,
+        doc=getattr(function, "__doc__", None),
+        file=getattr(code, "co_filename", None),
+        line=getattr(code, "co_firstlineno", None),
+        module=namespace.get("__name__") or getattr(function, "__module__", None) or "",
+        qualname=getattr(inner, "__qualname__", own_name),
+        code=code,
+        is_interactive=code is not None and "__file__" not in namespace,
+    )
+
+
+def origin_of(function: Any) -> object:
+    """Return an object that is another one each time that the function's module is executed."""
+    return getattr(_innermost(function), "__globals__", {}).get("__spec__")
+
+
+def name_of(function: Any) -> str:
+    """Return the name of `function`, or of what it is made from."""
+    name = getattr(function, "__name__", None) or getattr(_innermost(function), "__name__", None)
+    return name if isinstance(name, str) else type(function).__name__
+
+
+def is_property(value: Any) -> bool:
+    """Tell whether @property or @cached_property made `value`."""
+    from functools import cached_property
+
+    return isinstance(value, (property, cached_property))
+
+
+def function_in(value: Any) -> Any:
+    """Return the function in what a class body may hold: a static method, a property, ..."""
+    if isinstance(value, METHODS):
+        return value.__func__
+    if is_property(value):
+        return value.fget if isinstance(value, property) else value.func
+    return value
+
+
+def _innermost(function: Any) -> Any:
+    """Return the function below functools.wraps, partials and methods."""
+    for _ in range(_DEEPEST):
+        inner = _below(function)
+        if inner is None:
+            break
+        function = inner
+    return function
+
+
+def _below(function: Any) -> Any:
+    from functools import partial
+
+    if isinstance(function, partial):
+        return function.func
+    return getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)

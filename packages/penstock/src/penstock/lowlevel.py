@@ -1,0 +1,45 @@
+"""For packages that integrate a framework: declare its functions, and ask what is declared.
+
+`After` is what ``after=`` may be: the name of a step, "other_flow:step", a decorated function, or
+several of these. `Declaration` says what a decorator said of one function.
+"""
+
+from __future__ import annotations
+
+from penstock._declare import Declaration, declaration_of, registry_in_use
+from penstock._declare import declare as _declare
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from penstock._declare import After as After  # noqa: PLC0414 - exported
+    from penstock._declare import Flow
+
+__all__ = ["Declaration", "declaration_of", "declare"]
+
+
+def declare(
+    function: Any,
+    kind: str,
+    *,
+    after: After = None,
+    name: str | None = None,
+    flow: Flow | None = None,
+    call_kind: str | None = None,
+) -> Any:
+    """Return `function`, declared as `kind`: "entrypoint" or "step"; its type is kept.
+
+    `name` is the function's own unless told. Without `flow` it is in none until `penstock.flow`
+    decorates it. `call_kind` is what drawings and pages say of its calls, such as "task", where
+    that is more than the function tells. Raises TypeError for what cannot be declared.
+    """
+    return _declare(
+        function,
+        kind,
+        registry=registry_in_use(),
+        after=after,
+        name=name,
+        flow=flow,
+        call_kind=call_kind,
+    )
