@@ -10,7 +10,7 @@ import typing
 import attrs
 
 from statecrumbs._redact import Redactor
-from statecrumbs._render import render
+from statecrumbs._values import render
 
 redactor = Redactor()
 

@@ -12,10 +12,10 @@ import zlib
 
 import pytest
 
+from statecrumbs import _process
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
-    _process,
     boxes_in,
     read,
     recover,

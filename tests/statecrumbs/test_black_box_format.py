@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
-    _layout,
+    _format,
     _slots,
     is_black_box,
     read,
     scope_fragment,
 )
-from statecrumbs._black_box._payload import decode, shorten
+from statecrumbs._black_box._slots import decode, shorten
 from tests.statecrumbs.black_boxes import as_it_is
 
 NOON = 1_700_000_000_123_456_789
@@ -144,7 +144,7 @@ def test_another_language_can_read_it_by_its_documentation(box, tmp_path):
 
 def test_the_checksum_in_the_documentation_is_right():
     assert zlib.crc32(b"{}", 1) == 0xBABD8E02
-    assert "0xBABD8E02" in _layout.__doc__
+    assert "0xBABD8E02" in _format.__doc__
 
 
 def test_crumbs_come_back_as_they_are_in_a_dump(file):

@@ -16,7 +16,7 @@ import pytest
 
 from statecrumbs import cli
 from statecrumbs._black_box import BlackBox, scope_fragment
-from statecrumbs._follow import Tail, follow_file, follow_folder
+from statecrumbs._reading import Tail, follow_file, follow_folder
 from tests.statecrumbs import programs
 from tests.statecrumbs.black_boxes import as_it_is, run
 from tests.statecrumbs.dump_schema import check_dump

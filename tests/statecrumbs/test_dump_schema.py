@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from statecrumbs._black_box import BlackBox, scope_fragment
-from statecrumbs._recording import load
+from statecrumbs._reading import load
 from tests.statecrumbs.black_boxes import as_it_is
 from tests.statecrumbs.dump_schema import check_dump
 from tests.statecrumbs.programs import run

@@ -10,7 +10,7 @@ import types
 import pytest
 
 import statecrumbs
-from statecrumbs._exceptions import describe
+from statecrumbs._crash import describe
 
 
 def fail(exc):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statecrumbs._dump import write_private
+from statecrumbs._files import write_private
 from statecrumbs.formatter import format_json, format_text
 from tests.statecrumbs.programs import run
 

@@ -17,7 +17,7 @@ import uuid
 import pytest
 from hypothesis import given, settings
 
-from statecrumbs._render import jsonable, render
+from statecrumbs._values import jsonable, render
 from tests.statecrumbs.render_strategies import small_values
 from tests.statecrumbs.shown import (
     Box,

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statecrumbs._render import jsonable
+from statecrumbs._values import jsonable
 from tests.statecrumbs.shown import (
     LongList,
     Order,

@@ -13,7 +13,7 @@ import weakref
 import attrs
 import pytest
 
-from statecrumbs._render import jsonable
+from statecrumbs._values import jsonable
 from tests.statecrumbs.shown import (
     Box,
     CustomError,

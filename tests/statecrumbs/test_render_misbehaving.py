@@ -10,7 +10,7 @@ import weakref
 
 import pytest
 
-from statecrumbs._render import jsonable, render
+from statecrumbs._values import jsonable, render
 from tests.statecrumbs.shown import (
     Described,
     Order,
@@ -150,7 +150,7 @@ def test_a_failure_of_ours_is_not_the_programs(monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("statecrumbs._render.Renderer", fail)
+    monkeypatch.setattr("statecrumbs._values.Renderer", fail)
 
     assert render([1], redactor) == jsonable([1], redactor) == "<unserializable>"
     assert jsonable("x" * 2000, redactor) == "<unserializable>"

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statecrumbs._render import jsonable, render
+from statecrumbs._values import jsonable, render
 from tests.statecrumbs.render_strategies import SECRET, secret_names, wrapped
 from tests.statecrumbs.shown import (
     Formats,

@@ -11,8 +11,8 @@ from html.parser import HTMLParser
 import pytest
 
 from statecrumbs import cli
-from statecrumbs._recording import Recording
-from statecrumbs._report import render
+from statecrumbs._reading import Recording
+from statecrumbs._reading import render_page as render
 
 EVIL = "</script><!--<script>{{data}}\u2028\ud800<img src=x onerror=alert(1)>"
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from statecrumbs._recording import Recording
-from statecrumbs._report import render
+from statecrumbs._reading import Recording
+from statecrumbs._reading import render_page as render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import statecrumbs
 
 if TYPE_CHECKING:
-    from statecrumbs._records import Crumb
+    from statecrumbs._crumb import Crumb
 
     def deliver(crumbs: list[Crumb]) -> None: ...
 

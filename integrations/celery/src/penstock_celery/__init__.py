@@ -6,7 +6,6 @@ signals in every process that sends or runs tasks.
     _flow_task   flow_task: a shared task with a place in the map
     _sites       what a task is: its name, its flow, its place in a chord
     _messages    the frame that sends a task, in the headers of its message, and back
-    _crumbs      the sender's last crumbs in there too, for those who want it
     _runs        a task that runs: its frame, from task_prerun to task_postrun
     _failures    a task that failed: one dump of its trail
     _request     the worker's main process, where a task ends that its child cannot end

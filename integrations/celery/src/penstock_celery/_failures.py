@@ -8,10 +8,9 @@ from typing import Any
 from celery.signals import task_failure
 
 from corectx import failed_frame
-from penstock_celery._crumbs import forget_shown
 from penstock_celery._runs import CONTROL_FLOW, run_of
 from statecrumbs import report
-from statecrumbs._trail import trail_of
+from statecrumbs.lowlevel import forget_inherited_duplicates
 
 
 def connect() -> None:
@@ -33,6 +32,6 @@ def _report(sender: Any, task_id: str, exception: BaseException, **_: object) ->
     if run is None:
         report(exception)
         return
-    forget_shown(trail_of(run.frame).inherited)
+    forget_inherited_duplicates(run.frame)
     report(exception, frame=run.frame)
     run.is_reported = True

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from celery.signals import before_task_publish
 
 from corectx import HEADER, Frame, current, extract, inject, start
-from penstock_celery._crumbs import CRUMBS_HEADER, outgoing, received
 from penstock_celery._options import options
 from penstock_celery._sites import site_of
-from statecrumbs._trail import trail_of
+from statecrumbs.lowlevel import inherit_crumbs, outgoing_crumbs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CRUMBS_HEADER = "statecrumbs"  # beside the frame, with `configure(crumbs=...)`
 
 
 def connect() -> None:
@@ -36,7 +37,7 @@ def _write_headers(headers: dict[str, Any], **_: object) -> None:
     if current() is None:
         return
     inject(headers, allow=options.values)
-    crumbs = outgoing(options.crumbs)
+    crumbs = outgoing_crumbs(options.crumbs)
     if crumbs is None:
         headers.pop(CRUMBS_HEADER, None)
     else:
@@ -67,7 +68,7 @@ def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = No
         frame = start(site, parent=sender, values=values)
     crumbs = _header(request, CRUMBS_HEADER)
     if crumbs is not None:
-        trail_of(frame).inherited[:] = received(crumbs)
+        inherit_crumbs(frame, crumbs)
     return frame
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statecrumbs.lowlevel import MAX_OUTGOING_CRUMBS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-MAX_CRUMBS = 100
 
 
 class Options:
@@ -48,8 +48,8 @@ def configure(*, crumbs: int | None = None, values: Iterable[str] | None = None)
 def _check_number(crumbs: object) -> None:
     if not isinstance(crumbs, int) or isinstance(crumbs, bool):
         raise TypeError(f"crumbs= is a number of crumbs, not {crumbs!r}.")
-    if not 0 <= crumbs <= MAX_CRUMBS:
-        raise ValueError(f"crumbs={crumbs} is out of range: 0 to {MAX_CRUMBS}.")
+    if not 0 <= crumbs <= MAX_OUTGOING_CRUMBS:
+        raise ValueError(f"crumbs={crumbs} is out of range: 0 to {MAX_OUTGOING_CRUMBS}.")
 
 
 def _checked_keys(values: Iterable[str]) -> frozenset[str]:

@@ -8,7 +8,7 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 
 from corectx import failed_frame
 from penstock_otel._tracing import span_id_for
-from statecrumbs._exceptions import describe, in_short
+from statecrumbs.lowlevel import describe_exception, summarize_exception
 
 if TYPE_CHECKING:
     from typing import Any
@@ -104,9 +104,9 @@ def note_failure(span: Span, frame: Frame, exc: BaseException) -> None:
     """
     if not isinstance(exc, Exception):
         return
-    span.set_status(Status(StatusCode.ERROR, in_short(exc)))
+    span.set_status(Status(StatusCode.ERROR, summarize_exception(exc)))
     if _failed_first(exc) in (frame, None):
-        facts = describe(exc)
+        facts = describe_exception(exc)
         span.add_event(
             "exception",
             {

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from corectx import correlation_id, values
 from statecrumbs import crumb
-from statecrumbs._classes import name_of
-from statecrumbs._render import text_of
+from statecrumbs.lowlevel import class_name, safe_text
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -62,11 +61,11 @@ def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDi
             data[key] = value
     event = event_dict.get("event", "")
     if type(event) is not str:  # a renderer may not ask for its text, whatever that raises
-        event = text_of(event)
+        event = safe_text(event)
     try:
         crumb(event, **data)
     except TypeError:  # `extra` of the standard library takes any key, and a call does not
-        crumb(event, **{text_of(key): value for key, value in data.items()})
+        crumb(event, **{safe_text(key): value for key, value in data.items()})
     return event_dict
 
 
@@ -80,4 +79,4 @@ def _exception_name(exc_info: object) -> str | None:
         kind = type(exc_info)
     else:
         kind = sys.exc_info()[0] if exc_info else None
-    return name_of(kind) if isinstance(kind, type) else None
+    return class_name(kind) if isinstance(kind, type) else None

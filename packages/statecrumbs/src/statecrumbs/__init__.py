@@ -5,24 +5,36 @@ from statecrumbs import enable, crumb
 enable()
 crumb("order_received", order_id=4711)
 
-context      context(**values): ambient values for the crumbs inside
-formatter    crumbs as JSON or as text for a terminal
-export       the crumbs to a file
-logging      log records as crumbs
-testing      the crumbs of a test of yours
+context        context(**values): ambient values for the crumbs inside
+formatter      crumbs as JSON or as text for a terminal
+export         the crumbs to a file
+logging        log records as crumbs
+testing        the crumbs of a test
+pytest_plugin  the crumbs of a failing test, in its report
+cli            the command ``statecrumbs``; __main__ runs it as ``python -m statecrumbs``
+lowlevel       the functions that integrations need
 
-_recorder    crumb(), the ring, what a dump shows      _trail      the trail of one operation
-_freeze      values to bounded text                    _records    what is kept, and what is shown
-_render      a bounded repr                            _redact/    which text is a secret
-_options     the options of enable()                   _control    enable(), disable()
-_crash       hooks for every way to die                _dump       a dump: made and delivered
-_exceptions  an exception as data                      _live       a dump at a signal
-_facts       what a process says of itself             _mirror     the crumbs into a black box
+_enable        enable() and disable()
+_options       the options of enable()
+_recorder      crumb() and the ring
+_trail         the crumbs of one operation
+_crumb         one crumb: given, kept, shown
+_values/       a value as bounded text
+_redact/       which names and texts are secrets
+_sent_crumbs   crumbs that travel with a message
+_crash/        dumps: at an unhandled exception, at a signal
+_black_box/    the file that survives the process
+_reading/      black boxes and dumps, read for the terminal and as a page
+_endings       the words for each way in which a process ends
+_lines         crumbs as lines of text
+_json          values as JSON data
+_files         the files that are written
+_process       this process described, another one found alive or not
 """
 
 from __future__ import annotations
 
-from statecrumbs._control import disable, enable
+from statecrumbs._enable import disable, enable
 from statecrumbs._recorder import clear, crumb, snapshot, trail
 
 TYPE_CHECKING = False
@@ -30,7 +42,7 @@ if TYPE_CHECKING:
     from statecrumbs import context as context
     from statecrumbs import export as export
     from statecrumbs import formatter as formatter
-    from statecrumbs._dump import report
+    from statecrumbs._crash import report
 
 __all__ = ["clear", "crumb", "disable", "dump", "enable", "report", "snapshot", "trail"]
 
@@ -43,9 +55,9 @@ def dump() -> None:
 
 
 def __getattr__(name: str) -> object:
-    # Whoever only records, a library for one, does not load what dumps.
+    # A program that only records, such as a library, does not load the code of dumps.
     if name == "report":
-        from statecrumbs._dump import report
+        from statecrumbs._crash import report
 
         globals()[name] = report
         return report

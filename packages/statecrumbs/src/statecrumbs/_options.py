@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Literal, TypedDict
 
-    from statecrumbs._records import Crumb
-
-    OnCrash = Literal["stderr", "file", "none"] | Callable[[list[Crumb]], object]
+    OnCrash = Literal["stderr", "file", "none"] | Callable[[list[dict[str, Any]]], object]
 
     class Given(TypedDict, total=False):
         """The options that `enable` takes, for type checkers and editors."""
@@ -35,9 +33,9 @@ _ON_CRASH = ("stderr", "file", "none")
 
 
 class Options:
-    """What `enable` was given, checked; each attribute is an option of that name.
+    """The options of `enable`, checked; each attribute is an option of that name.
 
-    Beside them: `is_enabled`, and `redactor`, which does what `redact` says.
+    Beside them there are `is_enabled` and `redactor`, which is made as `redact` says.
     """
 
     __slots__ = (
@@ -84,7 +82,7 @@ options = Options()
 
 
 def check(given: Given) -> Given:
-    """Return the options in `given` as they are to be kept.
+    """Return the options in `given` in the form in which they are kept.
 
     Raises `TypeError` for an unknown name or a wrong type, `ValueError` for a wrong value.
     """
@@ -122,7 +120,8 @@ def _check_on_crash(name: str, value: object) -> None:
     if callable(value):
         if kind_of(value) != "function":
             raise TypeError(
-                f"{name}= is only called: nobody awaits, or iterates over, what {value!r} returns."
+                f"{name}= is only called: the coroutine or generator that {value!r} returns "
+                "would never run."
             )
         return
     if not isinstance(value, str):

@@ -3,8 +3,9 @@
 There is no lock, so that a signal handler, a ``__del__`` or a forked child can record at any time:
 the append of a bounded deque and the step of an iterator are single operations.
 
-What is recorded is frozen: exact scalars of bounded size are kept and rendered when somebody looks;
-anything else is rendered at once, so that a crumb keeps no object of the program alive.
+Values are frozen when they are recorded. Exact scalars of bounded size are kept, and rendered when
+somebody looks. Anything else is rendered at once, so that a crumb keeps no object of the program
+alive.
 """
 
 from __future__ import annotations
@@ -16,9 +17,18 @@ from _thread import _local, get_ident  # pyright: ignore[reportPrivateUsage]
 from time import time_ns
 
 from corectx.lowlevel import get_current, listeners, notify_crumb, raised_by_signal
-from statecrumbs._freeze import SYSTEM_FIELDS, freeze_data, freeze_event, name_text, place_of
+from statecrumbs._crumb import (
+    NOWHERE,
+    SYSTEM_FIELDS,
+    freeze_data,
+    freeze_event,
+    name_text,
+    place_of,
+    rendered_data,
+    ring_of,
+    to_crumbs,
+)
 from statecrumbs._options import options
-from statecrumbs._records import NOWHERE, rendered_data, ring_of, to_crumbs
 from statecrumbs._trail import Trail, trail_of, trails_around
 
 TYPE_CHECKING = False
@@ -28,16 +38,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from corectx import Frame
-    from statecrumbs._records import Crumb, Label, Record, Scalar
+    from statecrumbs._crumb import Crumb, Label, Record
+    from statecrumbs._values import Scalar
 
 # The fast path takes crumbs of at most this many values, each string of at most 128 characters: at
 # four bytes a character that is 4 KiB. Larger ones are rendered within their bounds.
 _FAST_VALUES = 8
 _FAST_STRING = 128
 
-# What the fast path takes, by event: the event itself, to be kept in place of equal strings, and
+# The fast path takes these events. For each: the event itself, kept in place of equal strings, and
 # the names of values that came with it before and are no secrets. Bounded, since an event may be
-# made from what comes from outside.
+# made of input from outside.
 _KNOWN = 1024
 _known: dict[str, tuple[str, set[str]]] = {}
 
@@ -72,8 +83,8 @@ _append = _ring.append
 # Crumbs outside of any frame are the process's own: this counts them, the ring keeps them.
 _unframed = Trail(0)
 _unframed_ticks = _unframed.ticks
-# Is given each record once it is in memory: the black box, where there is one. It takes records as
-# they are, since it renders them in less time than it takes to make the text that observers get.
+# It is given each record that is in memory: the black box, where there is one. It takes records
+# unrendered, since it renders them in less time than it takes to make the text for observers.
 _mirror: Callable[[Record], None] | None = None
 _mirrors: tuple[Callable[[Record], None], ...] = ()
 _has_failed = False
@@ -88,9 +99,9 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
 ) -> None:
     """Record the `event` and its `data`, with the time, the thread and the ambient context.
 
-    Never raises, but for what a signal handler of the program raises at that moment. An event that
-    is not a string, or is empty, is not recorded. It may also be given by its name, ``event=``;
-    beside another event that is data like any other.
+    Never raises, except for an exception that a signal handler of the program raises meanwhile. An
+    event that is not a string, or is empty, is not recorded. It may also be given by its name,
+    ``event=``; beside another event, that is data like any other.
     """
     try:
         known, names = _known[event]
@@ -124,12 +135,12 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
             if listeners.crumb:
                 notify_crumb(frame, record[0], known, rendered_data(data))
             return
-    # Something that was not seen before, an event or a thread; or an event that is no string.
+    # An event or a thread that was not seen before, or an event that is no string.
     except (KeyError, AttributeError, TypeError):
         pass
     except BaseException as error:
-        # Of the program's code only the hash of a subclass of str can run in here. Without one, it
-        # is a Ctrl-C that just came now, or a failure of ours.
+        # The only code of the program that can run here is the hash of a subclass of str. Without
+        # one, the error is a Ctrl-C that came just now, or a failure of ours.
         if type(event) is str and all(type(name) is str for name in data):
             if not isinstance(error, Exception):
                 raise
@@ -141,17 +152,17 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
 
 
 def _crumb_checked(event: object, data: dict[str, Any]) -> None:
-    """Record after a full look at everything: what the fast path does not know."""
+    """Record a crumb that the fast path does not know, after a full check."""
     if event is _BY_NAME:
         event = data.pop("event", None)
-    # None of the program's code runs for this either: not its `__class__`, not its `__len__`.
+    # No code of the program runs for this: neither its `__class__` nor its `__len__`.
     if not issubclass(type(event), str):
         return
     text = str.__str__(event)  # pyright: ignore[reportArgumentType]  # does not know issubclass
     if not text:
         return
     try:
-        known = _known.get(text)  # then there is nothing in it to cut or to blank
+        known = _known.get(text)  # then nothing in it is cut or redacted
         frozen_event = freeze_event(text) if known is None else known[0]
         frozen_data = freeze_data(data)
         frame = get_current()
@@ -176,9 +187,9 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
 
 
 def _learn(event: str, data: dict[str, Any], frozen: dict[str, Scalar]) -> None:
-    """Let the fast path take this event the next time, with those names that are plain.
+    """Let the fast path take this event the next time, with the names that it may take.
 
-    Those are the names in `frozen` as they are in `data`, and are no secrets'.
+    Those stand in `frozen` as in `data`, and are no names of secrets.
     """
     if event not in _known and len(_known) >= _KNOWN:
         return
@@ -198,7 +209,7 @@ def _learn(event: str, data: dict[str, Any], frozen: dict[str, Scalar]) -> None:
 
 
 def _label(frame: Frame) -> Label:
-    """Make the label of `frame` at its first crumb: its trail, and what its crumbs say of it."""
+    """Make the label of `frame` at its first crumb: its trail, and the place of its crumbs."""
     trail = trail_of(frame)
     place, lasting = place_of(frame)
     label = (trail.records.append, trail.ticks, place)
@@ -232,10 +243,10 @@ def clear() -> None:
 
 
 def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
-    """Return what a crash dump of `frame` shows, in time order, and how many crumbs are missing.
+    """Return the crumbs for a crash dump of `frame`, in time order, and how many are missing.
 
-    That is the ring and the trails of the operation and of those around it, without duplicates.
-    Missing are the crumbs of the operation that were pushed out, or for no frame those of no frame.
+    They are the ring, and the trails of the operation and of those around it, without duplicates.
+    Missing are the crumbs of the operation that were pushed out; for no frame, those of no frame.
     """
     ring = records()
     in_ring = set(map(id, ring))
@@ -245,7 +256,7 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
     for around in trails:
         inherited[:0] = around.inherited
         older += [record for record in around.records.copy() if id(record) not in in_ring]
-    # The ring drops its oldest first: what only a trail still has came before all that is in it.
+    # The ring drops its oldest first: a record that only a trail has is older than all in the ring.
     older.sort(key=lambda record: record[0])
     shown = older + ring
     if trails:
@@ -258,19 +269,19 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
 
 
 def reconfigure() -> None:
-    """Take over the options in force: the size of the ring, and what counts as a secret."""
+    """Take over the options in force: the size of the ring, the names of secrets."""
     if _ring.maxlen not in (options.max_crumbs, None):  # None: a test collects all
         exchange_ring(ring_of(options.max_crumbs, _ring.copy()))
     _known.clear()
 
 
 def mirror_to(mirror: Callable[[Record], None]) -> None:
-    """Have `mirror` given each record from now on, beside the others that are."""
+    """Give each record to `mirror` from now on, beside the other mirrors."""
     _use_mirrors(*_mirrors, mirror)
 
 
 def stop_mirroring(mirror: Callable[[Record], None]) -> None:
-    """Have `mirror` given no more records."""
+    """Give no more records to `mirror`."""
     _use_mirrors(*(each for each in _mirrors if each != mirror))
 
 
@@ -295,7 +306,7 @@ def exchange_ring(ring: deque[Record]) -> deque[Record]:
 
 
 def _report(error: BaseException) -> None:
-    """Log the first failure of ours; the program goes on. What is the program's own is raised."""
+    """Log the first failure of ours, and go on; raise an exception that is the program's own."""
     global _has_failed
     if raised_by_signal(error):
         raise error

@@ -1,4 +1,4 @@
-"""The trail of one operation: its own last crumbs, whatever its neighbours record meanwhile.
+"""The trail of one operation: its own last crumbs.
 
 The ring is shared by the process, so that a busy neighbour could push out the crumbs of the request
 that fails. Every root frame therefore has a bounded trail in its store.
@@ -9,15 +9,15 @@ from __future__ import annotations
 import sys
 from itertools import repeat
 
+from statecrumbs._crumb import ring_of
 from statecrumbs._options import options
-from statecrumbs._records import ring_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corectx import Frame
-    from statecrumbs._records import Crumb
+    from statecrumbs._crumb import Crumb
 
 _KEY = "statecrumbs.trail"
 
@@ -29,9 +29,9 @@ class Trail:
 
     def __init__(self, bound: int) -> None:
         self.records = ring_of(bound)
-        # Whoever appends a record takes a tick. To count down how often None is still to come is
-        # the cheapest way to count: an `itertools.count` makes a number each time. (Without a GIL
-        # two that are taken at the very same moment may count as one.)
+        # Each append of a record takes a tick. The length hint of `repeat` counts down, which is
+        # cheaper than an `itertools.count`, which makes a number each time. (Without a GIL two that
+        # are taken at the very same moment may count as one.)
         self.ticks = repeat(None, sys.maxsize)
         # Crumbs that came with the message that started the operation, from another process.
         self.inherited: list[Crumb] = []

@@ -8,16 +8,22 @@ import sys
 from typing import TYPE_CHECKING
 
 from statecrumbs._black_box import UnreadableError, boxes_in
-from statecrumbs._follow import Tail, follow_file, follow_folder
-from statecrumbs._recording import load
-from statecrumbs._terminal import painter, show
-from statecrumbs._text import escaped
+from statecrumbs._lines import escaped
+from statecrumbs._reading import (
+    Tail,
+    follow_file,
+    follow_folder,
+    load,
+    painter,
+    render_page,
+    show,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, TextIO
 
-    from statecrumbs._recording import Recording
+    from statecrumbs._reading import Recording
 
 _EPILOG = """\
 exit codes:
@@ -44,9 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = command(arguments)
         sys.stdout.flush()
     except UnreadableError as error:
-        return _complain(error)
+        return _comto_json(error)
     except BrokenPipeError:
-        # Whoever reads has seen enough (`| head`). Python would complain when it flushes again.
+        # The reader has closed the pipe (`| head`). Python would complain when it flushes again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -55,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Version(argparse.Action):
-    """Prints the version; asks for it only then, since that takes as long as the rest."""
+    """Print the version. It is looked up only then, since that takes as long as the rest."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
@@ -115,7 +121,7 @@ def _read(arguments: argparse.Namespace) -> int:
         try:
             recordings.append(load(file))
         except UnreadableError as error:
-            code = _complain(error)
+            code = _comto_json(error)
     if arguments.json:
         dumps = {recording.path: recording.to_dump() for recording in recordings}
         if os.path.isdir(path):
@@ -149,7 +155,7 @@ def _tail(arguments: argparse.Namespace) -> int:
             tail.look(limit=arguments.lines)
             tails[file] = tail
         except UnreadableError as error:
-            code = _complain(error)
+            code = _comto_json(error)
     if arguments.follow and is_folder:
         follow_folder(path, open_tail, tails)
     elif arguments.follow:
@@ -159,24 +165,22 @@ def _tail(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from statecrumbs._report import render
-
     if os.path.isdir(arguments.path):
         newest = _files(arguments.path)[-1]
         raise UnreadableError(
             f"{arguments.path} is a folder, and a report is of one process. Its newest file is "
             f"{newest}."
         )
-    page = render(load(arguments.path))
+    page = render_page(load(arguments.path))
     if arguments.output == "-":
         print(page, end="")
         return 0
-    from statecrumbs._dump import write_private
+    from statecrumbs._files import write_private
 
     try:
         write_private(arguments.output, page)
     except OSError as error:
-        return _complain(f"Cannot write {arguments.output}: {error.strerror}.")
+        return _comto_json(f"Cannot write {arguments.output}: {error.strerror}.")
     print(f"Wrote {arguments.output}")
     return 0
 
@@ -199,7 +203,7 @@ def _count(text: str) -> int:
 
 
 def _print_anything(stream: TextIO) -> None:
-    """Have `stream` escape what its encoding lacks instead of failing."""
+    """Let `stream` escape characters that its encoding lacks, instead of failing."""
     reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
@@ -212,12 +216,12 @@ def _print_now(line: str) -> None:
 def _print_json(value: Any) -> None:
     import json
 
-    from statecrumbs._plain import plain
+    from statecrumbs._json import to_json
 
-    print(json.dumps(plain(value), indent=2, allow_nan=False))
+    print(json.dumps(to_json(value), indent=2, allow_nan=False))
 
 
-def _complain(problem: object) -> int:
-    # There are names in it of files that anybody may have put into the folder.
+def _comto_json(problem: object) -> int:
+    # It names files that other users may have put into the folder.
     print(f"statecrumbs: {escaped(str(problem))}", file=sys.stderr)
     return 1

@@ -23,9 +23,9 @@ def format_json(crumbs: Iterable[Mapping[str, Any]]) -> str:
     try:
         return json.dumps(crumbs, indent=2, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        from statecrumbs._plain import plain
+        from statecrumbs._json import to_json
 
-        return json.dumps(plain(crumbs), indent=2, allow_nan=False)
+        return json.dumps(to_json(crumbs), indent=2, allow_nan=False)
 
 
 def format_text(crumbs: Iterable[Mapping[str, Any]]) -> str:
@@ -35,7 +35,7 @@ def format_text(crumbs: Iterable[Mapping[str, Any]]) -> str:
     brackets the scope: the frame, the first digits of its correlation ID, and the scoped values.
     Control characters are escaped, so that a value can neither break a line nor drive a terminal.
     """
-    from statecrumbs._text import lines, relative_times
+    from statecrumbs._lines import lines, relative_times
 
     crumbs = list(crumbs)
     return "\n".join(lines(crumbs, relative_times(crumbs)))

@@ -10,9 +10,8 @@ import threading
 from typing import Any
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._classes import name_of
 from statecrumbs._recorder import crumb
-from statecrumbs._render import text_of
+from statecrumbs._values import name_of, safe_text
 
 __all__ = ["CrumbHandler"]
 
@@ -58,7 +57,7 @@ class CrumbHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record `record` as a crumb. Never raises."""
-        name = text_of(record.name)
+        name = safe_text(record.name)
         if name.partition(".")[0] in _OURS or getattr(self._recording, "now", False):
             return
         self._recording.now = True
@@ -75,7 +74,7 @@ def _message(record: logging.LogRecord) -> str:
     except BaseException as error:
         if raised_by_signal(error):
             raise
-        text = text_of(record.msg)  # without arguments that do not fit it says more than nothing
+        text = safe_text(record.msg)  # without arguments that do not fit it says more than nothing
     return text or "(no message)"
 
 
@@ -87,7 +86,7 @@ def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
     own = frozenset(data)
     for key, value in vars(record).items():
         if key not in _STANDARD:
-            text = text_of(key)  # `extra` takes any key
+            text = safe_text(key)  # `extra` takes any key
             data[f"{text}_" if text in own else text] = value
     return data
 

@@ -18,16 +18,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from statecrumbs import _recorder
-from statecrumbs._freeze import name_text
+from statecrumbs._crumb import name_text, to_crumbs
 from statecrumbs._options import options
-from statecrumbs._records import to_crumbs
 from statecrumbs.formatter import format_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from statecrumbs._mirror import Mirror
-    from statecrumbs._records import Crumb, Record
+    from statecrumbs._black_box import Mirror
+    from statecrumbs._crumb import Crumb, Record
 
 __all__ = ["Controller", "Plugin", "pytest_configure"]
 
@@ -139,7 +138,7 @@ def pytest_configure(config: pytest.Config) -> None:
         worker_input = getattr(config, "workerinput", {})
         mirror = None
         if _INPUT in worker_input:
-            from statecrumbs._mirror import Mirror
+            from statecrumbs._black_box import Mirror
 
             mirror = Mirror(worker_input[_INPUT])
         config.pluginmanager.register(Plugin(mirror), "statecrumbs-tests")

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from statecrumbs import _recorder
-from statecrumbs._records import to_crumbs
+from statecrumbs._crumb import to_crumbs
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from statecrumbs._records import Crumb, Record
+    from statecrumbs._crumb import Crumb, Record
 
 __all__ = ["CapturedCrumbs", "captured_crumbs"]
 

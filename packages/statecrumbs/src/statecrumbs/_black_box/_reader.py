@@ -1,4 +1,4 @@
-"""Read what a black box file holds, while its process runs or after it died."""
+"""Read a black box file, while its process runs or after it died."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from binascii import crc32
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from statecrumbs._black_box import _layout as layout
-from statecrumbs._black_box import _lock
-from statecrumbs._black_box._payload import decode, isoformat
-from statecrumbs._black_box._process import fate
+from statecrumbs._black_box import _format
+from statecrumbs._black_box._ring import is_locked
+from statecrumbs._black_box._slots import decode, isoformat
+from statecrumbs._process import fate
 
 if TYPE_CHECKING:
     from typing import Any, BinaryIO, Final
 
-    from statecrumbs._black_box._process import Fate
+    from statecrumbs._process import Fate
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
 _MAX_HEADER: Final = 1 << 20
@@ -39,32 +39,32 @@ class Header:
     start: int
     created_ns: int
     process: dict[str, Any]
-    facts: dict[str, Any]
+    description: dict[str, Any]
 
     def died(self) -> Fate:
         """Return how the process died, as far as that can be known now."""
-        if self.state == layout.ENDED:
+        if self.state == _format.ENDED:
             return "clean"
-        if self.state == layout.CRASHED:
+        if self.state == _format.CRASHED:
             return "exception"
-        return fate(self.pid, self.start, self.facts, self._is_in_use)
+        return fate(self.pid, self.start, self.description, self._is_in_use)
 
     def _is_in_use(self) -> bool | None:
-        """Tell whether some process has the file; None where its writer could not lock it."""
-        return _lock.is_taken(self.path) if self.facts["lock"] == "flock" else None
+        """Return whether a process has the file open; None where its writer could not lock it."""
+        return is_locked(self.path) if self.description["lock"] == "flock" else None
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What one file holds.
+    """The content of one file.
 
-    `crumbs` are as in a dump, oldest first. `died` is how the process died, as far as can be known:
+    `crumbs` are as in a dump, oldest first. `died` is how the process ended, as far as is known:
 
     - "clean": it ended by itself; "exception": by an unhandled exception;
     - "alive": it runs; on systems without /proc, a process of that ID runs;
-    - "gone": it does not run any more, and had no time to say why;
+    - "gone": it does not run any more, and noted no cause;
     - "pid reused": the same, and another process has its ID now;
-    - "unknown": it ran on another machine, or the system does not tell.
+    - "unknown": it ran on another machine, or the system has no answer.
 
     `process` holds pid, parent_pid, argv, python and host. Of the crumbs recorded until the one
     numbered `newest`, `dropped` were pushed out by newer ones or never completed, `torn` ones are
@@ -84,13 +84,13 @@ class Recovered:
 
 
 def is_black_box(path: str | os.PathLike[str]) -> bool:
-    """Tell whether the file at `path` starts as a black box does. Raises UnreadableError."""
+    """Return whether the file at `path` begins as a black box does. Raises UnreadableError."""
     with open_file(os.fspath(path)) as file:
-        return file.read(len(layout.MAGIC)) == layout.MAGIC
+        return file.read(len(_format.MAGIC)) == _format.MAGIC
 
 
 def read(path: str | os.PathLike[str], *, after: int = 0) -> Recovered:
-    """Return what the file at `path` holds of the crumbs numbered above `after`.
+    """Return the crumbs numbered above `after` of the file at `path`.
 
     Raises UnreadableError for a file that is not a black box, was never finished, or was written by
     a newer version of the format. Damaged slots and a truncated file give a partial result.
@@ -135,26 +135,26 @@ class _Scan:
         self.crumbs.sort(key=_sequence)
 
     def _add(self, slots: bytes, offset: int, size: int) -> None:
-        head = layout.SLOT_HEAD.unpack_from(slots, offset)
+        head = _format.SLOT_HEAD.unpack_from(slots, offset)
         in_use, flags, length, checksum, sequence, ts_ns = head
         if sequence <= self.after:
             return
-        start = offset + layout.SLOT_HEAD.size
-        payload = slots[start : start + min(length, size - layout.SLOT_HEAD.size)]
+        start = offset + _format.SLOT_HEAD.size
+        payload = slots[start : start + min(length, size - _format.SLOT_HEAD.size)]
         is_whole = in_use and crc32(payload, sequence) == checksum
         crumb = decode(payload, ts_ns) if is_whole else None
         if crumb is None:
             self.torn += 1
             return
         self.newest = max(self.newest, sequence)
-        self.shortened += flags & layout.SHORTENED
+        self.shortened += flags & _format.SHORTENED
         self.crumbs.append((sequence, crumb))
 
     def gaps(self) -> int:
         """Return how far this is from being the newest crumbs, all of them.
 
-        A crumb that a writer stored late, since it was held up, counts as one, however many the
-        others recorded in between; one that was missed as two, since an older one is in its place.
+        A crumb that its writer stored late counts as one, however many the others recorded in
+        between. A crumb that was missed counts as two, since an older one is in its place.
         """
         pushed_out = self.newest - len(self.crumbs) - self.torn
         kept = [sequence for sequence, _ in self.crumbs if sequence > pushed_out]
@@ -172,26 +172,26 @@ def _sequence(numbered: tuple[int, dict[str, Any]]) -> int:
 def open_file(path: str) -> BinaryIO:
     """Open the regular file at `path` for reading. Raises UnreadableError."""
     try:
-        # Not blocking: a pipe of that name would hold up its reader for ever.
+        # Not blocking: opening a pipe of that name would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     except OSError as error:
-        raise layout.UnreadableError(f"Cannot read {path}: {error.strerror}.") from None
+        raise _format.UnreadableError(f"Cannot read {path}: {error.strerror}.") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise layout.UnreadableError(f"Cannot read {path}: it is not a regular file.")
+        raise _format.UnreadableError(f"Cannot read {path}: it is not a regular file.")
     return open(descriptor, "rb", buffering=0)
 
 
 def read_header(file: BinaryIO, path: str) -> Header:
     """Return the header of `file`. Raises UnreadableError, with `path` in its message."""
-    start = file.read(layout.FACTS_OFFSET)
-    if len(start) == layout.FACTS_OFFSET and start.startswith(bytes(len(layout.MAGIC))):
-        raise layout.UnreadableError(
+    start = file.read(_format.DESCRIPTION_OFFSET)
+    if len(start) == _format.DESCRIPTION_OFFSET and start.startswith(bytes(len(_format.MAGIC))):
+        raise _format.UnreadableError(
             f"{path} is a black box that was never finished: its process died while making it, "
             "or is about to go on.",
         )
-    if len(start) < layout.FACTS_OFFSET or not start.startswith(layout.MAGIC):
-        raise layout.UnreadableError(f"{path} is not a black box of statecrumbs.")
+    if len(start) < _format.DESCRIPTION_OFFSET or not start.startswith(_format.MAGIC):
+        raise _format.UnreadableError(f"{path} is not a black box of statecrumbs.")
     (
         _,
         version,
@@ -202,25 +202,27 @@ def read_header(file: BinaryIO, path: str) -> Header:
         parent_pid,
         state,
         reported,
-        facts_length,
+        description_length,
         started,
         created_ns,
-        facts_checksum,
-    ) = layout.HEADER.unpack_from(start)
-    if version != layout.VERSION:
-        raise layout.UnreadableError(
+        description_checksum,
+    ) = _format.HEADER.unpack_from(start)
+    if version != _format.VERSION:
+        raise _format.UnreadableError(
             f"{path} has version {version} of the black box format; this statecrumbs reads version "
-            f"{layout.VERSION}. Read it with the statecrumbs that wrote it, or a newer one.",
+            f"{_format.VERSION}. Read it with the statecrumbs that wrote it, or a newer one.",
         )
     if not (
-        layout.FACTS_OFFSET <= size <= _MAX_HEADER
-        and layout.MIN_SLOT_SIZE <= slot_size <= layout.MAX_SLOT_SIZE
-        and layout.MIN_SLOTS <= slots <= layout.MAX_SIZE // slot_size
+        _format.DESCRIPTION_OFFSET <= size <= _MAX_HEADER
+        and _format.MIN_SLOT_SIZE <= slot_size <= _format.MAX_SLOT_SIZE
+        and _format.MIN_SLOTS <= slots <= _format.MAX_SIZE // slot_size
     ):
-        raise layout.UnreadableError(
+        raise _format.UnreadableError(
             f"{path} is damaged: its header says {slots} slots of {slot_size} bytes after {size}.",
         )
-    facts = _facts(file.read(size - layout.FACTS_OFFSET)[:facts_length], facts_checksum)
+    description = _description(
+        file.read(size - _format.DESCRIPTION_OFFSET)[:description_length], description_checksum
+    )
     return Header(
         path=path,
         size=size,
@@ -234,29 +236,29 @@ def read_header(file: BinaryIO, path: str) -> Header:
         process={
             "pid": pid,
             "parent_pid": parent_pid,
-            "argv": facts["argv"],
-            "python": facts["python"],
-            "host": facts["host"],
+            "argv": description["argv"],
+            "python": description["python"],
+            "host": description["host"],
         },
-        facts=facts,
+        description=description,
     )
 
 
-def _facts(raw: bytes, checksum: int) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _description(raw: bytes, checksum: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if crc32(raw) == checksum:
         try:
-            told = dict(json.loads(raw))
+            found = dict(json.loads(raw))
         except (ValueError, TypeError, RecursionError):
             pass  # the crumbs can be read all the same
-    argv: object = told.get("argv")
+    argv: object = found.get("argv")
     return {
         "argv": [str(argument) for argument in cast("list[object]", argv)]
         if isinstance(argv, list)
         else [],
-        "host": str(told.get("host", "")),
-        "python": str(told.get("python", "")),
-        "boot_id": str(told.get("boot_id", "")),
-        "pid_namespace": str(told.get("pid_namespace", "")),
-        "lock": str(told.get("lock", "")),
+        "host": str(found.get("host", "")),
+        "python": str(found.get("python", "")),
+        "boot_id": str(found.get("boot_id", "")),
+        "pid_namespace": str(found.get("pid_namespace", "")),
+        "lock": str(found.get("lock", "")),
     }

@@ -1,4 +1,8 @@
-"""The preallocated, memory-mapped file of one process."""
+"""The preallocated, memory-mapped file of one process, and the lock that shows it is in use.
+
+The process IDs of another container mean nothing here. A flock(2) does: it belongs to the open
+file, which the mapping of a process keeps open until the process ends. Nobody waits for the lock.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,11 @@ import sys
 import time
 from binascii import crc32
 
-from statecrumbs._black_box import _layout as layout
-from statecrumbs._black_box import _lock, _process
+from statecrumbs._black_box import _format
+from statecrumbs._process import boot_id, host_name, pid_namespace, python_version, start_time
+
+if sys.platform != "win32":
+    import fcntl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,61 +44,61 @@ class Ring:
 
     def __init__(self, directory: str, slots: int, slot_size: int, argv: Sequence[str]) -> None:
         self.slot_size = slot_size
-        self._size = layout.HEADER_SIZE + slots * slot_size
+        self._size = _format.HEADER_SIZE + slots * slot_size
         self.path, descriptor = _create(directory)
         try:
             try:
                 _preallocate(descriptor, self._size)
-                _lock.take(descriptor)
+                _lock(descriptor)
                 self.map = _map(descriptor, self._size)
             finally:
                 os.close(descriptor)
             # Asked after closing: from here on only the mapping keeps the file open.
-            _write_header(self.map, slots, slot_size, argv, is_locked=_lock.is_taken(self.path))
+            _write_header(self.map, slots, slot_size, argv, has_lock=is_locked(self.path))
         except BaseException:
             _remove(self.path)
             raise
         self._pid = os.getpid()
         self.mark = _mark_of_this_process()
-        """Its first byte is 1; it is 0 in a child from the moment of the fork, where the kernel
-        can do that, and after `close`."""
+        """Its first byte is 1. It is 0 after `close`, and, where the kernel can do that, in a
+        forked child from the moment of the fork."""
 
     @property
     def offsets(self) -> range:
         """Where the slots begin."""
-        return range(layout.HEADER_SIZE, self._size, self.slot_size)
+        return range(_format.HEADER_SIZE, self._size, self.slot_size)
 
     def is_ours(self) -> bool:
-        """Tell whether this process made the file, and not one that it was forked from."""
+        """Return whether this process made the file, and not one that it was forked from."""
         return self._pid == os.getpid()
 
     def problem(self) -> str:
-        """Return what somebody else did to the file since it was made, "" for nothing."""
+        """Return a sentence about damage to the file from outside, "" for none."""
         try:
             status = os.stat(self.path)
         except FileNotFoundError:
             return f"The black box {self.path} was removed; crumbs are kept in memory only."
         except OSError:
-            return ""  # no longer ours to look at, after a setuid() say; the mapping still works
+            return ""  # not allowed any more, after a setuid() say; the mapping still works
         if status.st_size < self._size:
             return f"The black box {self.path} was truncated; crumbs are kept in memory only."
         return ""
 
     def note_crash(self) -> None:
         """Note in the file that the process ends by an unhandled exception."""
-        self._note(layout.CRASHED)
+        self._note(_format.CRASHED)
 
     def has_crash(self) -> bool:
-        """Tell whether `note_crash` was called."""
-        return self.map[layout.STATE_OFFSET] == layout.CRASHED
+        """Return whether `note_crash` was called."""
+        return self.map[_format.STATE_OFFSET] == _format.CRASHED
 
     def end(self) -> None:
         """Note in the file that the process ends by itself."""
-        self._note(layout.ENDED)
+        self._note(_format.ENDED)
 
     def _note(self, state: int) -> None:
         try:
-            self.map[layout.STATE_OFFSET] = state
+            self.map[_format.STATE_OFFSET] = state
         except ValueError:
             pass  # closed before
 
@@ -113,7 +120,7 @@ def _create(directory: str) -> tuple[str, int]:
         now = time.time_ns()
         clock = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9))
         micros = now // 1000 % 10**6
-        path = os.path.join(directory, f"{clock}.{micros:06}Z-{os.getpid()}{layout.SUFFIX}")
+        path = os.path.join(directory, f"{clock}.{micros:06}Z-{os.getpid()}{_format.SUFFIX}")
         try:
             return path, os.open(path, flags, 0o600)
         except FileExistsError:
@@ -124,7 +131,7 @@ def _remove(path: str) -> None:
     try:
         os.unlink(path)
     except OSError:
-        pass  # what made us give up the file may be in the way of this too
+        pass  # the cause of giving up the file may prevent this too
 
 
 def _preallocate(descriptor: int, size: int) -> None:
@@ -134,7 +141,7 @@ def _preallocate(descriptor: int, size: int) -> None:
             os.posix_fallocate(descriptor, 0, size)
             return
         except OSError as error:
-            # What file systems without it say where the C library does not write zeros itself.
+            # File systems without it give these where the C library does not write zeros itself.
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
                 raise
     missing = size
@@ -149,7 +156,7 @@ def _map(descriptor: int, size: int) -> mmap.mmap:
 
 
 def _mark_of_this_process() -> mmap.mmap | bytes:
-    """Return something whose first byte is 1, and 0 in forked children where the kernel can do it.
+    """Return bytes of which the first is 1, and 0 in forked children where the kernel can do it.
 
     A hook of `os.register_at_fork` alone would leave a gap: hooks that were registered before it
     run before it, and may record.
@@ -167,37 +174,72 @@ def _mark_of_this_process() -> mmap.mmap | bytes:
 
 
 def _write_header(
-    file: mmap.mmap, slots: int, slot_size: int, argv: Sequence[str], *, is_locked: bool
+    file: mmap.mmap, slots: int, slot_size: int, argv: Sequence[str], *, has_lock: bool
 ) -> None:
     pid = os.getpid()
-    facts = _facts(argv, is_locked=is_locked)
-    file[layout.FACTS_OFFSET : layout.FACTS_OFFSET + len(facts)] = facts
-    header = layout.HEADER.pack(
-        layout.MAGIC,
-        layout.VERSION,
-        layout.HEADER_SIZE,
+    description = _description(argv, has_lock=has_lock)
+    file[_format.DESCRIPTION_OFFSET : _format.DESCRIPTION_OFFSET + len(description)] = description
+    header = _format.HEADER.pack(
+        _format.MAGIC,
+        _format.VERSION,
+        _format.HEADER_SIZE,
         slot_size,
         slots,
         pid,
         os.getppid(),
-        layout.IN_USE,
+        _format.IN_USE,
         0,
-        len(facts),
-        _process.start_time(pid),
+        len(description),
+        start_time(pid),
         time.time_ns(),
-        crc32(facts),
+        crc32(description),
     )
-    magic = len(layout.MAGIC)
+    magic = len(_format.MAGIC)
     file[magic : len(header)] = header[magic:]
     file[:magic] = header[:magic]
 
 
-def _facts(argv: Sequence[str], *, is_locked: bool) -> bytes:
-    """Return the facts of this process, with as much of `argv` as there is room for."""
+def _description(argv: Sequence[str], *, has_lock: bool) -> bytes:
+    """Return the description of this process, with as much of `argv` as there is room for."""
     for arguments, length in _ARGUMENTS:
-        kept = [argument[:length] for argument in argv[:arguments]]
-        told = {**_process.facts(kept), "lock": "flock" if is_locked else ""}
-        facts = json.dumps(told).encode("ascii")
-        if len(facts) <= layout.FACTS_ROOM:
-            return facts
+        process = {
+            "host": host_name(),
+            "python": python_version(),
+            "boot_id": boot_id(),
+            "pid_namespace": pid_namespace(),
+            "argv": [argument[:length] for argument in argv[:arguments]],
+            "lock": "flock" if has_lock else "",
+        }
+        description = json.dumps(process).encode("ascii")
+        if len(description) <= _format.DESCRIPTION_ROOM:
+            return description
     return b"{}"
+
+
+def _lock(descriptor: int) -> None:
+    """Lock the file, if that can be done here."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pass  # a file system without locks: `is_locked` finds out
+
+
+def is_locked(path: str | os.PathLike[str]) -> bool:
+    """Return whether a process, perhaps this one, has the file at `path` locked."""
+    if sys.platform == "win32":
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        # Shared, so that several readers can ask at the same time.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False

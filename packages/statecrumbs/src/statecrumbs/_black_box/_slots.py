@@ -1,30 +1,141 @@
-"""Write crumbs into the slots of a ring: by any thread, at any moment, without a lock."""
+"""One crumb as bytes in a slot: put together, shortened to fit, stored without a lock, decoded."""
 
 from __future__ import annotations
 
+import json
 from binascii import crc32
 from collections import deque
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import count, filterfalse
 from json.encoder import encode_basestring as quote
 from struct import Struct
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._black_box import _layout as layout
-from statecrumbs._black_box._payload import SURROGATES, Names, shorten
+from statecrumbs._black_box import _format
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
-    from statecrumbs._black_box._payload import Members
     from statecrumbs._black_box._ring import Ring
 
+    Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
     # event, thread, scope, data, time in ns: see BlackBox.write
     Write: TypeAlias = Callable[[str, "str | None", str, Mapping[str, object], int], object]
 
 _ATOMS = frozenset((int, float, bool, type(None)))
+
+# Texts are kept quoted, since they come back all the time: a lookup takes a tenth of the work.
+_NAMES = 256  # events, threads and names of values
+_VALUES = 64  # strings that one name had
+_LENGTH = 64  # characters of a string
+
+# A lone surrogate is not valid UTF-8. This error handler writes it as \udc80, which is the escape
+# that JSON has for it, and it can occur within JSON strings only.
+_SURROGATES = "backslashreplace"
+
+
+class Names(dict[str, str]):
+    """Each name as a JSON string."""
+
+    def __missing__(self, name: str) -> str:
+        quoted = quote(name)
+        if len(name) <= _LENGTH:
+            if len(self) >= _NAMES:
+                self.clear()
+            self[name] = quoted
+        return quoted
+
+
+class Values(dict[str, str]):
+    """Each string that `name` had as a member of a JSON object, with a comma in front."""
+
+    __slots__ = ("_name", "_render")
+
+    def __init__(self, name: str, render: Callable[[str, Any], str]) -> None:
+        self._name = name
+        self._render = render
+
+    def __missing__(self, value: str) -> str:
+        member = f",{quote(self._name)}:{quote(self._render(self._name, value))}"
+        if len(value) <= _LENGTH:
+            if len(self) >= _VALUES:
+                self.clear()
+            self[value] = member
+        return member
+
+
+class Members(dict[str, Values]):
+    """The values of each name. `render(name, value)` returns the text of a value, redacted."""
+
+    __slots__ = ("render",)
+
+    def __init__(self, render: Callable[[str, Any], str]) -> None:
+        self.render = render
+
+    def __missing__(self, name: str) -> Values:
+        values = Values(name, self.render)
+        if len(name) <= _LENGTH:
+            if len(self) >= _NAMES:
+                self.clear()
+            self[name] = values
+        return values
+
+
+def scope_fragment(
+    context: Mapping[str, object] | None,
+    frame: Mapping[str, object] | None,
+) -> str:
+    """Return the middle of a payload, which says where a crumb was recorded; keep it for the next.
+
+    Both hold rendered and redacted JSON scalars; an empty `context` and a `frame` of None are left
+    out.
+    """
+    fragment = ""
+    if context:
+        fragment += f',"context":{_dumps(context)}'
+    if frame is not None:
+        fragment += f',"frame":{_dumps(frame)}'
+    return fragment
+
+
+def members_fragment(members: Mapping[str, object]) -> str:
+    """Return `members` as the middle of a payload, with a comma in front."""
+    return f",{_dumps(members)[1:-1]}" if members else ""
+
+
+def _dumps(value: object) -> str:
+    # A float that JSON lacks becomes a string; anything else that it lacks was rendered before.
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        loaded = json.loads(json.dumps(value), parse_constant=str)
+        return json.dumps(loaded, ensure_ascii=False, separators=(",", ":"))
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def isoformat(ts_ns: int) -> str:
+    """Return nanoseconds since the epoch as ISO-8601 UTC with microseconds."""
+    moment = _EPOCH + timedelta(microseconds=ts_ns // 1000)
+    return moment.isoformat(timespec="microseconds")
+
+
+def decode(payload: bytes, ts_ns: int) -> dict[str, Any] | None:
+    """Return the crumb of a slot, None where no writer of ours wrote the slot."""
+    try:
+        crumb: dict[str, Any] = {"event": "", **json.loads(payload)}
+        if type(crumb["event"]) is not str or not crumb["event"]:
+            return None
+        if ts_ns:
+            crumb = {"event": crumb.pop("event"), "ts": isoformat(ts_ns), **crumb}
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return crumb
+
 
 _names = Names()
 
@@ -34,8 +145,8 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
 ) -> Write:
     """Return the function that writes a crumb into `ring`, a closure, for speed.
 
-    In a process that was forked since, it calls `elsewhere` instead. What somebody else did to the
-    file is told to `on_problem`.
+    In a process that was forked since, it calls `elsewhere` instead. `on_problem` is called with a
+    sentence about damage to the file from outside.
     """
     file = ring.map
     is_ours = ring.mark
@@ -43,14 +154,14 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
     render = members.render
     offsets = ring.offsets
     slots = len(offsets)
-    room = ring.slot_size - layout.SLOT_HEAD.size
-    # Fills a slot, in the order of its fields; what is left of it becomes zero.
-    store = Struct(f"{layout.SLOT_HEAD.format}{room}s").pack_into
+    room = ring.slot_size - _format.SLOT_HEAD.size
+    # Fills a slot, in the order of its fields, and the rest of it with zeros.
+    store = Struct(f"{_format.SLOT_HEAD.format}{room}s").pack_into
     next_sequence = count(1).__next__
-    # The slots that nobody writes in, the one completed longest ago first. Whoever takes one has it
-    # alone until it is given back, so a thread that is held up in between never overwrites a newer
-    # crumb, however many laps the others have made. Appends and pops of a deque are thread-safe by
-    # its documentation.
+    # The slots that no thread writes in, the one completed longest ago first. A thread that takes
+    # one has it alone until it gives it back, so that a thread that is held up in between never
+    # overwrites a newer crumb, however many laps the others have made. Appends and pops of a deque
+    # are thread-safe by its documentation.
     free = deque(offsets)
     give_back = free.append
     # Takes a slot and clears its first byte in one step ("x" is a zero byte), all in C, where
@@ -82,13 +193,13 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
             try:
                 payload = text.encode()
             except UnicodeEncodeError:
-                payload = text.encode("utf-8", SURROGATES)
+                payload = text.encode("utf-8", _SURROGATES)
             length = len(payload)
             flags = 0
             if length > room:
                 payload = shorten(payload, room)
                 length = len(payload)
-                flags = layout.SHORTENED
+                flags = _format.SHORTENED
             sequence = next_sequence()
             if not sequence % slots and (problem := ring.problem()):
                 on_problem(problem)
@@ -111,3 +222,75 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
             return  # closed; or no memory, no stack: readers count the gap in the sequence
 
     return write
+
+
+# Steps that shorten a crumb until it fits: its strings are cut to so many characters, its lists to
+# so many of the last items, its objects to so many of the first members.
+_STEPS = (
+    (1024, 64, 64),
+    (512, 32, 64),
+    (256, 16, 64),
+    (128, 8, 64),
+    (64, 8, 32),
+    (32, 4, 16),
+    (16, 4, 8),
+    (16, 2, 4),
+    (16, 1, 2),
+    (16, 1, 1),
+)
+_LAST_RESORT = 16  # characters of the event, when nothing else is left
+
+
+def shorten(payload: bytes, room: int) -> bytes:
+    """Return `payload` as valid JSON of at most `room` bytes, with a mark at each cut.
+
+    A cut string ends in "… (+1234)", the number of characters that are missing; missing members are
+    counted under the name "…", missing items by an item of that form. `room` is at least 232 bytes,
+    as slots have.
+    """
+    record: dict[str, Json] = json.loads(payload)
+    # The event and the thread tell a crumb from its neighbours, so they stay.
+    names: dict[str, Json] = {key: record[key] for key in ("event", "thread") if key in record}
+    others: dict[str, Json] = {key: record[key] for key in record if key not in names}
+    for length, items, members in _STEPS:
+        cut = {**names, **_cut_object(others, items, members)}
+        shortened = _dumps(_cut_strings(cut, length)).encode("utf-8", _SURROGATES)
+        if len(shortened) <= room:
+            return shortened
+    event = {"event": _cut(str(record["event"]), _LAST_RESORT), "…": "all"}
+    return _dumps(event).encode("utf-8", _SURROGATES)
+
+
+def _cut_strings(value: Json, length: int) -> Json:
+    """Return `value` with each string in it, keys included, cut to `length` characters."""
+    if isinstance(value, str):
+        return _cut(value, length)
+    if isinstance(value, dict):
+        return {_cut(key, length): _cut_strings(value[key], length) for key in value}
+    if isinstance(value, list):
+        return [_cut_strings(item, length) for item in value]
+    return value
+
+
+def _cut(text: str, length: int) -> str:
+    if len(text) <= length + 8:  # the mark would be longer than the text it saves
+        return text
+    return f"{text[:length]}… (+{len(text) - length})"
+
+
+def _cut_object(value: dict[str, Json], items: int, members: int) -> dict[str, Json]:
+    kept = {key: _cut_members(value[key], items, members) for key in list(value)[:members]}
+    if len(value) > members:
+        kept["…"] = f"+{len(value) - members}"
+    return kept
+
+
+def _cut_members(value: Json, items: int, members: int) -> Json:
+    """Return `value` with the first members of each object and the last items of each list."""
+    if isinstance(value, dict):
+        return _cut_object(value, items, members)
+    if isinstance(value, list):
+        # The last lines of a traceback are the ones that matter.
+        last = [_cut_members(item, items, members) for item in value[-items:]]
+        return [f"… (+{len(value) - items})", *last] if len(value) > items else last
+    return value

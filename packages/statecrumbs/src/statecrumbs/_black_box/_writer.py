@@ -6,11 +6,10 @@ import os
 import sys
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._black_box import _layout as layout
+from statecrumbs._black_box import _format
 from statecrumbs._black_box._folder import make_room
-from statecrumbs._black_box._payload import Members, members_fragment
 from statecrumbs._black_box._ring import Ring
-from statecrumbs._black_box._slots import writer
+from statecrumbs._black_box._slots import Members, members_fragment, writer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,30 +91,30 @@ class BlackBox:
         `render(name, value)` returns the text of a value, redacted: always the same for the same
         string, since it is not asked again about short ones. It is not asked about numbers,
         booleans and None. `argv` must be redacted already. Raises ValueError for impossible sizes,
-        nothing else: what the disk has against it is told to `on_error`.
+        and nothing else: `on_error` is called with a problem of the disk.
         """
-        if slots < layout.MIN_SLOTS:
-            raise ValueError(f"a black box has at least {layout.MIN_SLOTS} slots, not {slots}")
-        if slot_size % 8 or not layout.MIN_SLOT_SIZE <= slot_size <= layout.MAX_SLOT_SIZE:
+        if slots < _format.MIN_SLOTS:
+            raise ValueError(f"a black box has at least {_format.MIN_SLOTS} slots, not {slots}")
+        if slot_size % 8 or not _format.MIN_SLOT_SIZE <= slot_size <= _format.MAX_SLOT_SIZE:
             raise ValueError(
-                f"the slots of a black box have a multiple of 8 bytes, from {layout.MIN_SLOT_SIZE} "
-                f"to {layout.MAX_SLOT_SIZE}, not {slot_size}",
+                "the slots of a black box have a multiple of 8 bytes, from "
+                f"{_format.MIN_SLOT_SIZE} to {_format.MAX_SLOT_SIZE}, not {slot_size}",
             )
-        if slots * slot_size > layout.MAX_SIZE:
+        if slots * slot_size > _format.MAX_SIZE:
             raise ValueError(
-                f"a black box has at most {layout.MAX_SIZE} bytes, not {slots} times {slot_size}",
+                f"a black box has at most {_format.MAX_SIZE} bytes, not {slots} times {slot_size}",
             )
         # Absolute, for the children that are forked after a chdir().
         box = cls(os.path.abspath(directory), (slots, slot_size), tuple(argv), render, on_error)
         try:
             os.mkdir(box._directory, 0o700)
         except OSError:
-            pass  # it is there; or it cannot be, which the next line finds out and says
+            pass  # it exists; or it cannot be made, which the next line finds out and reports
         box._open_ring()
         _open_boxes.add(box)
         _install_hook()
-        # A child of a fork server gets here before it starts its work, which forgets what is to be
-        # done at its end.
+        # A child of a fork server gets here before it starts its work. Then multiprocessing forgets
+        # the finalizers that were registered before.
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
             util.register_after_fork(box, cls._close_with_multiprocessing)
@@ -139,11 +138,11 @@ class BlackBox:
         self.write(record["event"], record.get("thread"), scope, {}, ts_ns)
 
     def forget_rendered(self) -> None:
-        """Ask `render` about all values again: what counts as a secret has changed."""
+        """Ask `render` about all values again: the names of secrets have changed."""
         self._members.clear()
 
     def note_crash(self) -> None:
-        """Say in the file that this process ends by an unhandled exception: it is kept then."""
+        """Note in the file that this process ends by an unhandled exception: it is kept."""
         ring = self._ring
         if ring is not None and ring.is_ours():
             ring.note_crash()
@@ -151,7 +150,7 @@ class BlackBox:
     def close(self) -> None:
         """Stop writing, and remove the file, unless a crash was noted in it.
 
-        A forked child that has not written anything has nothing to remove.
+        A forked child that wrote nothing has no file to remove.
         """
         self._is_on.clear()
         self.write = _ignore
@@ -164,7 +163,7 @@ class BlackBox:
     def _close_ring(self, ring: Ring) -> None:
         crashed = ring.has_crash()
         if not crashed:
-            ring.end()  # should removing the file fail, it is not taken for a crash
+            ring.end()  # if removing the file fails, it is not taken for a crash
         ring.close()
         if not crashed:
             self._remove(ring)
@@ -190,7 +189,7 @@ class BlackBox:
             return  # no memory, no stack: perhaps next time
 
     def _close_with_multiprocessing(self) -> None:
-        """Have this box closed at the end of a child of multiprocessing: it goes past `atexit`."""
+        """Close this box at the end of a child of multiprocessing, which does not run `atexit`."""
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             from multiprocessing.util import Finalize
@@ -198,7 +197,7 @@ class BlackBox:
             Finalize(None, self.close, exitpriority=-100)
 
     def _open_ring(self) -> Write | None:
-        """Make a file for this process; return what writes to it, None when the box is off."""
+        """Make a file for this process; return its write function, None when the box is off."""
         if not self._is_on:
             return None
         pid = os.getpid()
@@ -232,14 +231,14 @@ class BlackBox:
         try:
             self._is_on.pop()
         except IndexError:
-            return  # another thread was faster, and has said so
+            return  # another thread was faster, and has reported it
         self.write = _ignore
         self._ring = None
         self._rings.clear()
         self._on_error(problem)
 
     def forget_parent(self) -> None:
-        """Let go of the file of the process that this one was just forked from."""
+        """Close the file of the process that this one was just forked from."""
         ring = self._ring
         if ring is None or ring.is_ours():  # another hook was faster, and has written
             return
@@ -247,7 +246,7 @@ class BlackBox:
         self._ring = None
         self._rings.clear()
         # At once, not when this child first writes: a daemon closes all descriptors, and closing
-        # this one later would close whatever has got its number by then.
+        # this one later would close another file that has got its number by then.
         ring.close()
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from itertools import repeat
 
 from corectx import failed_frame
-from statecrumbs._classes import module_of, qualname_of
-from statecrumbs._freeze import facts_of
+from statecrumbs._crumb import identity_of
 from statecrumbs._options import options
-from statecrumbs._render import jsonable, text_of
-from statecrumbs._renderer import UNSERIALIZABLE
+from statecrumbs._values import UNSERIALIZABLE, jsonable, module_of, qualname_of, safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ _MAX_MESSAGE = 2048  # characters
 _MAX_CHAIN = 10  # exceptions, of causes and of a group's members each
 _MAX_EXCEPTIONS = 100  # of all of them: groups of groups of ten would be without end
 _MAX_NOTES = 10
-# Of a deep recursion, the way in and the end are what one wants to see.
+# Of a deep recursion, the beginning and the end matter.
 _FIRST_ENTRIES = 10
 _LAST_ENTRIES = 40
 
@@ -35,33 +33,34 @@ _stored: Final[dict[str, Any]] = {
 def describe(exc: BaseException) -> dict[str, Any]:
     """Return type, message, notes, traceback (outermost call first) and cause of `exc`.
 
-    ``cause`` is the explicit cause or else the exception during whose handling it arose; ``frame``
-    is the frame that it left first; ``exceptions`` are the members of a group. Whatever the class
-    of an exception does when it is asked costs that one answer.
+    ``cause`` is the explicit cause, or else the exception during whose handling it arose; ``frame``
+    is the frame that it left first; ``exceptions`` are the members of a group. Texts are redacted
+    and bounded. A class of exceptions that fails when it is asked costs that one answer.
     """
     return _describe(exc, 0, repeat(True, _MAX_EXCEPTIONS - 1))
 
 
 def in_short(exc: BaseException) -> str:
     """Return type and message of `exc`."""
-    return f"{_type_name(exc)}: {_safe_text(text_of(exc))}"
+    return f"{_type_name(exc)}: {_redacted(safe_text(exc))}"
 
 
 def attributes_of(exc: BaseException) -> dict[str, Any]:
-    """Return the `__dict__` of `exc`, in which its class has no say."""
+    """Return the `__dict__` of `exc`, without asking its class."""
     attributes: dict[str, Any] = _stored["__dict__"](exc)
     return attributes
 
 
 def _describe(exc: BaseException, depth: int, others: Iterator[bool]) -> dict[str, Any]:
     """Describe `exc`, and as many of its causes and members as there are `others` left."""
-    described: dict[str, Any] = {"type": _type_name(exc), "message": _safe_text(text_of(exc))}
+    described: dict[str, Any] = {"type": _type_name(exc), "message": _redacted(safe_text(exc))}
     notes = _ask(exc, "__notes__")
     if type(notes) is list:
-        described["notes"] = [_safe_text(note) for note in notes[:_MAX_NOTES]]
+        described["notes"] = [_redacted(note) for note in notes[:_MAX_NOTES]]
     frame = failed_frame(exc)
-    if frame is not None and facts_of(frame):
-        described["frame"] = facts_of(frame)
+    identity = {} if frame is None else identity_of(frame)
+    if identity:
+        described["frame"] = identity
     described["traceback"] = _entries(_stored["__traceback__"](exc))
     if depth < _MAX_CHAIN:
         cause = _stored["__cause__"](exc)
@@ -80,20 +79,20 @@ def _describe(exc: BaseException, depth: int, others: Iterator[bool]) -> dict[st
 
 
 def _ask(exc: BaseException, name: str) -> object:
-    """Return an attribute that a class may compute, None where it has none or that fails."""
+    """Return an attribute that a class may compute, None where there is none or it fails."""
     try:
         return getattr(exc, name, None)
-    except BaseException:  # a KeyboardInterrupt too: a dump may not end otherwise than the program
+    except BaseException:  # KeyboardInterrupt too: a dump does not end the program
         return None
 
 
 def _type_name(exc: BaseException) -> str:
     cls = type(exc)
     module, name = module_of(cls), qualname_of(cls)
-    return _safe_text(name if module in ("", "builtins", "__main__") else f"{module}.{name}")
+    return _redacted(name if module in ("", "builtins", "__main__") else f"{module}.{name}")
 
 
-def _safe_text(text: object) -> str:
+def _redacted(text: object) -> str:
     if not issubclass(type(text), str):
         return UNSERIALIZABLE
     return str(jsonable(text, options.redactor, limit=_MAX_MESSAGE))
@@ -109,9 +108,9 @@ def _entries(traceback: TracebackType | None) -> list[dict[str, Any]]:
         del places[_FIRST_ENTRIES:-_LAST_ENTRIES]
     entries: list[dict[str, Any]] = [
         {
-            "file": _safe_text(code.co_filename),
+            "file": _redacted(code.co_filename),
             "line": line,
-            "function": _safe_text(code.co_name),
+            "function": _redacted(code.co_name),
         }
         for code, line in places
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from statecrumbs._plain import is_list, is_object, plain
+from statecrumbs._json import is_list, is_object, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,14 +29,14 @@ def _unpainted(_role: Role, text: str) -> str:
 
 @dataclass
 class Columns:
-    """How wide the columns are, in characters; they grow with what is shown in them."""
+    """The widths of the columns, in characters; they grow with the texts in them."""
 
     time: int = 0
     thread: int = 0
     event: int = 0
 
     def fit(self, times: Sequence[str], threads: Sequence[str], events: Sequence[str]) -> None:
-        """Make room for what is shown next."""
+        """Make room for these texts."""
         self.time = max([self.time, *map(len, times)])
         self.thread = max([self.thread, *map(len, threads)])
         self.event = min(max([self.event, *map(len, events)]), _MAX_EVENT)
@@ -77,7 +77,7 @@ def lines(
 
 
 def relative_times(crumbs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the time of each of `crumbs` as it stands to the last one, "" where it has none."""
+    """Return the time of each of `crumbs` before the last one, "" where it has none."""
     moments = [_moment(crumb.get("ts")) for crumb in crumbs]
     known = [moment for moment in moments if moment is not None]
     if not known:
@@ -136,7 +136,7 @@ def _data(crumb: Mapping[str, Any]) -> Iterator[str]:
 
 
 def summary(exception: object) -> str:
-    """Return one line about the `exception` of a dump: what, where, and what caused it."""
+    """Return one line about the `exception` of a dump: its type, message, place and causes."""
     if not is_object(exception):
         return printable(exception)
     text = f"{printable(exception.get('type', ''))}: {printable(exception.get('message', ''))}"
@@ -163,7 +163,7 @@ def _scope(crumb: Mapping[str, Any]) -> Iterator[str]:
 
 
 def frame_name(frame: Mapping[str, Any]) -> str:
-    """Return the name of a `frame` as people write it: ``flow:step``, else its kind and name."""
+    """Return the name of a `frame`: ``flow:step``, else its kind and name."""
     name = printable(frame.get("name", ""))
     if frame.get("flow") and frame.get("flow") != frame.get("name"):
         return f"{printable(frame['flow'])}:{name}"
@@ -171,7 +171,7 @@ def frame_name(frame: Mapping[str, Any]) -> str:
 
 
 def _scoped(value: object) -> str:
-    """Return a scoped value; strings are kept as they are in a crumb, so quote where needed."""
+    """Return the text of a scoped value; a string gets quotes where it needs them."""
     if isinstance(value, str) and (not value or any(each in value for each in " '\"[]=")):
         return printable(repr(value))
     return printable(value)
@@ -180,17 +180,17 @@ def _scoped(value: object) -> str:
 def printable(value: object) -> str:
     """Return `value` as bounded text of printable characters."""
     if not isinstance(value, str):
-        value = str(plain(value))
+        value = str(to_json(value))
     if len(value) > _MAX_VALUE:
         value = f"{value[:_MAX_VALUE]}…"
     return escaped(value)
 
 
 def escaped(text: str) -> str:
-    """Return `text` with what is not printable escaped, the ends of lines too.
+    """Return `text` with all characters escaped that are not printable, line ends too.
 
-    That is more than ASCII's control characters: also those that hide text or reverse it, and what
-    cannot be encoded.
+    They are more than the control characters of ASCII: also those that hide or reverse text, and
+    those that cannot be encoded.
     """
     if text.isprintable():
         return text

@@ -7,21 +7,21 @@ import time
 from typing import TYPE_CHECKING
 
 from statecrumbs._black_box import UnreadableError, boxes_in, read
-from statecrumbs._terminal import how_it_died
-from statecrumbs._text import Columns, clock_times, lines
+from statecrumbs._endings import how_it_died
+from statecrumbs._lines import Columns, clock_times, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
     from statecrumbs._black_box import Recovered
-    from statecrumbs._text import Paint
+    from statecrumbs._lines import Paint
 
 _PAUSE: Final = 0.2  # seconds between two looks
 
 
 class Tail:
-    """Shows the crumbs of one black box that were not shown before, with the time of day in UTC."""
+    """Show the new crumbs of one black box, with the time of day in UTC."""
 
     def __init__(self, path: str, show: Callable[[str], object], paint: Paint, name: str) -> None:
         self.path = path
@@ -32,7 +32,7 @@ class Tail:
         self._newest = 0
 
     def look(self, limit: int | None = None) -> Recovered:
-        """Show what is new, at most the last `limit` crumbs. Raises UnreadableError."""
+        """Show the new crumbs, at most the last `limit` ones. Raises UnreadableError."""
         found = read(self.path, after=self._newest)
         crumbs = found.crumbs
         if limit is not None:
@@ -46,13 +46,13 @@ class Tail:
         return found
 
     def follow(self) -> bool:
-        """Show what is new; tell how the process ended, and return False, once it has."""
+        """Show the new crumbs. Once the process has ended, show how and return False."""
         try:
             died = self.look().died
         except UnreadableError:
             if os.path.exists(self.path):
                 raise
-            died = "clean"  # which removes the file
+            died = "clean"  # an end that removes the file
         if died in ("alive", "unknown"):
             return True
         self._show(self._prefix + how_it_died(died))
@@ -60,7 +60,7 @@ class Tail:
 
 
 def follow_file(tail: Tail, pause: Callable[[float], object] = time.sleep) -> None:
-    """Show what `tail` gets to see until its process ends."""
+    """Show the crumbs of `tail` until its process ends."""
     while tail.follow():
         pause(_PAUSE)
 
@@ -71,7 +71,7 @@ def follow_folder(
     tails: dict[str, Tail],
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Show what all processes write to `directory`, those too that start later. Never ends."""
+    """Show the crumbs of all processes in `directory`, also of later ones. Never ends."""
     ended = {path for path in boxes_in(directory) if path not in tails}
     while True:
         for path in boxes_in(directory):

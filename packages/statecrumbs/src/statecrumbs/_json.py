@@ -1,4 +1,4 @@
-"""Make plain JSON data of anything that somebody put into a crumb."""
+"""Make JSON data of any value that stands in a crumb."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
     Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-_DEPTH = 32  # the deepest that we make ourselves are ten causes, each a member of a group
+_DEPTH = 32  # the deepest that we make ourselves: ten causes, each a member of a group
 _LENGTH = 200  # characters of a repr
 
 _repr = Repr()
 _repr.maxother = _repr.maxstring = _repr.maxlong = _LENGTH
 
 
-def plain(value: object, around: tuple[int, ...] = ()) -> Json:
-    """Return `value` as what strict JSON can hold; for anything else its `repr`, bounded.
+def to_json(value: object, around: tuple[int, ...] = ()) -> Json:
+    """Return `value` as strict JSON data; for a value that JSON lacks, its bounded `repr`.
 
-    `around` are the IDs of the containers that it was found in.
+    `around` are the IDs of the containers around it.
     """
     if value is None or type(value) is bool or type(value) is int or type(value) is str:
         return value
@@ -30,9 +30,9 @@ def plain(value: object, around: tuple[int, ...] = ()) -> Json:
     if len(around) < _DEPTH and id(value) not in around:
         around = (*around, id(value))
         if is_object(value):
-            return {_text(key): plain(item, around) for key, item in value.items()}
+            return {_text(key): to_json(item, around) for key, item in value.items()}
         if is_list(value):
-            return [plain(item, around) for item in value]
+            return [to_json(item, around) for item in value]
     return _text(value)
 
 
@@ -46,10 +46,10 @@ def _text(value: object) -> str:
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Tell whether `value` is what a JSON object becomes."""
+    """Return whether `value` is a dict, as JSON objects become."""
     return isinstance(value, dict)
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Tell whether `value` is what a JSON list becomes, or can become one."""
+    """Return whether `value` is a list or a tuple."""
     return isinstance(value, (list, tuple))

@@ -1,8 +1,8 @@
-"""Look at classes and at instances without running anybody's code.
+"""Read classes and instances without running code of the program.
 
-`value.name`, `isinstance` and `hasattr` may run a property, a `__getattr__`, a metaclass; an object
-that answers every question with a new attribute has hung debuggers before. What is here reads only
-what stands in the dictionaries and slots.
+`value.name`, `isinstance` and `hasattr` may run a property, a `__getattr__` or a metaclass. Objects
+that answer every question with a new attribute have hung debuggers before. The functions here read
+only the dictionaries and slots.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _name_of: Final[Callable[[type], str]] = type.__dict__["__name__"].__get__
 _qualname_of: Final[Callable[[type], str]] = type.__dict__["__qualname__"].__get__
 _module_of: Final[Callable[[type], object]] = type.__dict__["__module__"].__get__
 
-# `type`, of which nothing is claimed but that it returns a class.
+# `type`, declared as a function that returns a class; a checker would narrow more than is known.
 class_of: Callable[[object], type[object]] = type
 
 
@@ -31,7 +31,7 @@ _GETSET: Any = type.__dict__["__dict__"].__class__
 _MEMBER: Any = _Slotted.__dict__["slot"].__class__
 FUNCTION = type(lambda: None)
 
-# The built-in containers, to be asked about instances of any subclass.
+# The built-in containers. Their methods are called with instances of any subclass.
 DICT: Any = dict
 LIST: Any = list
 TUPLE: Any = tuple
@@ -51,28 +51,13 @@ class _NotStored:
 _NOT_STORED = _NotStored()
 
 
-def by_id(*classes: Any) -> dict[int, Any]:
-    """Return `classes` by their ids: a metaclass may define what hashes and equals its classes."""
-    return {id(cls): cls for cls in classes}
-
-
-def base_among(bases: Iterable[type], wanted: Mapping[int, Any]) -> Any:
-    """Return the first of `bases` that is `wanted`, None where none is."""
-    return next((base for base in bases if id(base) in wanted), None)
-
-
-def owner_of(bases: Iterable[type], name: str) -> type:
-    """Return the first of `bases` that defines `name`, which `object` does too."""
-    return next(base for base in bases if name in names_in(base))
-
-
 def name_of(cls: type) -> str:
     """Return the name of `cls`, as an exact `str`."""
     return str.__str__(_name_of(cls))
 
 
 def qualname_of(cls: type) -> str:
-    """Return the name of `cls` with those of what it is defined in."""
+    """Return the qualified name of `cls`, as an exact `str`."""
     return str.__str__(_qualname_of(cls))
 
 
@@ -84,25 +69,19 @@ def module_of(cls: type) -> str:
         return ""
     if type(module) is str:
         return module
-    # A proxy may compute its __module__; its methods tell the truth (celery.local.Proxy).
+    # A proxy may compute its __module__ (celery.local.Proxy); that of its methods is stored.
     function = names_in(cls).get("__repr__")
     return function_module(function) if type(function) is FUNCTION else ""
 
 
-def class_name(value: object) -> str:
-    """Return the name of the class of `value`, in which its `__class__` has no say."""
-    return name_of(type(value))
-
-
-def class_title(value: object) -> str:
-    """Return the class of `value` as `repr` names it: module and qualified name."""
-    cls = type(value)
+def title_of(cls: type) -> str:
+    """Return the name of `cls` as `repr` writes it: module and qualified name."""
     module = module_of(cls)
     return qualname_of(cls) if module in ("", "builtins") else f"{module}.{qualname_of(cls)}"
 
 
 def function_module(function: Any) -> str:
-    """Return the name of the module in which a function was written."""
+    """Return the name of the module that defines a function, "" where it has none."""
     module = function.__module__
     return module if type(module) is str else ""
 
@@ -120,7 +99,7 @@ def instance_dict(value: object) -> dict[str, object]:
 
 
 def read_attributes(value: object, names: Iterable[str]) -> list[tuple[str, object]]:
-    """Return each name with what is stored for it in `value` or its class; no property is run."""
+    """Return each name with the value stored in `value` or its class; run no property."""
     stored = instance_dict(value)
     return [(name, stored[name] if name in stored else _slot(value, name)) for name in names]
 

@@ -1,28 +1,34 @@
-"""Build the text of one value within its bounds, and blank what is secret in it."""
+"""Build the text of one value within its bounds, and redact the secrets in it."""
 
 from __future__ import annotations
 
 from _thread import get_ident
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._builtin_types import SHOWERS, first
-from statecrumbs._classes import class_of, instance_dict
-from statecrumbs._objects import show_object
 from statecrumbs._redact import REDACTED
+from statecrumbs._values._classes import class_of, instance_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, TypeAlias
 
     from statecrumbs._redact import Redactor
 
+    # Both get the value, how many characters there are for it, and how deep it stands; the second
+    # also its class.
+    Shower: TypeAlias = Callable[["Renderer", Any, int, int], str]
+    ObjectShower: TypeAlias = Callable[["Renderer", Any, type, int, int], str]
+
 DEPTH = 5  # containers inside one another
+WHOLE = 20  # items; a container with at most so many is shown whole
+HEAD = 10  # items shown of a larger one
 
 _MARK = 24  # characters kept free for "... (4999990 more)"
 _SLACK = 512  # characters scrubbed beyond what is shown, so that a secret across the edge is found
 _EDGE = 256  # of them, those that are never shown, since a secret may have begun there
-_SHORT = 64  # characters; in a repr no more than ten times as many
+_SHORT = 64  # characters; their repr has at most ten times as many
+_HARMLESS = 8  # characters; shorter than any secret that is recognised without a name beside it
 _WORD = 1 << 63
 _SECRET = repr(REDACTED)
 
@@ -34,20 +40,29 @@ _nested: dict[int, int] = {}  # by thread
 
 
 class Renderer:
-    """Renders one value.
+    """Render one value.
 
-    `room` is how many characters a part may take. It is kept roughly, and `fit` makes it exact, but
-    it is what makes the time bounded: each item that is looked at uses some of it up.
+    `room` is the number of characters that a part may take. It is kept roughly, and `fit` makes it
+    exact. It also bounds the time: each item uses some of it up. `showers` are for classes that are
+    known, `show_object` is for all others.
     """
 
-    __slots__ = ("_inside", "_is_sensitive", "_limit", "_scrub")
+    __slots__ = ("_inside", "_is_sensitive", "_limit", "_scrub", "_show_object", "_showers")
 
-    def __init__(self, redactor: Redactor | None, limit: int) -> None:
+    def __init__(
+        self,
+        redactor: Redactor | None,
+        limit: int,
+        showers: Mapping[type, Shower],
+        show_object: ObjectShower,
+    ) -> None:
         self._scrub: Callable[[str], str] = str if redactor is None else redactor.scrub
         self._is_sensitive: Callable[[str], bool] = (
             _nothing_is if redactor is None else redactor.is_sensitive
         )
         self._limit = limit
+        self._showers = showers
+        self._show_object = show_object
         self._inside: list[int] = []  # the ids of the containers being shown, outermost first
 
     def show(self, value: Any, room: int, depth: int) -> str:
@@ -55,17 +70,19 @@ class Renderer:
         kind = class_of(value)
         if kind is str:
             if len(value) <= _SHORT and room > 10 * _SHORT + 2:
+                if len(value) <= _HARMLESS and value.isalnum():
+                    return repr(value)
                 return repr(self._scrub(value))
         elif kind is int and -_WORD <= value < _WORD:
             return repr(value)
         # Another metaclass may define how its classes are hashed and compared.
-        shower = SHOWERS.get(kind) if type(kind) is type else None
+        shower = self._showers.get(kind) if type(kind) is type else None
         if shower is None:
-            return show_object(self, value, kind, room, depth)
+            return self._show_object(self, value, kind, room, depth)
         return shower(self, value, room, depth)
 
     def call_repr(self, value: object, room: int, depth: int) -> str:
-        """Return what the `__repr__` of `value` says, whatever it does."""
+        """Return the result of the `__repr__` of `value`, bounded; never raise."""
         thread = get_ident()
         nested = _nested.get(thread, 0)
         if nested == _MAX_NESTED:
@@ -73,7 +90,7 @@ class Renderer:
         _nested[thread] = nested + 1
         try:
             text = repr(value)
-        except BaseException as error:  # a KeyboardInterrupt too: recording may not end the program
+        except BaseException as error:  # KeyboardInterrupt too: recording may not end the program
             if raised_by_signal(error):
                 raise
             return UNSERIALIZABLE
@@ -85,11 +102,11 @@ class Renderer:
         return self.text(text, self.share(room, depth))
 
     def share(self, room: int, depth: int) -> int:
-        """Return how much of `room` one text may take, so that it leaves something to the next."""
+        """Return how much of `room` one text may take, so that there is room for the next one."""
         return min(room, max(self._limit // 4, room // 2)) if depth else room
 
     def text(self, text: str, room: int) -> str:
-        """Return a text that somebody's code made, scrubbed and shortened, without quotes."""
+        """Return a text made by code of the program, scrubbed and shortened, without quotes."""
         part, unseen = self._scrubbed(text, room)
         if not unseen and len(part) <= room:
             return part
@@ -111,7 +128,7 @@ class Renderer:
         return _quoted(part.encode("latin-1"), unseen, room)
 
     def pair(self, items: Sequence[Any], opening: str, closing: str, room: int, depth: int) -> str:
-        """Return the text of a name and its value, which is a secret."""
+        """Return the text of a name and its secret value."""
         return f"{opening}{self.show(items[0], room, depth + 1)}, {_SECRET}{closing}"
 
     def is_secret_pair(self, items: Sequence[Any]) -> bool:
@@ -235,7 +252,7 @@ class Renderer:
         return type(member) is str and self._is_sensitive(member)
 
     def _show_netloc(self, value: Any, before: Sequence[str], room: int, depth: int) -> str:
-        # urllib gives a URL in parts, first the scheme; user:password@host is a secret only in one.
+        # urllib gives a URL in parts, first the scheme. A netloc is scrubbed as part of a URL.
         kind = class_of(value)
         scheme = "http://" if before and "http" in before[0].lower() else "://"
         if kind is str:
@@ -245,7 +262,7 @@ class Renderer:
         return self.show(value, room, depth + 1)
 
     def _enter(self, value: object, count: int, depth: int) -> bool:
-        """Return whether the items of `value` are to be shown; then it has to be left again."""
+        """Return whether to show the items of `value`; then the caller has to leave it again."""
         if count == 0 or depth >= DEPTH or id(value) in self._inside:
             return False
         self._inside.append(id(value))
@@ -259,7 +276,7 @@ class Renderer:
         )
 
     def _scrubbed(self, text: str, room: int) -> tuple[str, int]:
-        """Return an exact, scrubbed beginning of `text`, and how many characters are not in it."""
+        """Return a scrubbed beginning of `text`, and how many characters are not in it."""
         length = str.__len__(text)
         window = max(room, 0) + _SLACK
         part = self._scrub(str.__getitem__(text, slice(0, window)))
@@ -270,10 +287,24 @@ _VALUES = ("value", "Value")
 _LABELS = ("name", "key", "Name", "Key")
 
 
+def first(items: Iterable[Any], count: int) -> list[Any]:
+    """Return the items to show of `count` ones: all of a few, else the first ones."""
+    try:
+        if count <= WHOLE:
+            return list(items)
+        return [item for _, item in list(zip(range(HEAD), items))]  # noqa: B905 - range ends it
+    except RuntimeError:  # another thread changed the container at this very moment
+        return []
+
+
+def encodable(text: str) -> str:
+    """Return `text` with lone surrogates escaped, as `repr` does: no file takes them."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def fit(text: str, limit: int) -> str:
-    """Return `text` cut to `limit` characters, with lone surrogates escaped, as `repr` does."""
-    if not text.isascii():
-        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return `text` cut to `limit` characters, with lone surrogates escaped."""
+    text = encodable(text)
     if len(text) <= limit:
         return text
     return text[: limit - 3] + "..." if limit > 3 else text[: max(limit, 0)]  # noqa: PLR2004
@@ -284,13 +315,13 @@ def _nothing_is(_name: str) -> bool:
 
 
 def _quoted(part: str | bytes, unseen: int, room: int) -> str:
-    """Return the `repr` of as much of `part` as there is room for, and how much more there is."""
+    """Return the `repr` of as much of `part` as fits, and the number of characters left out."""
     text = repr(part)
     if not unseen and len(text) <= room:
         return text
     total = len(part) + unseen
     keep = max(room - _MARK, 2)
-    while len(part) and len(text) > keep:  # a character can be ten in a repr
+    while len(part) and len(text) > keep:  # the repr of a character has up to ten
         part = part[: len(part) * keep // len(text)]
         text = repr(part)
     return f"{text}... ({total - len(part)} more)"

@@ -8,8 +8,8 @@
     inspector.js    all about one crumb
     main.js         state, filters, keys
 
-The page asks nobody for anything: its policy allows the one style and the one script in it, by
-their hashes. The crumbs are data in it; the script only ever makes text of them.
+The page loads nothing: its policy allows the one style and the one script in it, by their hashes.
+The crumbs are data in it, and the script shows them as text only.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from statecrumbs._plain import is_list, is_object, plain
-from statecrumbs._terminal import how_it_died, how_it_died_in_short
-from statecrumbs._text import summary
+from statecrumbs._endings import how_it_died, how_it_died_in_short
+from statecrumbs._json import is_list, is_object, to_json
+from statecrumbs._lines import summary
 
 if TYPE_CHECKING:
     from typing import Final
 
-    from statecrumbs._plain import Json
-    from statecrumbs._recording import Recording
+    from statecrumbs._json import Json
+    from statecrumbs._reading._recording import Recording
 
 __all__ = ["render"]
 
@@ -57,11 +57,11 @@ def render(recording: Recording) -> str:
         "title": escape(_headline(recording)),
         "style": style,
         "script": script,
-        # In a script element only "</script" and "<!--" mean something, so no "<" will do.
-        "data": json.dumps(_exact(plain(data)), allow_nan=False).replace("<", "\\u003c"),
+        # In a script element only "</script" and "<!--" have a meaning, so no "<" is left.
+        "data": json.dumps(_exact(to_json(data)), allow_nan=False).replace("<", "\\u003c"),
     }
     page = _asset("page.html")
-    # In one pass, so that what looks like a placeholder in the data stays what it is.
+    # In one pass, so that a placeholder in the data stays as it is.
     pieces = page.split("{{")
     made = [pieces[0]]
     for piece in pieces[1:]:
@@ -89,7 +89,7 @@ def _headline(recording: Recording) -> str:
 
 
 def _exact(value: Json) -> Json:
-    """Return `value` with integers that JavaScript would round as text."""
+    """Return `value` with those integers as text that JavaScript would round."""
     if is_object(value):
         return {key: _exact(item) for key, item in value.items()}
     if is_list(value):

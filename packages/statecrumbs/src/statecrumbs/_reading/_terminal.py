@@ -7,17 +7,18 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from statecrumbs._plain import is_list, is_object
-from statecrumbs._text import lines, printable, relative_times, summary
+from statecrumbs._endings import how_it_died
+from statecrumbs._json import is_list, is_object
+from statecrumbs._lines import lines, printable, relative_times, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Final, TextIO
 
-    from statecrumbs._recording import Recording
-    from statecrumbs._text import Paint, Role
+    from statecrumbs._lines import Paint, Role
+    from statecrumbs._reading._recording import Recording
 
-# SGR parameters of ECMA-48. Calm: what is looked for stands out, everything else steps back.
+# SGR parameters of ECMA-48. Events and failures stand out, everything else is dim.
 _COLOURS: Final[dict[Role, str]] = {
     "time": "2",
     "thread": "36",
@@ -26,63 +27,27 @@ _COLOURS: Final[dict[Role, str]] = {
     "scope": "2",
 }
 
-_WITHOUT_A_WORD: Final = (
-    "had no time to say why: it was killed (out of memory?), crashed in C code, or left by "
-    "os._exit()."
-)
-# For each way to die: a few words, and a sentence.
-_DIED: Final = {
-    "clean": ("Ended by itself", "The process ended by itself."),
-    "exception": (
-        "Ended by an exception",
-        "The process ended by an unhandled exception.",
-    ),
-    "alive": ("Still running", "The process is still running."),
-    "gone": ("Gone without a word", f"The process is gone and {_WITHOUT_A_WORD}"),
-    "pid reused": (
-        "Gone without a word",
-        f"The process is gone (its ID is another's now) and {_WITHOUT_A_WORD}",
-    ),
-    "unknown": (
-        "Nobody knows how it ended",
-        (
-            "Whether the process still runs cannot be known here: it ran on another machine, or "
-            "this system does not tell."
-        ),
-    ),
-}
-
 
 def painter(stream: TextIO) -> Paint:
-    """Return what colours text for `stream`: nothing, unless it is a terminal that wants it.
+    """Return the function that colours text for `stream`, if that is a terminal that wants it.
 
     The environment variable NO_COLOR (https://no-color.org) turns colours off.
     """
     wanted = stream.isatty() and not os.environ.get("NO_COLOR")
     if not wanted or os.environ.get("TERM") == "dumb":
-        return _plainly
+        return _uncoloured
     if sys.platform == "win32" and not os.environ.get("WT_SESSION"):
-        return _plainly  # the old console would show the codes themselves
+        return _uncoloured  # the old console would show the codes themselves
     return _in_colour
 
 
-def _plainly(_role: Role, text: str) -> str:
+def _uncoloured(_role: Role, text: str) -> str:
     return text
 
 
 def _in_colour(role: Role, text: str) -> str:
     code = _COLOURS.get(role)
     return f"\x1b[{code}m{text}\x1b[0m" if code else text
-
-
-def how_it_died(died: object) -> str:
-    """Return a sentence about what became of the process."""
-    return _DIED.get(str(died), _DIED["unknown"])[1]
-
-
-def how_it_died_in_short(died: object) -> str:
-    """Return a few words about what became of the process."""
-    return _DIED.get(str(died), _DIED["unknown"])[0]
 
 
 def show(recording: Recording, paint: Paint) -> Iterator[str]:
@@ -112,14 +77,14 @@ def _process(process: dict[str, Any]) -> Iterator[str]:
     argv = process.get("argv")
     if is_list(argv) and argv:
         yield " ".join(shlex.quote(printable(argument)) for argument in argv)
-    facts = [f"pid {printable(process.get('pid', '?'))}"]
+    parts = [f"pid {printable(process.get('pid', '?'))}"]
     if process.get("parent_pid"):
-        facts.append(f"parent {printable(process['parent_pid'])}")
+        parts.append(f"parent {printable(process['parent_pid'])}")
     if process.get("host"):
-        facts.append(f"host {printable(process['host'])}")
+        parts.append(f"host {printable(process['host'])}")
     if process.get("python"):
-        facts.append(f"Python {printable(process['python'])}")
-    yield ", ".join(facts)
+        parts.append(f"Python {printable(process['python'])}")
+    yield ", ".join(parts)
 
 
 _COUNTED: Final = (
@@ -144,7 +109,7 @@ def _counts(recording: Recording) -> str:
 
 
 def exception_lines(exception: dict[str, Any], paint: Paint) -> Iterator[str]:
-    """Yield the lines about an exception as Python prints it: first what caused it."""
+    """Yield the lines about an exception in the order in which Python prints them: causes first."""
     cause = exception.get("cause")
     if is_object(cause):
         yield from exception_lines(cause, paint)
@@ -157,8 +122,8 @@ def exception_lines(exception: dict[str, Any], paint: Paint) -> Iterator[str]:
             if is_object(entry):
                 where = f"{printable(entry.get('file', '?'))}:{printable(entry.get('line', '?'))}"
                 yield f"  {where} in {printable(entry.get('function', '?'))}"
-    said = {key: exception.get(key, "") for key in ("type", "message")}
-    yield paint("failure", summary(said))
+    named = {key: exception.get(key, "") for key in ("type", "message")}
+    yield paint("failure", summary(named))
     notes = exception.get("notes")
     if is_list(notes):
         yield from (f"  {printable(note)}" for note in notes)

@@ -1,4 +1,4 @@
-"""Mirror each crumb into the black box, where `enable(black_box=...)` asked for one."""
+"""Mirror each crumb of the recorder into the black box, and report dead processes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import atexit
 import os
 from time import time_ns
 
-from statecrumbs._black_box import (
-    BlackBox,
-    UnreadableError,
-    recover,
-    scope_fragment,
-)
-from statecrumbs._facts import command_line
+from statecrumbs._black_box._folder import recover
+from statecrumbs._black_box._format import UnreadableError
+from statecrumbs._black_box._slots import scope_fragment
+from statecrumbs._black_box._writer import BlackBox
+from statecrumbs._crumb import rendered_data
 from statecrumbs._options import options
+from statecrumbs._process import command_line
 from statecrumbs._recorder import mirror_to, stop_mirroring
-from statecrumbs._records import rendered_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statecrumbs._records import Crumb, Place, Record, Scalar
+    from statecrumbs._crumb import Crumb, Place, Record
+    from statecrumbs._values import Scalar
 
 # How many frames' scopes are kept encoded; the crumbs of a step come one after the other.
 _SCOPES = 256
@@ -41,18 +40,18 @@ class Mirror:
             render=_rendered,
             on_error=_warn,
         )
-        # By the identity of a place, which the entry keeps alive for that.
+        # By the ID of a place, which the entry keeps alive for that.
         self._scopes: dict[int, tuple[Place, str]] = {}
         mirror_to(self._write)
         atexit.register(self.close)
 
     @property
     def is_on(self) -> bool:
-        """Whether crumbs are written: not once the disk had something against it."""
+        """Whether crumbs are written: not after a problem of the disk."""
         return self._box.is_on
 
     def reconfigure(self) -> None:
-        """Take over the options in force: what counts as a secret may have changed."""
+        """Take over the options in force: the names of secrets may have changed."""
         self._box.forget_rendered()
 
     def _write(self, record: Record) -> None:
@@ -68,7 +67,7 @@ class Mirror:
         )
 
     def mark(self, event: str, data: Mapping[str, str]) -> None:
-        """Write a mark among the crumbs that is in the black box only."""
+        """Write a mark among the crumbs, into the black box only."""
         self._box.write_record({"event": event, **data}, time_ns())
 
     def note_crash(self, last: Crumb, at_ns: int) -> None:
@@ -83,8 +82,8 @@ class Mirror:
         self._box.close()
 
     def _scope(self, place: Place) -> str:
-        context, facts = place
-        fragment = scope_fragment(context, facts or None)
+        context, identity = place
+        fragment = scope_fragment(context, identity or None)
         if len(self._scopes) >= _SCOPES:
             self._scopes.clear()
         self._scopes[id(place)] = (place, fragment)
@@ -96,15 +95,15 @@ def _rendered(name: str, value: Scalar) -> str:
 
 
 def report_dead(directory: str | os.PathLike[str]) -> None:
-    """Log of each process that died and left crumbs in `directory` how, as far as is known."""
+    """Log each process that died and left crumbs in `directory`, and how, as far as is known."""
     try:
         recovered = recover(directory)
     except UnreadableError:
-        return  # that there is no black box there, or nothing to list, was said when it was made
+        return  # making the box has reported it
     if not recovered:
         return
-    from statecrumbs._terminal import how_it_died
-    from statecrumbs._text import escaped
+    from statecrumbs._endings import how_it_died
+    from statecrumbs._lines import escaped
 
     for left in recovered[-_REPORTED:]:
         last = left.crumbs[-1] if left.crumbs else {"event": "nothing"}

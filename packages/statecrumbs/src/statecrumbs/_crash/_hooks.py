@@ -1,15 +1,15 @@
-"""Hear of every way in which a Python program dies by an exception, and report each once.
+"""Report each exception that ends a Python program, a thread or a task, once.
 
 The hooks of the interpreter are chained: ours reports and then calls the one it found. One hook is
-put in place however often `enable` is called; a hook that somebody puts over ours later may call
-ours or not, and stays where it is when ours is removed.
+put in place however often `enable` is called. A hook that is put over ours later may call ours or
+not, and stays where it is when ours is removed.
 
     sys.excepthook          the main thread
     threading.excepthook    other threads
     sys.unraisablehook      ``__del__``, weakref callbacks, and other places without a caller
-    the logger "asyncio"    tasks and callbacks whose exception nobody retrieved: every event loop
-                            reports them there unless it was given a handler of its own
-    multiprocessing         children, which catch everything themselves: around their `run`
+    the logger "asyncio"    tasks and callbacks whose exception was never retrieved: every event
+                            loop logs them there unless it has a handler of its own
+    multiprocessing         children, which catch all exceptions: around their `run`
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import os
 import sys
 
 from corectx.lowlevel import CURRENT
-from statecrumbs._dump import report_crash
+from statecrumbs._crash._dump import report_crash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def watch() -> None:
 
 
 def unwatch() -> None:
-    """Put back what our hooks replaced; one under another's hook stays, and hands on."""
+    """Put back the replaced hooks. One of ours that is under another hook stays, and hands on."""
     global _asyncio_filter
     for hook in reversed(_hooks):
         hook.remove()
@@ -66,7 +66,7 @@ def unwatch() -> None:
 class _Hook:
     """An interpreter hook that reports, and then calls the one that it replaced.
 
-    Not a function with the other's name: tools tell the default hooks by their names.
+    Not a function with the name of the other: tools recognise the default hooks by their names.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class _Hook:
             setattr(self._module, self._name, self._previous)
 
     def __call__(self, *args: Any) -> None:
-        """Report the exception, then do what would have been done without us."""
+        """Report the exception, then call the hook that was there before."""
         try:
-            # While the interpreter is taken apart, modules are gone and nobody is left to read.
+            # While the interpreter is finalized, modules are gone.
             if not sys.is_finalizing():
                 _report(self._exception_of(args), is_end=self._is_end)
         finally:
@@ -102,7 +102,7 @@ def _report(exc: BaseException | None, frame: Frame | None = None, *, is_end: bo
         report_crash(exc, frame, is_end=is_end)
 
 
-# --- asyncio: nobody awaited the task, so nobody but the event loop sees the exception
+# --- asyncio: of a task that was never awaited, only the event loop sees the exception
 
 
 class _AsyncioFilter:
@@ -126,7 +126,7 @@ def _watch_asyncio() -> None:
 def _frame_of_task() -> Frame | None:
     """Return the frame that the failed task ran in, where Python tells (from 3.12).
 
-    The loop logs in a context of its own. What failed stands in the dict that its handler got.
+    The loop logs in a context of its own. The task stands in the dict that its handler got.
     """
     # Its name is private, but it is documented for CPython and PyPy.
     caller: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -144,10 +144,10 @@ def _frame_of_task() -> Frame | None:
 
 
 def _watch_children() -> None:
-    """Have the children of this process, and this one if it is a child, report how they die."""
+    """Let the children of this process, and itself if it is a child, report their exceptions."""
     global _children_watched, _fork_watched
     if not _fork_watched and hasattr(os, "register_at_fork"):
-        # multiprocessing may be imported later; whoever forks through it has imported it by then.
+        # multiprocessing may be imported later; code that forks through it has imported it.
         _fork_watched = True
         os.register_at_fork(after_in_child=_watch_children)
     process = sys.modules.get("multiprocessing.process")
@@ -159,8 +159,8 @@ def _watch_children() -> None:
     # Under "fork" this runs in each child right before its work.
     util.register_after_fork(_watch_work, lambda _: _watch_work())
     if getattr(process.current_process(), "_inheriting", False):
-        # Under "spawn" and "forkserver" nothing does; but the child, which this is while it imports
-        # what its parent had imported, logs one message at that very moment.
+        # Under "spawn" and "forkserver" there is no such hook. But the child, which is this process
+        # while it imports the main module, logs one message at that very moment.
         _StartFilter(get_logger())
 
 
@@ -172,7 +172,7 @@ class _StartFilter:
         self._level = logger.level
         logger.setLevel("INFO")
         logger.addFilter(self)
-        if not logger.handlers:  # else its warnings would begin to show on stderr
+        if not logger.handlers:  # without one its warnings would begin to show on stderr
             from logging import NullHandler
 
             logger.addHandler(NullHandler())

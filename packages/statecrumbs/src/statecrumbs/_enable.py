@@ -1,4 +1,4 @@
-"""Switch the recorder's surroundings on and off: crash hooks, options, signal."""
+"""enable() and disable(): the options, the crash hooks, the signal and the black box."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from statecrumbs._mirror import Mirror
+    from statecrumbs._black_box import Mirror
     from statecrumbs._options import Given
 
 _mirror: Mirror | None = None
 
-# Held while something is switched, since threads may do so at once. It is reentrant for a signal
-# handler that does, and a forked child has a new one, since who held it may not be there.
+# Held by the thread that switches. It is reentrant for a signal handler that switches too. A forked
+# child has a new one, since the thread that held it may not exist there.
 _switching = RLock()
 
 
@@ -49,7 +49,7 @@ def enable(**given: Unpack[Given]) -> None:
         Whether secrets are blanked; or the names of more keys whose values are secrets.
     black_box (None)
         A folder where each process mirrors its crumbs into a file, so that they survive SIGKILL, a
-        segfault or `os._exit`: see ``statecrumbs read``. What earlier processes left is logged.
+        segfault or `os._exit`: see ``statecrumbs read``. Deaths of earlier processes are logged.
     dump_signal (None)
         A signal such as `signal.SIGUSR1` at which the running process dumps its crumbs.
 
@@ -57,14 +57,13 @@ def enable(**given: Unpack[Given]) -> None:
     if another tool has replaced them. An unknown option or a wrong type raises `TypeError`, a wrong
     value `ValueError`, and then nothing has changed.
     """
-    # What a crash needs is loaded now: recording alone needs none of it, and a crash is no time to.
-    from statecrumbs import _crash, _live
-    from statecrumbs._dump import prepare
+    # Recording alone does not need this module; a crash needs it, and must not import it then.
+    from statecrumbs import _crash
 
     given = check(given)
-    prepare()
+    _crash.prepare()
     with _switching:
-        _live.listen(given.get("dump_signal", options.dump_signal))
+        _crash.listen(given.get("dump_signal", options.dump_signal))
         options.update(given)
         _recorder.reconfigure()
         _open_black_box(options.black_box)
@@ -76,12 +75,12 @@ def enable(**given: Unpack[Given]) -> None:
 def disable() -> None:
     """Undo `enable`: the hooks that it replaced are back, and all options at their defaults.
 
-    With a `dump_signal` only the main thread can; elsewhere that raises `ValueError`.
+    With a `dump_signal` only the main thread can do that; other threads get a `ValueError`.
     """
-    from statecrumbs import _crash, _live
+    from statecrumbs import _crash
 
     with _switching:
-        _live.listen(None)  # first, since it refuses what is not the main thread
+        _crash.listen(None)  # first, since it raises outside of the main thread
         _crash.unwatch()
         _open_black_box(None)
         options.reset()
@@ -91,7 +90,7 @@ def disable() -> None:
 def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
     """Mirror into a file in `directory` from now on; None: into none."""
     global _mirror
-    from statecrumbs._dump import note_end_with
+    from statecrumbs._crash import note_end_with
 
     if _mirror is not None and not (_mirror.is_on and _mirror.directory == directory):
         note_end_with(None)
@@ -100,7 +99,7 @@ def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
     if _mirror is not None:
         _mirror.reconfigure()
     elif directory is not None:
-        from statecrumbs._mirror import Mirror, report_dead
+        from statecrumbs._black_box import Mirror, report_dead
 
         _mirror = Mirror(directory)
         report_dead(directory)

@@ -1,31 +1,34 @@
-"""The sender's last crumbs, in a header of the message: rendered, redacted, few and small.
+"""The last crumbs of the sender, in a header of a message: rendered, redacted, few and small.
 
-The header is a JSON list, oldest first, of crumbs as `statecrumbs.snapshot` shows them. The frame
-of each also says where it was recorded, as ``"origin": "PID@HOST"``.
+The header is a JSON list, oldest first, of crumbs as `statecrumbs.snapshot` returns them. The frame
+of each also names the process that recorded it, as ``"origin": "PID@HOST"``.
 
-What arrives is untrusted: each part is checked, and what does not pass is left out.
+A header that arrives is untrusted: each part is checked, and invalid parts are left out. This
+module is imported by `statecrumbs.lowlevel` when it is first used.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 from math import isfinite
 from typing import Any, cast
 
 from corectx import current
-from penstock_celery._options import MAX_CRUMBS
-from statecrumbs import snapshot
-from statecrumbs._freeze import SYSTEM_FIELDS
-from statecrumbs._options import options as crumb_options
-from statecrumbs._records import to_crumbs
+from statecrumbs._crumb import SYSTEM_FIELDS, to_crumbs
+from statecrumbs._options import options
+from statecrumbs._process import host_name
+from statecrumbs._recorder import snapshot
 from statecrumbs._redact import REDACTED
-from statecrumbs._render import jsonable
-from statecrumbs._trail import trails_around
+from statecrumbs._trail import trail_of, trails_around
+from statecrumbs._values import jsonable
 
-CRUMBS_HEADER = "statecrumbs"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corectx import Frame
+
+MAX_OUTGOING_CRUMBS = 100
 
 # All headers of a RabbitMQ message share one frame of 128 KiB.
 _MAX_HEADER = 16 * 1024  # characters; it is ASCII
@@ -37,11 +40,12 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00\Z", re.AS
 _FRAME_FIELDS = ("kind", "name", "flow", "correlation_id", "origin")
 
 
-def outgoing(number: int) -> str | None:
-    """Return the header with the last `number` crumbs of the current operation, None for none.
+def outgoing_crumbs(number: int) -> str | None:
+    """Return a header with the last `number` crumbs of the current operation, None for none.
 
-    Those that it has itself from an earlier sender count too. Where they are more than the header
-    may hold, the oldest are left out.
+    Crumbs that the operation has from an earlier sender count too. `number` is at most
+    `MAX_OUTGOING_CRUMBS`; the header is ASCII and has at most 16 KiB, without the oldest crumbs
+    where they would be more.
     """
     if number == 0:
         return None
@@ -63,8 +67,15 @@ def outgoing(number: int) -> str | None:
     return f"[{','.join(reversed(texts))}]" if texts else None
 
 
-def received(header: object) -> list[dict[str, Any]]:
-    """Return the crumbs in a header that arrived; of one that is none, an empty list."""
+def inherit_crumbs(frame: Frame, header: object) -> None:
+    """Put the crumbs of a `header` that arrived into the trail of `frame`, before its own.
+
+    The header is untrusted, of any type. Invalid parts of it are left out.
+    """
+    trail_of(frame).inherited[:] = _checked(header)
+
+
+def _checked(header: object) -> list[dict[str, Any]]:
     if not isinstance(header, str) or len(header) > _MAX_HEADER:
         return []
     try:
@@ -73,13 +84,17 @@ def received(header: object) -> list[dict[str, Any]]:
         return []
     if not isinstance(crumbs, list):
         return []
-    last = cast("list[object]", crumbs)[-MAX_CRUMBS:]
+    last = cast("list[object]", crumbs)[-MAX_OUTGOING_CRUMBS:]
     checked = map(_checked_crumb, last)
     return [crumb for crumb in checked if crumb is not None]
 
 
-def forget_shown(inherited: list[dict[str, Any]]) -> None:
-    """Take out of `inherited` what this very process recorded, and still has in its ring."""
+def forget_inherited_duplicates(frame: Frame) -> None:
+    """Drop those inherited crumbs of `frame` that this process recorded and still has in its ring.
+
+    Call it before a dump of `frame`: the dump shows the ring too.
+    """
+    inherited = trail_of(frame).inherited
     here = _here()
     if any(crumb["frame"]["origin"] == here for crumb in inherited):
         shown = snapshot()
@@ -89,11 +104,11 @@ def forget_shown(inherited: list[dict[str, Any]]) -> None:
 
 
 def _here() -> str:
-    return f"{os.getpid()}@{platform.node()}"
+    return f"{os.getpid()}@{host_name()}"
 
 
 def _set_origin(crumb: dict[str, Any], origin: str) -> None:
-    """Put `origin` into the frame of `crumb`, which stands before the user's data."""
+    """Put `origin` into the frame of `crumb`, which stands before the data of the user."""
     if "frame" in crumb:
         crumb["frame"]["origin"] = origin
         return
@@ -149,17 +164,17 @@ def _checked_frame(frame: Any) -> dict[str, str]:
         for key in _FRAME_FIELDS
         if isinstance(given.get(key), str)
     }
-    # Where it came from is the one thing that must be seen, whatever the sender left out.
+    # The origin is always shown, also where the sender left it out.
     return {"origin": "unknown", **checked} if "origin" not in checked else checked
 
 
 def _value(key: str, value: Any) -> Any:
-    """Return `value` bounded, and blanked where its name is a secret's in this process."""
-    redactor = crumb_options.redactor
+    """Return `value` bounded, and redacted where this process holds its name for a secret."""
+    redactor = options.redactor
     if redactor is not None and redactor.is_sensitive(key):
         return REDACTED
     return _text(value, _MAX_TEXT) if isinstance(value, str) else value
 
 
 def _text(text: str, limit: int) -> str:
-    return str(jsonable(text, crumb_options.redactor, limit=limit))
+    return str(jsonable(text, options.redactor, limit=limit))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from statecrumbs._dump import dump_live
+from statecrumbs._crash._dump import dump_at_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ _handler: _Handler | None = None
 def listen(number: int | None) -> None:
     """Dump at signal `number` from now on instead of at the one before; None: at none.
 
-    Only the main thread may say so; elsewhere, and for a signal that the platform cannot catch,
-    `ValueError` names it, and nothing has changed.
+    Raises `ValueError` outside of the main thread, and for a signal that the platform cannot catch;
+    then nothing has changed.
     """
     global _handler
     before = _handler
@@ -41,8 +41,8 @@ def listen(number: int | None) -> None:
 class _Handler:
     """Dumps at a signal, and then calls the handler that it replaced.
 
-    Each is an object of its own: one that somebody else's handler calls, and that was removed, only
-    hands on.
+    Each handler is an object of its own: one that was removed, but is called by another handler,
+    only hands on.
     """
 
     def __init__(self, number: int) -> None:
@@ -63,8 +63,8 @@ class _Handler:
         self._is_on = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Dump, then do what would have been done without us."""
+        """Dump, then call the handler that was there before."""
         if self._is_on:
-            dump_live(number)
+            dump_at_signal(number)
         if callable(self._previous):
             self._previous(number, frame)

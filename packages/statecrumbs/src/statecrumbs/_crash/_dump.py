@@ -1,21 +1,19 @@
-"""Put a crash dump together and deliver it: to stderr, a file, or the user's function."""
+"""Make a dump of the crumbs, and deliver it to stderr, a file or the user's function."""
 
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from _thread import get_ident
-from itertools import count
 from time import time_ns
 
 from corectx import current, failed_frame
-from statecrumbs._exceptions import attributes_of, describe, in_short
-from statecrumbs._facts import command_line, host_name, python_version
-from statecrumbs._freeze import place_of
+from statecrumbs._crash._exceptions import attributes_of, describe, in_short
+from statecrumbs._crumb import place_of, timestamp
+from statecrumbs._files import write_private
 from statecrumbs._options import options
+from statecrumbs._process import command_line, host_name, python_version
 from statecrumbs._recorder import collect, thread_name
-from statecrumbs._records import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,31 +21,31 @@ if TYPE_CHECKING:
     from typing import Any
 
     from corectx import Frame
-    from statecrumbs._records import Crumb
+    from statecrumbs._crumb import Crumb
 
 # An exception is reported once, however many hooks it passes: the process that reported it is noted
-# on it. (In another process, to which it was pickled, other crumbs tell another story.)
+# on it. (Another process, to which it was pickled, has other crumbs.)
 _MARK = "__statecrumbs_reported__"
 
 _note_end: Callable[[Crumb, int], None] | None = None
 
-# The threads that are in the user's function right now.
+# The threads that run the user's function right now.
 _in_callback: set[int] = set()
 
 
 def report(exc: BaseException, /, *, frame: Frame | None = None) -> bool:
     """Dump the crumbs because of `exc`, as `enable` was told to; return whether that was done.
 
-    For whoever catches what would otherwise be a crash: a web framework, a worker, a shell. The
-    dump is that of the frame in which `exc` was raised, else of `frame`, else of the current one.
-    `SystemExit` and an exception that was reported before give no dump, and without `enable` none
-    does. Never raises.
+    For programs that catch an exception which would otherwise be a crash: a web framework, a
+    worker, a shell. The dump is that of the frame in which `exc` was raised, else of `frame`, else
+    of the current one. There is none without `enable`, for `SystemExit`, and for an exception that
+    was reported before. Never raises.
     """
     return report_crash(exc, frame, is_end=False)
 
 
 def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bool:
-    """Do what `report` does; with `is_end` the process ends by `exc`, which the black box notes."""
+    """Do the same as `report`; with `is_end` note in the black box that the process ends."""
     try:
         note = _note_end if is_end else None
         is_silent = options.on_crash == "none"
@@ -65,12 +63,12 @@ def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bo
 
 
 def note_end_with(note: Callable[[Crumb, int], None] | None) -> None:
-    """Have `note` told of the last record of a dump, and its time in ns, when the process ends."""
+    """Call `note` with the last record of a dump, and its time in ns, when the process ends."""
     global _note_end
     _note_end = note
 
 
-def dump_live(signal_number: int) -> None:
+def dump_at_signal(signal_number: int) -> None:
     """Dump the crumbs of the running process because it was sent a signal. Never raises."""
     try:
         _deliver(_crumbs_and("live_dump", current(), {"signal": signal_number}))
@@ -79,10 +77,9 @@ def dump_live(signal_number: int) -> None:
 
 
 def prepare() -> None:
-    """Make a dump and forget it: whatever one needs is imported then, and not when one is due.
+    """Make a dump and forget it, so that its imports are done when a real one is due.
 
-    That may be in the middle of an import, or for want of memory or of file descriptors. Never
-    raises.
+    That may be in the middle of an import, or without memory or file descriptors. Never raises.
     """
     try:
         from statecrumbs.formatter import format_json
@@ -91,11 +88,11 @@ def prepare() -> None:
         cause = {"exception": describe(ValueError("token=x"))}
         format_json(_crumbs_and("unhandled_exception", None, cause))
     except Exception:
-        return  # the dump itself will say what is wrong
+        return  # the dump itself will report the failure
 
 
 def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crumb]:
-    """Return the crumbs that belong to `frame`, and last the record of why they are dumped."""
+    """Return the crumbs that belong to `frame`, and last the record of the cause of the dump."""
     crumbs, dropped = collect(frame)
     last: Crumb = {"event": event}
     if options.include_timestamp:
@@ -103,11 +100,11 @@ def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[
     if options.include_thread:
         last["thread"] = thread_name()
     if frame is not None:
-        (context, facts), _ = place_of(frame)
+        (context, identity), _ = place_of(frame)
         if context:
             last["context"] = context
-        if facts:
-            last["frame"] = facts
+        if identity:
+            last["frame"] = identity
     last.update(cause)
     last["dropped"] = dropped
     last["process"] = _process()
@@ -125,7 +122,7 @@ def _process() -> dict[str, object]:
 
 
 def _is_reported(exc: BaseException) -> bool:
-    """Note on `exc` that this process reports it; tell whether it had done so before."""
+    """Note on `exc` that this process reports it; return whether it had done so before."""
     marks = attributes_of(exc)
     if marks.get(_MARK) == os.getpid():
         return True
@@ -135,7 +132,7 @@ def _is_reported(exc: BaseException) -> bool:
 
 def _deliver(crumbs: list[Crumb]) -> bool:
     thread = get_ident()
-    # What fails inside the callback, in a `__del__` say, is not given to it: it would fail again.
+    # A failure inside the callback, in a `__del__` say, is not given to it: it would fail again.
     if callable(options.on_crash) and thread not in _in_callback:
         _in_callback.add(thread)
         try:
@@ -161,59 +158,11 @@ def _deliver(crumbs: list[Crumb]) -> bool:
 
 
 def _fill(path: str) -> str:
-    """Put this process and this moment into the name: ``{pid}`` and ``{time}``."""
+    """Fill in this process and this moment for ``{pid}`` and ``{time}``."""
     from datetime import datetime, timezone
 
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
     return path.replace("{pid}", str(os.getpid())).replace("{time}", now)
-
-
-def write_private(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` in one step: readers see all of it or the old file. Mode 0600.
-
-    What is no regular file (a pipe, a device) is never replaced, but written to. Raises the OSError
-    that names `path`.
-    """
-    named = os.fspath(path)
-    path = os.path.abspath(path)
-    if _is_stream(path):
-        # Not blocking: a pipe that nobody reads is an error, no reason to wait for ever.
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NONBLOCK", 0))
-        if hasattr(os, "O_NONBLOCK"):
-            os.set_blocking(descriptor, True)
-        _write(descriptor, text)
-        return
-    # The number is for a signal that comes just now, and has this thread dump there too.
-    temporary = f"{path}.{os.getpid()}.{get_ident()}.{_next_number()}.tmp"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _write(descriptor, text)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, named) from error
-
-
-_next_number = count().__next__
-
-
-def _is_stream(path: str) -> bool:
-    """Tell whether somebody else reads along at `path`; root could replace even /dev/null."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False
-    # /dev/stdout is a link, perhaps to a regular file that others have open.
-    return not stat.S_ISREG(mode) or (path.startswith("/dev/") and os.path.islink(path))
-
-
-def _write(descriptor: int, text: str) -> None:
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.write("\n")
 
 
 def _complain(message: str) -> None:
@@ -221,7 +170,7 @@ def _complain(message: str) -> None:
 
 
 def _print_error(text: str) -> bool:
-    """Print to stderr what it can take; there may be none, or a closed or broken one."""
+    """Print to stderr, which may be absent, closed or broken; return whether that was done."""
     text += "\n"
     try:
         try:

@@ -1,7 +1,8 @@
-"""Show values of the built-in types, and of classes that inherit their `__repr__` from one.
+"""Show values of the built-in types and of containers of the standard library.
 
-It is always the built-in class that is asked, never the instance, so that a subclass that lies
-about its length, or computes its items, has no say.
+The functions here also serve classes that inherit their `__repr__` from one of these types. They
+call the methods of that type, never those of the instance: a subclass may lie about its length, or
+compute its items.
 """
 
 from __future__ import annotations
@@ -9,44 +10,45 @@ from __future__ import annotations
 import gc
 import sys
 
-from statecrumbs._classes import DICT, FROZENSET, FUNCTION, LIST, SET, TUPLE, class_name, class_of
+from statecrumbs._values._classes import (
+    DICT,
+    FROZENSET,
+    FUNCTION,
+    LIST,
+    SET,
+    TUPLE,
+    class_of,
+    instance_dict,
+    name_of,
+    names_in,
+    title_of,
+)
+from statecrumbs._values._engine import HEAD, WHOLE, first
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any, TypeAlias
 
-    from statecrumbs._renderer import Renderer
+    from statecrumbs._values._engine import Renderer, Shower
 
-    Shower: TypeAlias = Callable[[Renderer, Any, int, int], str]
-
-WHOLE = 20  # items; a container that has no more is shown whole
-HEAD = 10  # items shown of one that has more
+    # The third parameter is the class of the standard library whose `__repr__` the value has.
+    StdlibShower: TypeAlias = Callable[[Renderer, Any, Any, int, int], str]
 
 # Decimal digits take time that grows with the square of their number, and Python refuses to write
 # more than 4300 of them, or as few as 640 where the host program says so.
 MAX_BITS = 2048
 
 
-def first(items: Iterable[Any], count: int) -> list[Any]:
-    """Return the items to be shown of `count` ones: all where they are few, else the first."""
-    try:
-        if count <= WHOLE:
-            return list(items)
-        return [item for _, item in list(zip(range(HEAD), items))]  # noqa: B905 - range ends it
-    except RuntimeError:  # another thread changed the container at this very moment
-        return []
-
-
-def show_dict(renderer: Renderer, value: Any, name: str, room: int, depth: int) -> str:
-    """Return the text of a dict inside the call of a class `name`, or bare where that is ""."""
+def _items(renderer: Renderer, value: Any, name: str, room: int, depth: int) -> str:
+    """Return the text of a dict, inside a call of the class `name` unless that is ""."""
     opening, closing = (f"{name}({{", "})") if name else ("{", "}")
     count = DICT.__len__(value)
     items = first(DICT.items(value), count)
     return renderer.mapping(value, items, count, opening, closing, room, depth)
 
 
-def _plain(_renderer: Renderer, value: object, _room: int, _depth: int) -> str:
+def _repr(_renderer: Renderer, value: object, _room: int, _depth: int) -> str:
     return repr(value)
 
 
@@ -68,7 +70,7 @@ def _class(_renderer: Renderer, value: type, _room: int, _depth: int) -> str:
 
 
 def _module(renderer: Renderer, value: object, room: int, depth: int) -> str:
-    # The repr of a subclass may be what loads a lazy module (importlib.util.LazyLoader).
+    # The repr of a subclass may load a lazy module (importlib.util.LazyLoader).
     if type(value) is _MODULE:
         return renderer.call_repr(value, room, depth)
     return object.__repr__(value)
@@ -83,7 +85,7 @@ def _bytes(renderer: Renderer, value: bytes, room: int, depth: int) -> str:
 
 
 def _bytearray(renderer: Renderer, value: bytearray, room: int, depth: int) -> str:
-    name = class_name(value)
+    name = name_of(type(value))
     room = renderer.share(room, depth) - len(name) - 2
     return f"{name}({renderer.byte_string(value, bytearray, room)})"
 
@@ -104,7 +106,7 @@ def _tuple(renderer: Renderer, value: Any, room: int, depth: int) -> str:
 
 def _set(renderer: Renderer, value: Any, room: int, depth: int) -> str:
     count = SET.__len__(value)
-    name = class_name(value)
+    name = name_of(type(value))
     if not count:
         return f"{name}()"
     kind = class_of(value)
@@ -115,7 +117,7 @@ def _set(renderer: Renderer, value: Any, room: int, depth: int) -> str:
 
 def _frozenset(renderer: Renderer, value: Any, room: int, depth: int) -> str:
     count = FROZENSET.__len__(value)
-    name = class_name(value)
+    name = name_of(type(value))
     if not count:
         return f"{name}()"
     items = first(FROZENSET.__iter__(value), count)
@@ -123,12 +125,12 @@ def _frozenset(renderer: Renderer, value: Any, room: int, depth: int) -> str:
 
 
 def _dict(renderer: Renderer, value: Any, room: int, depth: int) -> str:
-    return show_dict(renderer, value, "", room, depth)
+    return _items(renderer, value, "", room, depth)
 
 
 def _view(renderer: Renderer, value: Any, room: int, depth: int) -> str:
     count = len(value)
-    opening = f"{class_name(value)}(["
+    opening = f"{name_of(type(value))}(["
     return renderer.sequence(value, first(value, count), count, opening, "])", room, depth)
 
 
@@ -148,7 +150,7 @@ def _slice(renderer: Renderer, value: Any, room: int, depth: int) -> str:
 
 
 def _method(renderer: Renderer, value: Any, room: int, depth: int) -> str:
-    # Its own repr has that of the instance in it.
+    # Its own repr contains the repr of the instance.
     function = value.__func__
     name = function.__qualname__ if type(function) is FUNCTION else "?"
     return f"<bound method {name} of {renderer.show(value.__self__, room - len(name), depth)}>"
@@ -156,7 +158,7 @@ def _method(renderer: Renderer, value: Any, room: int, depth: int) -> str:
 
 def _exception(renderer: Renderer, value: BaseException, room: int, depth: int) -> str:
     args: tuple[Any, ...] = BaseException.__dict__["args"].__get__(value)
-    opening = f"{class_name(value)}("
+    opening = f"{name_of(type(value))}("
     if renderer.is_secret_pair(args):
         return renderer.pair(args, opening, ")", room, depth)
     count = len(args)
@@ -166,12 +168,12 @@ def _exception(renderer: Renderer, value: BaseException, room: int, depth: int) 
 _EMPTY: dict[object, object] = {}
 _MODULE = class_of(sys)
 
-# Types that are here and types that inherit from them. What is `_plain` can have no subclass.
+# For these types and their subclasses. Types with `_repr` cannot have subclasses.
 SHOWERS: dict[type, Shower] = {
     int: _int,
     str: _str,
-    bool: _plain,
-    type(None): _plain,
+    bool: _repr,
+    type(None): _repr,
     float: _float,
     list: _list,
     dict: _dict,
@@ -186,13 +188,95 @@ SHOWERS: dict[type, Shower] = {
     slice: _slice,
     type: _class,
     _MODULE: _module,
-    FUNCTION: _plain,
-    type(len): _plain,
-    type(Ellipsis): _plain,
-    type(NotImplemented): _plain,
+    FUNCTION: _repr,
+    type(len): _repr,
+    type(Ellipsis): _repr,
+    type(NotImplemented): _repr,
     type(type.__dict__): _mapping_proxy,
     type(_EMPTY.keys()): _view,
     type(_EMPTY.values()): _view,
     type(_EMPTY.items()): _view,
-    type(_plain.__get__(0)): _method,
+    type(_repr.__get__(0)): _method,
+}
+
+
+def _deque(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
+    count = owner.__len__(value)
+    longest = names_in(owner)["maxlen"].__get__(value)
+    opening = f"{name_of(type(value))}(["
+    closing = "])" if longest is None else f"], maxlen={longest})"
+    items = first(owner.__iter__(value), count)
+    return renderer.sequence(value, items, count, opening, closing, room, depth)
+
+
+def _defaultdict(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
+    factory = renderer.show(names_in(owner)["default_factory"].__get__(value), room, depth + 1)
+    inner = _items(renderer, value, "", room - len(factory), depth)
+    return f"{name_of(type(value))}({factory}, {inner})"
+
+
+def _ordered_dict(renderer: Renderer, value: Any, _owner: Any, room: int, depth: int) -> str:
+    name = name_of(type(value))
+    if not DICT.__len__(value):
+        return f"{name}()"
+    if sys.version_info >= (3, 12):
+        return _items(renderer, value, name, room, depth)
+    count = DICT.__len__(value)
+    items = first(DICT.items(value), count)
+    return renderer.sequence(value, items, count, f"{name}([", "])", room, depth)
+
+
+def _counter(renderer: Renderer, value: Any, _owner: Any, room: int, depth: int) -> str:
+    name = name_of(type(value))
+    count = DICT.__len__(value)
+    items = first(DICT.items(value), count)
+    if len(items) == count and all(type(number) is int for _, number in items):
+        items.sort(key=lambda item: item[1], reverse=True)  # as its own repr
+    if not count:
+        return f"{name}()"
+    return renderer.mapping(value, items, count, f"{name}({{", "})", room, depth)
+
+
+def _namespace(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
+    name = "namespace" if type(value) is owner else name_of(type(value))
+    fields = instance_dict(value)
+    return renderer.fields(value, name, fields.items(), len(fields), room, depth)
+
+
+def _partial(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
+    function, args, keywords = (
+        names_in(owner)[name].__get__(value) for name in ("func", "args", "keywords")
+    )
+    fields = [
+        ("", function),
+        *(("", arg) for arg in args[:WHOLE]),
+        *first(keywords.items(), len(keywords)),
+    ]
+    count = 1 + len(args) + len(keywords)
+    return renderer.fields(value, title_of(type(value)), fields, count, room, depth)
+
+
+def _typed_array(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
+    code = names_in(owner)["typecode"].__get__(value)
+    count = owner.__len__(value)
+    name = name_of(type(value))
+    if code in "uw" or not count:
+        return f"{name}({code!r}{f', <{count} characters>' if count else ''})"
+    items = owner.__getitem__(value, slice(0, count if count <= WHOLE else HEAD))
+    opening = f"{name}({code!r}, ["
+    return renderer.sequence(value, list(items), count, opening, "])", room, depth)
+
+
+# By module, then by the name of the class. They are known by name, since importing these modules
+# here would cost every program their import.
+STDLIB_SHOWERS: dict[str, dict[str, StdlibShower]] = {
+    "array": {"array": _typed_array},
+    "collections": {
+        "Counter": _counter,
+        "OrderedDict": _ordered_dict,
+        "defaultdict": _defaultdict,
+        "deque": _deque,
+    },
+    "functools": {"partial": _partial},
+    "types": {"SimpleNamespace": _namespace},
 }

@@ -21,16 +21,16 @@ Header::
         28     1  state: 0 = in use; 1 = closed, the program ended by itself;
                   2 = the program ended, or is ending, by an unhandled exception
         29     1  1 = a later process has reported this file (see `recover`)
-        30     2  length of the facts, in bytes
+        30     2  length of the description, in bytes
         32     8  start of the process, in clock ticks since boot (field 22 of /proc/PID/stat);
                   0 = unknown. A process of the same pid with another start is another process.
         40     8  time when the file was made, in nanoseconds since 1970-01-01 UTC
-        48     4  checksum of the facts
+        48     4  checksum of the description
         52    12  zero
-        64     -  the facts: a JSON object in UTF-8 with the strings "host", "python", "boot_id",
-                  "pid_namespace" and "lock" ("" = unknown, none), and "argv", a list of strings;
-                  zero up to the header size. Where "lock" is "flock", the process holds an
-                  exclusive flock(2) on the file until it ends.
+        64     -  the description of the process: a JSON object in UTF-8 with the strings "host",
+                  "python", "boot_id", "pid_namespace" and "lock" ("" = unknown, none), and "argv",
+                  a list of strings; zero up to the header size. Where "lock" is "flock", the
+                  process holds an exclusive flock(2) on the file until it ends.
 
 Slot::
 
@@ -53,8 +53,8 @@ its `ts`, which is the time of the slot. In a shortened one a cut string ends in
 number of characters that are missing; a cut list begins with such a string, and a cut object has a
 member "…". Lone surrogates stand as JSON's own escapes, so that a payload is always valid UTF-8.
 
-Checksums are CRC-32 as in zip and PNG (zlib's ``crc32``). That of the facts is
-``crc32(0, facts)``. That of a payload *continues from the sequence number*:
+Checksums are CRC-32 as in zip and PNG (zlib's ``crc32``). That of the description is
+``crc32(0, description)``. That of a payload *continues from the sequence number*:
 ``crc32(sequence mod 2**32, payload)``, as if the sequence number were the checksum of what came
 before. Where a library takes no such start: begin with the register at ``~sequence`` instead of at
 ``~0``. The checksum of ``{}`` in the slot of sequence number 1 is 0xBABD8E02.
@@ -84,11 +84,11 @@ SUFFIX = ".crumbs"
 MAGIC = b"\x89crumbs\n"
 VERSION = 1
 HEADER_SIZE = 4096
-FACTS_OFFSET = 64
-FACTS_ROOM = HEADER_SIZE - FACTS_OFFSET
+DESCRIPTION_OFFSET = 64
+DESCRIPTION_ROOM = HEADER_SIZE - DESCRIPTION_OFFSET
 
 # magic, version, header size, slot size, slot count, pid, parent pid, state, reported,
-# length of the facts, process start, created, checksum of the facts
+# length of the description, process start, created, checksum of the description
 HEADER = Struct("<8sHHIIIIBBHQQI")
 STATE_OFFSET = 28
 REPORTED_OFFSET = 29

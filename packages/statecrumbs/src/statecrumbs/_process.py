@@ -1,7 +1,8 @@
-"""What a process can say of itself, and what became of the one that wrote a file.
+"""Describe this process, and find out whether another one still runs.
 
-The sources are Linux's: ``/proc/PID/stat``, the boot ID and the PID namespace. Elsewhere they are
-unknown, and the answer is as good as it can be without them.
+Neither imports `platform`, which takes as long as all of this package. The sources are Linux's:
+``/proc/PID/stat``, the boot ID and the PID namespace. On other systems they are unknown, and the
+answer is less exact.
 """
 
 from __future__ import annotations
@@ -9,33 +10,47 @@ from __future__ import annotations
 import os
 import sys
 
-from statecrumbs._facts import host_name, python_version
+from statecrumbs._options import options
+from statecrumbs._values import fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, Final, Literal
 
     Fate = Literal["clean", "exception", "alive", "gone", "pid reused", "unknown"]
 
 _STARTTIME: Final = 22  # the field of /proc/PID/stat, see proc(5)
 _STATE: Final = 3
-_DEAD: Final = "ZXx"  # a zombie has died, only its parent has not looked yet
+_DEAD: Final = "ZXx"  # a zombie has died, but its parent has not waited for it yet
+
+_MAX_ARGUMENTS: Final = 64
+_MAX_ARGUMENT: Final = 512  # characters
 
 
-def facts(argv: Sequence[str]) -> dict[str, Any]:
-    """Return what the file says of the process that writes it, beside its numbers."""
-    return {
-        "host": host_name(),
-        "python": python_version(),
-        "boot_id": boot_id(),
-        "pid_namespace": pid_namespace(),
-        "argv": list(argv),
-    }
+def command_line() -> list[str]:
+    """Return `sys.argv`, redacted and bounded: with ``-c`` it may hold a whole script."""
+    # Cut twice: a secret across the first cut is far behind the second.
+    arguments = [str(each)[: 4 * _MAX_ARGUMENT] for each in getattr(sys, "argv", [])]
+    if options.redactor is not None:
+        arguments = options.redactor.scrub_arguments(arguments[:_MAX_ARGUMENTS])
+    return [fit(argument, _MAX_ARGUMENT) for argument in arguments[:_MAX_ARGUMENTS]]
+
+
+def python_version() -> str:
+    """Return the version of this Python, such as ``3.13.0``."""
+    return sys.version.partition(" ")[0]
+
+
+def host_name() -> str:
+    """Return the name of this machine or container, "" where it is unknown."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    return os.environ.get("COMPUTERNAME", "")  # Windows
 
 
 def boot_id() -> str:
-    """Return what tells this boot of the machine from all others, "" where that is unknown."""
+    """Return the ID of this boot of the machine, "" where that is unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
@@ -44,7 +59,7 @@ def boot_id() -> str:
 
 
 def pid_namespace() -> str:
-    """Return what tells this container's process IDs from another's, "" where that is unknown."""
+    """Return the namespace of the process IDs of this container, "" where that is unknown."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except (OSError, AttributeError):
@@ -52,7 +67,7 @@ def pid_namespace() -> str:
 
 
 def start_time(pid: int) -> int:
-    """Return when the process `pid` started, in clock ticks since boot; 0 where that is unknown."""
+    """Return the start of process `pid` in clock ticks since boot, 0 where that is unknown."""
     fields = _stat(pid)
     return int(fields[_STARTTIME - _STATE]) if fields else 0
 
@@ -68,10 +83,10 @@ def _stat(pid: int) -> list[str]:
 
 
 def fate(pid: int, start: int, told: dict[str, Any], is_in_use: Callable[[], bool | None]) -> Fate:
-    """Return what became of the process `pid` that started at `start` and said `told` of itself.
+    """Return the fate of process `pid`, which started at `start` and described itself as `told`.
 
-    `is_in_use` tells whether a process has its file, None for unknown. It is asked about processes
-    of other containers on the same machine: they have their own IDs, and often their own host name.
+    `is_in_use` returns whether a process has its file open, None for unknown. It is asked about
+    processes of other containers on the same machine, which have their own IDs and host names.
     """
     boot, its_boot = boot_id(), told.get("boot_id")
     is_this_host = told.get("host") == host_name()

@@ -1,4 +1,4 @@
-"""Load what was recorded from either kind of file: a black box or a JSON dump."""
+"""Load a recording from a file: a black box, a JSON dump, or a log with a dump in it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from statecrumbs._black_box import UnreadableError, is_black_box, read
-from statecrumbs._plain import is_list, is_object
+from statecrumbs._json import is_list, is_object
 
 if TYPE_CHECKING:
     from typing import Any
 
     from statecrumbs._black_box import Recovered
 
-_MAX_DUMP = 1 << 28  # bytes: more is no dump of ours, and would not fit in memory as objects
+_MAX_DUMP = 1 << 28  # bytes; a larger file is no dump of ours, and its objects would fill memory
 
 
 @dataclass(frozen=True)
 class Recording:
-    """The crumbs of one process, and what is known of it.
+    """The crumbs of one process, and the data about it.
 
-    `crumbs` are in the order of the file, oldest first. `ending` is what a black box, or the last
-    record of a dump, says beside: of "died", "process", "dropped", "torn", "shortened" and
+    `crumbs` are in the order of the file, oldest first. `ending` has the other data of a black box,
+    or of the last record of a dump: of "died", "process", "dropped", "torn", "shortened" and
     "missing_slots" those that are known.
     """
 
@@ -38,7 +38,7 @@ class Recording:
         return failures[-1] if failures else None
 
     def to_dump(self) -> list[dict[str, Any]]:
-        """Return the recording as a dump has it: a list whose last record tells of the process."""
+        """Return the recording as a dump has it: a list whose last record describes the process."""
         if "died" not in self.ending:
             return self.crumbs
         return [*self.crumbs, {"event": _BLACK_BOX, **self.ending}]
@@ -50,11 +50,10 @@ _ENDING = ("died", "process", "dropped", "torn", "shortened", "missing_slots")
 
 
 def load(path: str | os.PathLike[str]) -> Recording:
-    """Return what is recorded in the file at `path`.
+    """Return the recording in the file at `path`.
 
-    In a log, where the stderr of a program was kept, that is the last dump among the other lines.
-    Raises UnreadableError, whose message names the file, for anything that is neither a black box
-    nor has a dump.
+    In a log of the stderr of a program it is the last dump among the other lines. Raises
+    UnreadableError, whose message names the file, for a file that is no black box and has no dump.
     """
     path = os.fspath(path)
     if is_black_box(path):
@@ -63,7 +62,7 @@ def load(path: str | os.PathLike[str]) -> Recording:
 
 
 def from_black_box(found: Recovered) -> Recording:
-    """Return what a black box holds as a recording."""
+    """Return the content of a black box as a recording."""
     ending: dict[str, Any] = {
         "died": found.died,
         "process": {**found.process, "recorded_since": found.created},
@@ -92,7 +91,7 @@ def _from_dump(path: str) -> Recording:
         )
     last: dict[str, Any] = dump[-1] if dump else {}
     ending = {key: last[key] for key in _ENDING if key in last} if "process" in last else {}
-    # Made of a black box: its last record tells of the process, and is no crumb.
+    # A dump that was made of a black box: its last record describes the process, and is no crumb.
     crumbs: list[dict[str, Any]] = dump[:-1] if "died" in ending else dump
     return Recording(path, crumbs, ending)
 

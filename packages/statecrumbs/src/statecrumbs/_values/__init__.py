@@ -1,0 +1,118 @@
+"""Render any value as a bounded, redacted `repr`, without running code that could do I/O.
+
+For small ordinary values the text is exactly `repr(value)`. Three rules keep it harmless:
+
+1. Containers are walked here, item by item, so that they can be bounded and redacted: the built-in
+   ones and their subclasses, dataclasses and attrs classes with a generated `__repr__`, named
+   tuples, exceptions, bound methods.
+2. Objects of frameworks whose `__repr__` fetches or computes, and arrays, are named but not
+   evaluated: query sets, model instances, lazy strings, proxies.
+3. The `__repr__` of any other class is called, unless an object of rule 2 can be seen inside. Then
+   the object is only named, since its `__repr__` would probably show the other one.
+
+No rule can prevent that a `__repr__` opens a connection itself, or shows an object that cannot be
+seen (in a closure, in a global).
+
+    _engine       Renderer: the text within its bounds
+    _builtin      built-in types, and containers of the standard library
+    _objects      all other classes: by their fields, by their name, or by their repr
+    _frameworks   objects that must not be evaluated
+    _classes      classes and instances, read without running code of the program
+"""
+
+from __future__ import annotations
+
+from corectx.lowlevel import raised_by_signal
+from statecrumbs._values._builtin import SHOWERS
+from statecrumbs._values._classes import class_of, module_of, name_of, qualname_of
+from statecrumbs._values._engine import UNSERIALIZABLE, Renderer, encodable, fit
+from statecrumbs._values._objects import show_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    from statecrumbs._redact import Redactor
+
+    Scalar: TypeAlias = str | int | float | bool | None
+
+__all__ = [
+    "UNSERIALIZABLE",
+    "encodable",
+    "fit",
+    "jsonable",
+    "module_of",
+    "name_of",
+    "qualname_of",
+    "render",
+    "safe_text",
+]
+
+_WORD = 1 << 63  # the range of 64 bits, with a sign
+
+
+def render(value: Any, redactor: Redactor | None, *, limit: int = 1024) -> str:
+    """Return the `repr` of `value` in at most `limit` characters, redacted; never raise.
+
+    Containers are shown down to 5 levels, 20 items each, 10 of longer ones. `... (4999990 more)`
+    stands for what is left out, `...` for a cycle. The value of a sensitive key, field or option is
+    `'[redacted]'`, and every text is scrubbed; neither happens with `redactor=None`. Where a
+    `__repr__` fails, whatever it raises, `<unserializable>` stands for its value. The result is an
+    exact `str` that UTF-8 can encode.
+    """
+    try:
+        kind = class_of(value)
+        text = None
+        if kind is str and len(value) < limit:
+            text = repr(value if redactor is None else redactor.scrub(value))
+        elif (kind is int and -_WORD <= value < _WORD) or value is None or kind is bool:
+            text = repr(value)
+        if text is None or len(text) > limit:
+            text = Renderer(redactor, limit, SHOWERS, show_object).show(value, limit, 0)
+            if len(text) > limit or not text.isascii():
+                text = fit(text, limit)
+        return text
+    except RecursionError:  # without a call, which would need more of the stack that is full
+        return UNSERIALIZABLE[:limit]
+    except Exception as error:
+        if raised_by_signal(error):
+            raise
+        return UNSERIALIZABLE[:limit]
+
+
+def jsonable(value: Any, redactor: Redactor | None, limit: int = 1024) -> Scalar:
+    """Return `value` as a JSON scalar: unchanged where it is one, else its `render`; never raise.
+
+    Unchanged are `None`, `bool`, `int` of at most 64 bits and finite `float`. Strings, also of a
+    subclass, become exact ones, scrubbed, shortened to `limit` characters, and without quotes.
+    """
+    try:
+        kind = class_of(value)
+        if value is None or kind is bool or (kind is int and -_WORD <= value < _WORD):
+            return value  # type: ignore[no-any-return]
+        if kind is float and value - value == 0.0:  # neither infinite nor a NaN
+            return value  # type: ignore[no-any-return]
+        if kind is str and len(value) <= limit:
+            text: str = value if redactor is None else redactor.scrub(value)
+            if text.isascii() and len(text) <= limit:
+                return text
+        if issubclass(kind, str):
+            renderer = Renderer(redactor, limit, SHOWERS, show_object)
+            return fit(renderer.text(value, limit), limit)
+    except RecursionError:
+        return UNSERIALIZABLE[:limit]
+    except Exception as error:
+        if raised_by_signal(error):
+            raise
+        return UNSERIALIZABLE[:limit]
+    return render(value, redactor, limit=limit)
+
+
+def safe_text(value: object) -> str:
+    """Return `str(value)` as an exact string, or `<unserializable>`, whatever that raises."""
+    try:
+        return str.__str__(str(value))
+    except BaseException as error:  # KeyboardInterrupt too: recording and dumping end no program
+        if raised_by_signal(error):
+            raise
+        return UNSERIALIZABLE

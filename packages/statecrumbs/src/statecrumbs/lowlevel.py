@@ -1,0 +1,63 @@
+"""The functions that integrations need: crumbs in messages, exceptions as data, safe text.
+
+Other distributions import these names only, never a module with an underscore.
+
+Crumbs that travel with a message
+    `outgoing_crumbs` makes the header at the sender, `inherit_crumbs` takes it at the receiver,
+    `forget_inherited_duplicates` is called before a dump where both may be one process.
+An exception
+    `describe_exception` returns it with its traceback and causes as data, `summarize_exception` in
+    one line; both are redacted and bounded.
+Objects of the program
+    `safe_text` returns `str(value)` whatever that raises, `class_name` the name of a class without
+    asking its metaclass.
+"""
+
+from __future__ import annotations
+
+from statecrumbs._values import name_of as class_name
+from statecrumbs._values import safe_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from statecrumbs._crash import describe as describe_exception
+    from statecrumbs._crash import in_short as summarize_exception
+    from statecrumbs._sent_crumbs import (
+        MAX_OUTGOING_CRUMBS,
+        forget_inherited_duplicates,
+        inherit_crumbs,
+        outgoing_crumbs,
+    )
+
+__all__ = [
+    "MAX_OUTGOING_CRUMBS",
+    "class_name",
+    "describe_exception",
+    "forget_inherited_duplicates",
+    "inherit_crumbs",
+    "outgoing_crumbs",
+    "safe_text",
+    "summarize_exception",
+]
+
+_OF_EXCEPTIONS = {"describe_exception": "describe", "summarize_exception": "in_short"}
+
+
+def __getattr__(name: str) -> object:
+    # Few integrations need all of these, so each is imported when it is first asked for.
+    if name in _OF_EXCEPTIONS:
+        from statecrumbs import _crash
+
+        found: object = getattr(_crash, _OF_EXCEPTIONS[name])
+    elif name in __all__:
+        from statecrumbs import _sent_crumbs
+
+        found = getattr(_sent_crumbs, name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
