@@ -11,6 +11,7 @@ knows its parent, its correlation ID and its values. One context variable holds 
     _wrap        a frame around a function, coroutine, generator or async generator; bind()
     _scope       scope(**values): a frame made of values
     _headers     inject/extract: the frame as headers
+    _process     process_mark(): notice a fork that ran no hook
     executors    ContextExecutor: the submitter's frame in the threads and processes of a pool
     lowlevel     the door for other distributions: hot paths, observers, failures
 """

@@ -18,6 +18,9 @@ Ends
 Observers
     `listeners` holds the methods of all observers by event, so that ``if listeners.entered:
     notify_entered(frame)`` costs one truth test where there is none.
+Processes
+    `process_mark` makes a mark that a forked child sees is not its own, also after a fork that ran
+    no hook of Python (uWSGI).
 Robustness
     `log_once` logs one kind of problem once. `raised_by_signal` tells an exception of a signal
     handler, which must go on, from an exception of the code that it interrupted.
@@ -38,6 +41,7 @@ from corectx._observers import (
     raised_by_signal,
     treat_as_control_flow,
 )
+from corectx._process import process_mark
 from corectx._wrap import around, kind_of
 
 __all__ = [
@@ -52,6 +56,7 @@ __all__ = [
     "notify_crumb",
     "notify_entered",
     "notify_left",
+    "process_mark",
     "raised_by_signal",
     "remote",
     "run_finalizer",

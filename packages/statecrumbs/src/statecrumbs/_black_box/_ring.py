@@ -14,6 +14,7 @@ import sys
 import time
 from binascii import crc32
 
+from corectx.lowlevel import process_mark
 from statecrumbs._black_box import _format
 from statecrumbs._process import boot_id, host_name, pid_namespace, python_version, start_time
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from typing import Final
 
 _ZEROS: Final = bytes(1 << 16)
-
-# MADV_WIPEONFORK of madvise(2), since Linux 4.14; the mmap module does not name it.
-_MADV_WIPEONFORK: Final = 18
 
 # Arguments of the command line that fit in the header: this many, each of this many characters.
 _ARGUMENTS: Final = ((64, 512), (32, 128), (16, 32), (0, 0))
@@ -59,7 +57,7 @@ class Ring:
             _remove(self.path)
             raise
         self._pid = os.getpid()
-        self.mark = _mark_of_this_process()
+        self.mark = process_mark()
         """Its first byte is 1. It is 0 after `close`, and, where the kernel can do that, in a
         forked child from the moment of the fork."""
 
@@ -104,8 +102,7 @@ class Ring:
 
     def close(self) -> None:
         """Let go of the file."""
-        if isinstance(self.mark, mmap.mmap):
-            self.mark[0] = 0
+        self.mark[0] = 0
         try:
             self.map.close()
         except BufferError:
@@ -153,24 +150,6 @@ def _map(descriptor: int, size: int) -> mmap.mmap:
     if sys.version_info >= (3, 13) and sys.platform != "win32":
         return mmap.mmap(descriptor, size, trackfd=False)
     return mmap.mmap(descriptor, size)
-
-
-def _mark_of_this_process() -> mmap.mmap | bytes:
-    """Return bytes of which the first is 1, and 0 in forked children where the kernel can do it.
-
-    A hook of `os.register_at_fork` alone would leave a gap: hooks that were registered before it
-    run before it, and may record.
-    """
-    if not hasattr(mmap, "MAP_ANONYMOUS"):
-        return b"\x01"
-    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if sys.platform == "linux":
-        try:
-            page.madvise(_MADV_WIPEONFORK)
-        except OSError:
-            pass  # an older kernel, or one that only looks like Linux
-    page[0] = 1
-    return page
 
 
 def _write_header(
