@@ -217,7 +217,11 @@ def test_a_backend_that_fails_breaks_nothing(run, caplog):
 
 
 MISUSES = {
-    "an unknown name": ("loging", ValueError, "Unknown backend 'loging'. Did you mean 'logging'?"),
+    "an unknown name": (
+        "loging",
+        ValueError,
+        "Unknown tracing backend 'loging'. Did you mean 'logging'?",
+    ),
     "a class": (Backend, TypeError, "'Backend' is a class: call it"),
     "an object without the methods": (7, TypeError, "but 7 has not; see penstock.backends"),
 }

@@ -375,7 +375,7 @@ def test_a_program_whose_folder_was_removed_says_so_once(tmp_path):
         check=True,
     )
     assert said.stdout == "7\n"
-    assert said.stderr.startswith("Cannot write down what was observed in evidence: No such file")
+    assert said.stderr.startswith("Cannot write the evidence in evidence: No such file")
     assert said.stderr.count("\n") == 1
 
 
@@ -424,7 +424,7 @@ def test_a_program_that_cannot_write_goes_on_and_says_so_once(observed, tmp_path
             assert receive() == 7
             observation.flush()
         (record,) = [each for each in caplog.records if each.name == "corectx"]
-    assert "Cannot write down what was observed in" in record.getMessage()
+    assert "Cannot write the evidence in" in record.getMessage()
     obstacle.unlink()
     assert runs(observed()) == {"receive": (3, 0, 0)}
     (path,) = obstacle.iterdir()

@@ -18,9 +18,9 @@ class AppError(Exception):
 def load_app(name: str) -> None:
     """Import ``module`` or ``module:attribute``, from the current folder first.
 
-    An attribute that is a function is called without arguments, as application factories are. What
-    is merely callable, such as an ASGI application or a `Flow`, is not: it would take arguments.
-    Raises `AppError`; where the module itself failed, with the traceback of its own code only.
+    An attribute that is a function is called without arguments, as application factories are. Other
+    callables, such as an ASGI application or a `Flow`, are not called: they take arguments. Raises
+    `AppError`; if the module itself failed, with the traceback of its own code only.
     """
     from functools import partial
     from inspect import isroutine
@@ -63,9 +63,9 @@ def _import(name: str) -> ModuleType:
 
 
 def _own_traceback(name: str, error: BaseException) -> str:
-    """Return the traceback of `error` and of what caused it: the lines of the user's code.
+    """Return the traceback of `error` and of its causes, with the lines of the user's code only.
 
-    What is left out is how the import was done, and penstock's own lines.
+    The lines of the import system and of penstock are left out.
     """
     import traceback
 
@@ -74,13 +74,13 @@ def _own_traceback(name: str, error: BaseException) -> str:
         os.path.dirname(sys.modules["importlib"].__file__ or ""),
         "<frozen",
     )
-    told = traceback.TracebackException.from_exception(error)
-    each: traceback.TracebackException | None = told
+    report = traceback.TracebackException.from_exception(error)
+    each: traceback.TracebackException | None = report
     while each is not None:
         own = [entry for entry in each.stack if not entry.filename.startswith(ours)]
         each.stack = traceback.StackSummary.from_list(own)
         each = each.__cause__ or each.__context__
-    return f"Importing {name!r} failed:\n\n{''.join(told.format()).rstrip()}"
+    return f"Importing {name!r} failed:\n\n{''.join(report.format()).rstrip()}"
 
 
 def did_you_mean(value: object, known: Iterable[str]) -> str:

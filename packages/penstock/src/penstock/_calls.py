@@ -1,7 +1,7 @@
-"""What happens at a call: the wrappers that open the frames of steps and entrypoints.
+"""Open the frames of steps and entrypoints at their calls.
 
-A plain function in one flow is what nearly every call is, so it has a wrapper that does everything
-inline. All else goes through `corectx.lowlevel.around`, once for each flow.
+Nearly every call is of a plain function in one flow, so that has a wrapper with everything inline.
+All other calls go through `corectx.lowlevel.around`, once for each flow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, TypeAlias
 
     class Step(Protocol):
-        """What a call asks of the step that it is recorded as."""
+        """The step that a call is recorded as."""
 
         @property
         def kind(self) -> str: ...
@@ -127,7 +127,7 @@ class Calls:
         return around(inner, self._open_outermost, kind=self._kind)
 
     def _call(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a plain function where one inline frame is not right; most never need that."""
+        """Call a plain function that needs more than one inline frame, or none; few ever do."""
         if self._general is None:
             self._general = self._around_all(like=self._inner)
         return self._general(*args, **kwargs)
@@ -157,7 +157,7 @@ def _around_step(  # noqa: C901 - inline, see above
     from functools import wraps
 
     step: Any = None
-    own: Any = general  # the name of the flow; until there is one, what no flow is called
+    own: Any = general  # the name of the flow; at first an object that is no name
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is wrong with the flows that are declared: all of it, in one run."""
+"""Find all problems of the declared flows in one run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST = 12  # steps of a cycle that a message names
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend.
+    """One problem to fix.
 
     `kind` is "unknown-after", "cycle", "unreachable", "no-flow", "no-kind", "no-entrypoint" or
     "conflict". `flow` and `step` are "" where there is none; `file` is as Python knows it.
@@ -42,7 +42,7 @@ class Problem:
 
 
 def check(registry: Registry) -> list[Problem]:
-    """Return what is wrong in `registry`, by file and line."""
+    """Return the problems of `registry`, by file and line."""
     flows = registry.flows
     found = [
         *_conflicts(registry),
@@ -153,9 +153,9 @@ def _cycle(flows: Mapping[str, Flow], places: list[Place]) -> Problem:
 def _unreachable(
     flows: Mapping[str, Flow], successors: Edges, doubtful: set[Place]
 ) -> Iterable[Problem]:
-    """Report what no entrypoint leads to, in the flows that have one.
+    """Report the steps that no entrypoint leads to, in the flows that have one.
 
-    What comes after an unknown step is taken for reachable: one mistake is one problem.
+    A step after an unknown step counts as reachable: one mistake is one problem.
     """
     begun = {
         flow

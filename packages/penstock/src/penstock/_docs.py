@@ -1,7 +1,7 @@
 """Markdown pages about the flows, and diagrams inside a user's own pages, kept up to date.
 
 Nothing in a page depends on the machine or the moment, so that a second run changes nothing, and
-a page that differs from what would be written now is stale.
+a page that differs from a newly written one is stale.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from penstock._graph import Graph, Node
     from penstock._overlay import Data
 
-# What stands between these two is replaced; `*` is the whole system.
+# The text between these two is replaced; `*` is the whole system.
 _BEGIN = re.compile(r"^<!-- penstock:flow=(?P<flow>.+?) -->[ \t]*$", re.MULTILINE)
 _END = "<!-- penstock:end -->"
 _LONGEST_STEM = 100  # characters; file systems take 255 bytes for a name
@@ -32,7 +32,7 @@ _LONGEST_STEM = 100  # characters; file systems take 255 bytes for a name
 
 @dataclass(frozen=True)
 class Stale:
-    """A file that was out of date, and how what is right differs from it (a unified diff)."""
+    """A file that was out of date, and its difference from the right text (a unified diff)."""
 
     path: str
     diff: str
@@ -48,11 +48,12 @@ def document(
 ) -> list[Stale]:
     """Bring the pages in `folder` up to date: ``index.md`` and one page for each flow.
 
-    With `data` they also tell what really ran; see `generate_dag`.
+    With `data` they also show what really ran; see `generate_dag`.
 
-    Returns those that were not; without `write` nothing is written. A page of a flow that is gone
-    stays: it may be a user's own. `source` is the link to a step's code, as for `generate_dag`;
-    without it the file and line are only named. Raises `ValueError` where it has no ``{file}``.
+    Returns the pages that were not; without `write` nothing is written. A page of a flow that no
+    longer exists stays: it may be a user's own. `source` is the link to a step's code, as for
+    `generate_dag`; without it only the file and line are named. Raises `ValueError` where it has no
+    ``{file}``.
     """
     if source is not None:
         checked_source(source)
@@ -131,7 +132,7 @@ def _read(path: str) -> str | None:
 
 
 def _file_names(flows: Iterable[str]) -> dict[str, str]:
-    """Return a file name for each flow: its own name where that is plain, else a safe one."""
+    """Return a file name for each flow: its own name if that is safe, else a safe one."""
     names: dict[str, str] = {}
     taken = {"index.md"}
     for flow in sorted(flows):
@@ -207,7 +208,7 @@ def _where(node: Node, source: str | None) -> str:
 
 
 def _prose(text: str) -> str:
-    """Return a docstring as plain paragraphs: what would be markup is shown as it is written."""
+    """Return a docstring as paragraphs in which markup is shown as text."""
     import inspect
 
     return "\n".join(map(prose, inspect.cleandoc(text).splitlines()))

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def write_atomically(path: str | PathLike[str], content: bytes, *, mode: int = 0o666) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
+    """Write `content` to `path` so that a reader sees the old file or the new one, never a mix.
 
     The file keeps its permissions, or gets those of `mode` that the process allows. A symbolic link
-    stays, and what it leads to is replaced. A device or a pipe is simply written to. Raises the
-    OSError that names `path`.
+    stays, and its target is replaced. A device or a pipe is written to directly. Raises the OSError
+    that names `path`.
     """
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):

@@ -1,8 +1,9 @@
 """The ``penstock`` command: list, show, draw, check, document and verify the flows of a program.
 
-Exit codes: 0 all is well; 1 `check` found problems, `docs --check` stale pages, or `verify` what it
-was told to fail for; 2 wrong arguments, no flow is declared, something to draw with is missing, or
-there is no evidence; 3 the program named by --app cannot be imported.
+Exit codes: 0 success; 1 `check` found problems, `docs --check` found stale pages, or `verify` found
+something that an option makes a failure; 2 wrong arguments, no flow is declared, a program or
+package to draw with is missing, or there is no evidence; 3 the program named by --app cannot be
+imported.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> i
 
 
 def _nothing_is_declared() -> bool:
-    """Tell whether there is nothing to look at: a check of it would only seem to pass."""
+    """Tell whether there is nothing to look at: a check of that would pass without a meaning."""
     registry = registry_in_use()
     return not registry.flows and not check(registry)  # a step in no flow is a problem to show
 
@@ -99,14 +100,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="List, show, draw, check, document and verify the flows of a program.",
-        epilog="Exit codes: 0 all is well, 1 problems found, 2 wrong arguments, 3 --app failed.",
+        epilog="Exit codes: 0 success, 1 problems found, 2 wrong arguments, 3 --app failed.",
     )
     parser.add_argument(
         "--app",
         action="append",
         default=[],
         metavar="MODULE[:FUNCTION]",
-        help="import this first; more than once for several. A function is called",
+        help="import this first; may be repeated. A function is called without arguments",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -123,7 +124,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
     command = commands.add_parser("render", help="draw a flow")
     command.add_argument("flow", nargs="?", help="its name; without one, the whole system")
-    command.add_argument("--format", choices=FORMATS, help="default: what the file's ending says")
+    command.add_argument("--format", choices=FORMATS, help="default: by the file's ending")
     command.add_argument("-o", "--output", metavar="FILE", help="default: the standard output")
     command.add_argument("--direction", choices=DIRECTIONS, default="TD")
     command.add_argument("--engine", choices=tuple(ENGINES), help="default: penstock's own")
@@ -134,7 +135,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     command.add_argument("--source", metavar="URL", help=f"where HTML links to; {_SOURCE}")
     command.set_defaults(run=_render)
 
-    command = commands.add_parser("check", help="find what is wrong with the flows")
+    command = commands.add_parser("check", help="find problems of the declared flows")
     command.add_argument("--json", action="store_true", help="as JSON")
     command.set_defaults(run=_check)
 
@@ -146,7 +147,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "files",
         nargs="*",
         metavar="FILE",
-        help="replace what stands between <!-- penstock:flow=NAME --> and <!-- penstock:end -->",
+        help="replace the text between <!-- penstock:flow=NAME --> and <!-- penstock:end -->",
     )
     command.add_argument("--source", metavar="URL", help=f"where pages link to; {_SOURCE}")
     command.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
@@ -158,7 +159,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "data",
         nargs="*",
         metavar="DATA",
-        help="a folder that was observed into, with penstock.observe() or PENSTOCK_OBSERVE",
+        help="a folder with evidence of penstock.observe() or PENSTOCK_OBSERVE",
     )
     _add_spans(command)
     command.add_argument("--json", action="store_true", help="as JSON")
@@ -166,7 +167,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--fail-under",
         type=float,
         metavar="PERCENT",
-        help="exit 1 if less than that of the edges was seen",
+        help="exit 1 if fewer of the edges were seen",
     )
     command.add_argument(
         "--fail-undeclared", action="store_true", help="exit 1 if anything ran undeclared"
@@ -181,7 +182,7 @@ def _add_evidence(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="also show what was observed there; more than once for several",
+        help="also show the evidence in this folder; may be repeated",
     )
     _add_spans(command)
 
@@ -192,7 +193,7 @@ def _add_spans(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="the same from exported spans, in OTLP's JSON",
+        help="the same from exported spans in OTLP JSON; may be repeated",
     )
 
 
@@ -305,7 +306,7 @@ def _verify(chosen: argparse.Namespace) -> int:
     verdict = _verdict(chosen)
     if verdict is None:
         raise ValueError(
-            "verify needs evidence: a folder that was observed into, or --from-otlp FILE. Run the "
+            "verify needs evidence: a folder of penstock.observe(), or --from-otlp FILE. Run the "
             "program with PENSTOCK_OBSERVE=DIR, then: penstock verify DIR"
         )
     if chosen.json:
@@ -326,7 +327,7 @@ def _verify(chosen: argparse.Namespace) -> int:
 
 
 def _verdict(chosen: argparse.Namespace) -> Verdict | None:
-    """Return what the evidence that was named says, or None where none was."""
+    """Return the verdict on the evidence that the arguments name, or None if they name none."""
     if not chosen.data and not chosen.from_otlp:
         return None
     from penstock._verify import read, read_spans, verify

@@ -17,9 +17,9 @@ class FlowFilter(logging.Filter):
     """Put `flow_id`, `flow` and `step` on every record that it sees; it drops none.
 
     Add it to handlers, so that it sees the records of all loggers; a filter on a logger sees only
-    what is logged on that very logger. Where there is no ID, flow or step the attribute is
-    `default`, so that a format with ``%(flow_id)s`` always works. What the caller set with
-    ``extra=`` stays.
+    the records of that very logger. Without an ID, flow or step the attribute is `default`, so that
+    a format with ``%(flow_id)s`` always works. An attribute that the caller set with ``extra=``
+    stays.
     """
 
     def __init__(self, *, default: str | None = "-") -> None:
@@ -29,14 +29,14 @@ class FlowFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the attributes to `record`, and let it pass."""
         frame = current()
-        facts = {
+        attributes = {
             "flow_id": None if frame is None else frame.correlation_id,
             "flow": None if frame is None else frame.flow,
             "step": _step(frame),
         }
-        for name, fact in facts.items():
+        for name, value in attributes.items():
             if not hasattr(record, name):
-                setattr(record, name, self._default if fact is None else fact)
+                setattr(record, name, self._default if value is None else value)
         return True
 
 

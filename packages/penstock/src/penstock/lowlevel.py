@@ -1,7 +1,9 @@
-"""For packages that integrate a framework: declare its functions, and ask what is declared.
+"""The door for packages that integrate a framework: declare its functions, find declarations.
 
-`After` is what ``after=`` may be: the name of a step, "other_flow:step", a decorated function, or
-several of these. `Declaration` says what a decorator said of one function.
+`After` is the type of ``after=``: the name of a step, "other_flow:step", a decorated function, or
+several of these. `Declaration` belongs to one decorated function: `flows` are the names of its
+flows, `begins` is the flow that a call begins or None, `wrapper` is the decorated function. These
+names keep their meaning within a minor version.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ def declare(
     """Return `function`, declared as `kind`: "entrypoint" or "step"; its type is kept.
 
     `name` is the function's own unless told. Without `flow` it is in none until `penstock.flow`
-    decorates it. `call_kind` is what drawings and pages say of its calls, such as "task", where
-    that is more than the function tells. Raises TypeError for what cannot be declared.
+    decorates it. `call_kind` overrides the kind of call that drawings and pages show, such as
+    "task". Raises TypeError for an object that cannot be declared.
     """
     return _declare(
         function,

@@ -1,7 +1,7 @@
-"""A pytest plugin: which of the declared flows the tests have run; ``pytest --flow-coverage``.
+"""A pytest plugin: ``pytest --flow-coverage`` shows which declared edges the tests ran.
 
-It is loaded by its entry point, does nothing without the option, and ``-p no:penstock`` leaves it
-out. Works with pytest-xdist, and sees what the tests' own child processes run.
+Its entry point loads it. It does nothing without the option, and ``-p no:penstock`` leaves it out.
+It works with pytest-xdist and counts steps in child processes of the tests.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class FlowCoverage:
-    """Observes what the tests run, in this process or in workers, and tells it at the end."""
+    """Counts the steps that the tests run, in this process or in workers, and shows the verdict."""
 
     def __init__(self, config: pytest.Config) -> None:
         from penstock import observe
@@ -69,7 +69,7 @@ class FlowCoverage:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Compare what ran with what is declared, before the summary is written."""
+        """Compare the evidence with the declarations, before the summary is written."""
         from penstock._declare import registry_in_use
         from penstock._graph import build
         from penstock.formats import json
@@ -137,7 +137,7 @@ class FlowCoverage:
             names = os.listdir(self._folder)
         except OSError:
             return  # it is the first run
-        for name in filter(is_evidence_file, names):  # the folder may hold what is not ours
+        for name in filter(is_evidence_file, names):  # the folder may hold other files
             try:
                 os.unlink(os.path.join(self._folder, name))
             except OSError as error:

@@ -99,7 +99,7 @@ def captured_steps() -> Generator[CapturedSteps, None, None]:
 def isolated_registry() -> Generator[Registry, None, None]:
     """Have all decorators and drawings use a new, empty registry until the block ends.
 
-    It is for the whole process. What the block decorates works afterwards too.
+    It is for the whole process. Functions that the block decorates work afterwards too.
     """
     registry = Registry()
     outer = replace_registry(registry)

@@ -1,7 +1,7 @@
-"""Declare what a function is: which flow it is in, and what it comes after.
+"""Declare that a function is in a flow, and which steps it comes after.
 
 _registry  flow, entrypoint, step, and the registry that they fill
-_flow      Flow and Declaration: what these decorators do
+_flow      Flow and Declaration: decorate a function, and put it into flows
 _step      Step: one function's place in one flow, and how it is read from the function
 
 Each of them imports only those below it.

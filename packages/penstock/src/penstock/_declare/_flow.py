@@ -1,7 +1,7 @@
-"""`Flow` and `Declaration`: what the decorators do. Nothing runs when they decorate.
+"""Decorate a function, and put it into flows. Nothing runs when a function is decorated.
 
-`declare` returns a wrapper that carries a `Declaration`: what was said of the function, in which
-flows it is, and the `Calls` that are recorded for them. Other decorators that use `functools.wraps`
+`declare` returns a wrapper that carries a `Declaration`: the step, the flows that it is in, and the
+`Calls` that are recorded for them. Other decorators that use `functools.wraps`
 pass the declaration on, so that a `flow` above them still finds it.
 """
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     After: TypeAlias = str | Callable[..., Any] | Iterable[str | Callable[..., Any]] | None
 
     class Decorator(Protocol):
-        """What returns the function that it is given, with its type."""
+        """Returns the function that it is given, with its type."""
 
         def __call__(self, function: Function, /) -> Function: ...
 
     class Declared(Protocol):
-        """What a flow asks of the registry that it is in."""
+        """The registry, as a flow knows it."""
 
         def steps_of(self, flow: str) -> Mapping[str, Step]: ...
         def doc_of(self, flow: str) -> str | None: ...
@@ -143,7 +143,7 @@ class Flow:
 
 
 class Declaration:
-    """What `entrypoint` or `step` declared of one function.
+    """The declaration of one function by `entrypoint` or `step`.
 
     `flows` are the names of the flows that it is in. A call of `wrapper`, the decorated function,
     is a call in all of them.
@@ -194,7 +194,7 @@ def declare(
 ) -> Any:
     """Return `function` declared as `kind`, or the decorator that does it where it is None.
 
-    `call_kind` is what the registry says of its calls, where that is more than the function tells.
+    `call_kind` overrides the kind of call that is read from the function.
     """
     predecessors = _predecessors(after, kind)
     if name is not None and not (name and isinstance(name, str)):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -29,7 +29,7 @@ class Registry:
         self._declared: dict[str, dict[str, list[Step]]] = {}
         self._steps: dict[str, Mapping[str, Step]] = {}  # what was chosen, made when asked for
         self._docs: dict[str, dict[tuple[str, str], str]] = {}
-        # What is in no flow, or neither entrypoint nor step: it waits for another decorator.
+        # Steps in no flow and functions of no kind wait for another decorator.
         self._waiting: dict[tuple[str, str, str, str], Step] = {}
         self._origins: dict[str, object] = {}
 
@@ -80,15 +80,15 @@ class Registry:
         return docs[min(docs)] if docs else None
 
     def describe(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None:
-        """Keep `doc` as the description of `flow` by a class, or by nobody in particular."""
+        """Keep `doc` as the description of `flow` ; a class may give one, too."""
         self._docs.setdefault(flow, {})[module, qualname] = doc
 
     def add(self, step: Step, origin: object = None) -> Step:
         """Add `step`, in place of the same function's earlier version; return what is kept.
 
-        `origin` stands for one execution of the step's module. A module that is executed again, by
-        `importlib.reload` for one, has another origin: what its earlier execution declared is
-        removed. None tells nothing, and nothing is removed.
+        `origin` stands for one execution of the step's module. A module that is executed again, for
+        example by `importlib.reload`, has another origin: the declarations of its earlier execution
+        are removed. With None nothing is removed.
         """
         self._begin(step.module, origin)
         declared = self._declared.setdefault(step.flow, {})

@@ -23,7 +23,7 @@ class Step:
 
     `kind` is "entrypoint" or "step"; `flow` is "" while the function is in no flow. `call_kind` is
     "function", "coroutine", "generator", "async_generator" or "task". `file` and `line` (from 1)
-    are where its first decorator stands, None for what is not written in Python. `module` and
+    are where its first decorator stands, None for a function that is not in Python. `module` and
     `qualname` name the function. `is_interactive` is true for a function that was defined in a
     notebook or at a prompt.
     """

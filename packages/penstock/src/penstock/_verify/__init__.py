@@ -1,4 +1,4 @@
-"""What really ran: counted while the program runs, and compared with what is declared.
+"""Count the steps that really run, and compare the counts with the declared flows.
 
 _observe   observe(): begin to count, in this process and in its children
 _counter   Observer: hears of each step, counts it, and sees what had started before it

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from corectx import Frame
     from penstock._verify._totals import Totals
 
-# Of what travels with a frame, our part: the names of what has started in the run, as a JSON list.
-# Its first item is null where there was more, or may have been. The size is what corectx allows.
+# The names of the steps that have started in the run travel with a frame, as a JSON list in this
+# field. Its first item is null if there were more, or may have been. corectx limits the size.
 _FIELD = "started"
 _MOST_TEXT = 1024
 _MOST_NAME = 256  # characters, as in corectx
@@ -51,7 +51,7 @@ class Observer:
 
     def _start_over(self) -> None:
         self._tallies: dict[Step, Tally] = {}
-        # Who gets the lock takes in what waits; the others leave theirs there and go on.
+        # A thread that gets the lock takes in what waits; the others leave theirs there and go on.
         self._lock = threading.Lock()
         self._asked: deque[tuple[Question, str | None, int]] = deque()
         self._shared: deque[Run] = deque()
@@ -133,7 +133,7 @@ class Observer:
             yield found
 
     def start_over_in_child(self) -> None:
-        """Forget, in the child of a fork, what the parent counts; the runs go on in both."""
+        """Forget the parent's counts in the child of a fork; the runs go on in both."""
         self._open = dict.fromkeys(self._open)
         self._start_over()
         for frame in self._open:
@@ -234,7 +234,7 @@ def _written(run: Run) -> str:
 
 
 def _read(text: object) -> tuple[list[str], bool]:
-    """Return the names in `_FIELD`, and whether they are all; what we did not write has none."""
+    """Return the names in `_FIELD`, and whether they are all; a foreign text has none."""
     if not isinstance(text, str) or len(text) > _MOST_TEXT:
         return [], False
     try:

@@ -1,4 +1,4 @@
-"""The file of one process: what it observed so far, added to every half second.
+"""The file of one process: its counts so far, added to every half second.
 
 The format
 ----------
@@ -41,10 +41,9 @@ What started here, in a run that was in other processes too; see `_runs.Sample`.
 
 Of every run whose ID has a hash (CRC-32) below it, the file has all that started here.
 
-Lines are appended by one `write` each time, so that a process that is killed loses what happened
-since the last one and never leaves a file that cannot be read. A file that has grown to several
-times what it would take to write anew is replaced by that, atomically; so is one that somebody has
-removed or cut.
+Lines are appended by one `write` each time, so that a process that is killed loses the counts since
+the last one and never leaves a file that cannot be read. A file that has grown to several times the
+size of a new one is replaced by a new one, atomically; so is a file that was removed or cut.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ class Journal:
         self._limit = EVERY_HASH
 
     def write(self) -> None:
-        """Append what is new since the last time.
+        """Append the lines that are new since the last time.
 
         Raises OSError; then the next call writes all of it anew, since a line may have been cut.
         """
@@ -136,7 +135,7 @@ class Journal:
         self._size += len(content)
 
     def _is_there(self) -> bool:
-        """Tell whether the file has all that was written: somebody may have removed it."""
+        """Tell whether the file still has everything: it may have been removed or cut."""
         try:
             return os.path.getsize(self.path) == self._size
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""`observe`: have what really runs counted in a folder, for ``penstock verify``."""
+"""`observe`: count the steps that really run, in a folder, for ``penstock verify``."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Observation:
             except OSError as error:
                 log_once(
                     ("observe", self.folder),
-                    f"Cannot write down what was observed in {self.folder}: {error.strerror}. It "
-                    "is tried again; what the program does is not affected.",
+                    f"Cannot write the evidence in {self.folder}: {error.strerror}. It is tried "
+                    "again; the program is not affected.",
                 )
 
     def stop(self) -> None:
@@ -164,15 +164,15 @@ def observe(path: str | PathLike[str]) -> Observation:
     """Count which steps run, in what order, how they end and how long they take, until stopped.
 
     `path` is a folder, which is made when there is something to write. Each process has a file of
-    its own there, added to every half second; ``penstock verify`` reads them all. What is counted
-    is bounded: it grows with the number of steps, not of calls. The environment variable
+    its own there, added to every half second; ``penstock verify`` reads them all. The counts
+    are bounded: they grow with the number of steps, not of calls. The environment variable
     ``PENSTOCK_OBSERVE`` with a folder does the same from the start, in child processes too.
 
     Observing the same folder again returns the same `Observation`. Raises TypeError or ValueError
-    for what is no path; trouble with the disk is logged once, on the logger ``corectx``.
+    for a value that is no path; a problem with the disk is logged once, on the logger ``corectx``.
     """
     folder = os.fspath(path)
-    # Whose program is not checked may give bytes.
+    # A program without type checks may give bytes.
     if not isinstance(folder, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"observe() takes the path of a folder as text, not {path!r}.")
     if not folder:

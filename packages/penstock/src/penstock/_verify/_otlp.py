@@ -1,4 +1,4 @@
-"""Exported spans as `Evidence`: what ``penstock-otel`` says of entrypoints and steps.
+"""Read exported spans as `Evidence`: those that ``penstock-otel`` makes of entrypoints and steps.
 
 The files are OTLP in its JSON encoding (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding),
 one export request in a file, or one in each line as the collector's file exporter writes them.
@@ -25,7 +25,7 @@ _END_OF_TIME = 1 << 64  # ns; OTLP's times are 64 bits without a sign
 
 
 class _Span(NamedTuple):
-    """What of a span matters here; times are Unix times in ns."""
+    """The fields of a span that matter here; times are Unix times in ns."""
 
     id: tuple[str, str]  # of the trace, of the span
     parent: tuple[str, str] | None
@@ -39,7 +39,7 @@ class _Span(NamedTuple):
 
 
 def read_spans(paths: Iterable[str | PathLike[str]], graph: Graph) -> Evidence:
-    """Return what the spans in `paths` say of the flows in `graph`.
+    """Return the evidence of the spans in `paths` on the flows in `graph`.
 
     A run is what has one correlation ID, or one trace ID. Where spans of a trace are missing, since
     they were sampled or went elsewhere, its steps are counted, but none is called undeclared.

@@ -1,4 +1,4 @@
-"""Tell a verdict: as a table for people, and as JSON for programs."""
+"""A verdict as a table for people, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
-    """Return `verdict` for JSON: by the name of the flow, what ran of it and what did not.
+    """Return `verdict` for JSON: by the name of the flow, its steps that ran and that did not.
 
     Each flow has::
 
@@ -25,11 +25,11 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         never_run   [name, ...]
 
     Steps are named as in ``after=``: "step", or "other_flow:step". `p50` and `p95` are seconds, or
-    null. `status` is "seen" or "unseen"; `count` says how many starts of `to` came after `from`. Of
-    what is undeclared, `to` is the step, `from` the one that it was called from or sent by, or
-    null; `expected` are the steps of which one should have started before, `path` is what it was
-    opened in, outermost first, and `before` what had started in the same run. A step that nobody
-    declares has neither `expected` nor a `file`.
+    null. `status` is "seen" or "unseen"; `count` says how many starts of `to` came after `from`. In
+    `undeclared`, `to` is the step, `from` is the step that called or sent it, or null; `expected`
+    are the steps of which one should have started before, `path` are the frames around it,
+    outermost first, and `before` the steps that had started in the same run. A step without a
+    declaration has neither `expected` nor a `file`.
     """
     nodes = {node.id: node for node in verdict.graph.nodes}
     return {name: _flow(flow, nodes) for name, flow in verdict.flows.items()}
@@ -40,7 +40,7 @@ def as_text(verdict: Verdict) -> str:
     nodes = {node.id: node for node in verdict.graph.nodes}
     lines: list[str] = []
     for flow in verdict.flows.values():
-        lines += [*_told(flow, nodes), ""]
+        lines += [*_flow_lines(flow, nodes), ""]
     return "\n".join([*lines, *_closing(verdict)]) + "\n"
 
 
@@ -104,7 +104,7 @@ def _opened(each: str, flow: str, nodes: Mapping[str, Node]) -> str:
     return _name(each, flow) if each in nodes else each
 
 
-def _told(flow: FlowVerdict, nodes: Mapping[str, Node]) -> Iterator[str]:
+def _flow_lines(flow: FlowVerdict, nodes: Mapping[str, Node]) -> Iterator[str]:
     seen = sum(bool(edge.count) for edge in flow.edges)
     yield f"{visible(flow.name)}: {seen} of {counted(len(flow.edges), 'edge')} seen"
     rows = [

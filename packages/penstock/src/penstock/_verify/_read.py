@@ -1,7 +1,7 @@
-"""The files of many processes as one `Evidence`.
+"""Read the files of many processes as one `Evidence`.
 
-What arrives may be anything: a file that is being written, cut off, damaged, or none of ours. Lines
-that say nothing are left out and counted.
+A file may be unfinished, cut off, damaged, or none of ours. Lines that cannot be read are left out
+and counted.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 _SLACK = 5_000_000_000  # ns that the clocks of two machines may differ by
 _SAME_CLOCK = 3_600_000_000_000  # ns that the epochs of one machine may: its clock was set
-_LARGEST = 1 << 63  # more than anybody counts; what is much more cannot be divided
+_LARGEST = 1 << 63  # more than any count; a much larger number cannot be divided
 
 
 class EvidenceError(ValueError):
-    """Say that what somebody named as evidence is none; the message says what to do."""
+    """A file or folder that was given as evidence has none; the message says what to do."""
 
 
 class _NotOursError(EvidenceError):
-    """Say that a file does not begin as ours do; it has so many `lines`."""
+    """A file does not begin as ours do; it has so many `lines`."""
 
     def __init__(self, path: str, lines: int) -> None:
         super().__init__(f"{path} is not a file that penstock.observe() writes.")
@@ -53,7 +53,7 @@ class Start:
 
 @dataclass
 class Evidence:
-    """What was observed, of all processes: the counts of each step by its id, and odd starts.
+    """The evidence of all processes: the counts of each step by its id, and unexplained starts.
 
     `unjudged` counts starts that were out of order in the eyes of one process, where another one
     no longer knows. `processes` and `skipped` count the files, and the lines that said nothing.
@@ -77,7 +77,7 @@ class Evidence:
 
 @dataclass
 class _Process:
-    """What one file says."""
+    """The contents of one file."""
 
     id: str
     host: str
@@ -92,7 +92,7 @@ class _Process:
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> Evidence:
-    """Return what is in `paths`: folders that were observed into, and single files.
+    """Return the evidence in `paths`: folders of `observe`, and single files.
 
     In a folder, a file may have just been made, or be damaged: it does not hide what the others
     say. Raises `EvidenceError` where there is no evidence, and OSError for what cannot be read.
@@ -255,7 +255,7 @@ def _settle(
     limit: int,
     answers: _Answers,
 ) -> None:
-    """Answer one question of one process: what the others know holds for all that is alike."""
+    """Answer one question of one process; the sample's answer holds for all starts like it."""
     sure = [each for each in asked if hash_of(each) < min(limit, answers.limit)]
     if not sure:
         evidence.unjudged += 0 if question.is_explained else count
@@ -278,7 +278,7 @@ def _settle(
 
 
 class _Answers:
-    """What had started where, of the runs that were in several processes."""
+    """The steps that had started in each process, of the runs that were in several."""
 
     def __init__(self, processes: list[_Process]) -> None:
         self.limit = min((process.limit for process in processes), default=EVERY_HASH)

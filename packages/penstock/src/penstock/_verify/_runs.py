@@ -4,8 +4,8 @@ A start of a step, not of an entrypoint, before which none of the declared prede
 have started is *undeclared*, unless the file of another process knows better: the tasks of a chord
 run in several processes, and so do those that an orchestrator sends in turn. A start before which
 some predecessors had started is explained, but where the run is in other processes too, the others
-may have started there. Both are *questions*. They are counted by what is the same about them, with
-a sample of the correlation IDs by which files are merged.
+may have started there. Both are *questions*. Equal questions are counted together, with a sample of
+the correlation IDs by which files are merged.
 
 For that each process keeps a sample of the runs that are in several processes: those whose IDs have
 the smallest hashes, so that all processes keep the same ones without talking to each other
@@ -31,8 +31,8 @@ class Run:
     """One run of a flow as this process sees it.
 
     `started` has the names of the steps by the perf_counter_ns() of their first start; 0 for those
-    that started in another process. A run that is not `is_whole` may have had steps that nobody
-    told us of. One that `is_shared` also goes on in another process.
+    that started in another process. A run that is not `is_whole` may have had steps that this
+    process does not know of. One that `is_shared` also goes on in another process.
     """
 
     __slots__ = ("correlation_id", "flow", "is_shared", "is_whole", "started")
@@ -89,7 +89,7 @@ def hash_of(correlation_id: str) -> int:
 
 
 class Question(NamedTuple):
-    """What is asked: of which step, how it was come by, and what had started before it.
+    """A start of a step, the frames around it, and the steps that had started before it.
 
     `step` and the steps in `path`, outermost first, are ids; other frames in it are "kind name".
     `before` has the names of the flow's steps that had started, in that order, and `missing` the

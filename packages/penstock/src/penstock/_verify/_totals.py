@@ -57,7 +57,7 @@ class Totals:
 
 
 class Tally:
-    """What one process counted of one step.
+    """The counts of one step in one process.
 
     `id` and `name` are the step's, `flow` its flow's; `key` is where an operation keeps the run of
     that flow. `near` are the names of its predecessors in the flow. `far` are those in other flows,
@@ -95,15 +95,15 @@ class Tally:
         self.after: dict[str, str] = {}
         self.near: list[str] = []
         self.far: dict[str, tuple[str, str]] = {}
-        for written in step.after:
-            flow, name = step.flow, written
+        for reference in step.after:
+            flow, name = step.flow, reference
             if flow in flows:
-                flow, name = resolve(flows, flow, written)
-            self.after[written] = node_id(flow, name)
+                flow, name = resolve(flows, flow, reference)
+            self.after[reference] = node_id(flow, name)
             if flow == step.flow:
-                self.near.append(written)
+                self.near.append(reference)
             else:
-                self.far[written] = (prefix + flow, name)
+                self.far[reference] = (prefix + flow, name)
         self.done: list[int] = []
         self.failed: list[int] = []
         self.cancelled: list[int] = []
@@ -127,13 +127,15 @@ class Tally:
         """Return what was counted, where `unfinished` more have begun and not ended."""
         folded = self._folded
         began = folded.began + unfinished
-        # Between a miss and its start somebody may look.
-        seen = {id_: max(began - self._missing[written], 0) for written, id_ in self.after.items()}
+        # Another thread may look between a miss and its start.
+        seen = {
+            id_: max(began - self._missing[reference], 0) for reference, id_ in self.after.items()
+        }
         return Totals(began, folded.errors, folded.cancelled, seen, folded.took.copy())
 
 
 def _taken(items: list[Item]) -> list[Item]:
-    """Return what is in `items` and remove it, while other threads may append more."""
+    """Return the items and remove them, while other threads may append more."""
     taken = items[:]
     del items[: len(taken)]
     return taken

@@ -1,4 +1,4 @@
-"""Compare the flows that are declared with what really ran."""
+"""Compare the declared flows with the evidence of what ran."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Seen:
 class Undeclared:
     """Starts of `step`, an id, that the declarations do not explain.
 
-    Nothing that it is declared to come after, `expected`, had started. That is empty for a step
-    that is declared to come after nothing, and for one that nobody declares. `caller` is the id of
-    the step that it was called from or sent by, if any; `path` and `before` are ids, `example` is
-    the correlation ID of one such run.
+    No step of `expected`, which it is declared to come after, had started. That is empty for a step
+    that is declared to come after nothing, and for a step without a declaration. `caller` is the id
+    of the step that called or sent it, if any; `path` and `before` are ids, `example` is the
+    correlation ID of one such run.
     """
 
     step: str
@@ -50,7 +50,7 @@ class Undeclared:
 
 @dataclass
 class FlowVerdict:
-    """What is known of one flow."""
+    """The verdict on one flow."""
 
     name: str
     ran: dict[str, Ran] = field(default_factory=dict[str, Ran])
@@ -65,7 +65,7 @@ class FlowVerdict:
 
 @dataclass
 class Verdict:
-    """What is known of all flows; `graph` is what was declared."""
+    """The verdict on all flows; `graph` has the declarations."""
 
     graph: Graph
     evidence: Evidence
@@ -89,9 +89,9 @@ class Verdict:
 
 
 def verify(graph: Graph, evidence: Evidence) -> Verdict:
-    """Return what `evidence` says about `graph`, which is the whole system's.
+    """Return the verdict of `evidence` on `graph`, which is the whole system's.
 
-    Flows that only the evidence knows are somebody else's, and left out.
+    Flows that only the evidence knows belong to another program, and are left out.
     """
     nodes = {node.id: node for node in graph.nodes}
     before: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Tracing backends: what `penstock.configure` tells of the steps that run.
+"""Tracing backends hear of the steps that run; `configure` chooses them.
 
 logging  the backend "logging"
 otel     the backend "otel", where penstock-otel is installed
@@ -20,7 +20,7 @@ __all__ = ["LoggingBackend", "TracingBackend", "configure"]
 
 
 class TracingBackend(Protocol):
-    """What `penstock.configure` accepts as a backend of your own.
+    """A tracing backend of your own, for `configure`.
 
     A frame knows its `kind` ("entrypoint" and "step" are ours, "request" and others come too), its
     `name`, `flow`, `correlation_id`, `parent` and `values`; `frame.site` is what was declared. Both
@@ -38,14 +38,14 @@ class TracingBackend(Protocol):
 
 _NAMES = ("auto", "logging", "otel")
 
-# What ends each subscription that the last configure() made.
+# The functions that end the subscriptions of the last configure().
 _subscriptions: list[Callable[[], None]] = []
 
 
 def configure(*backends: str | TracingBackend) -> None:
-    """Let `backends`, and nobody else, hear of the steps that run; with none of them, silence.
+    """Let exactly these tracing backends hear of the steps that run; without any, none does.
 
-    A backend is "logging" (a record for each start and end: `LoggingBackend`),
+    A tracing backend is "logging" (a record for each start and end: `LoggingBackend`),
     "otel" (spans; needs ``penstock[otel]``), "auto" (silence: no backend is turned on because a
     package happens to be installed), or a `TracingBackend` of your own.
 
@@ -69,18 +69,18 @@ def _backend(backend: str | TracingBackend) -> TracingBackend:
         from penstock._app import did_you_mean
 
         raise ValueError(  # noqa: TRY004 - the type is right, the name is not
-            f"Unknown backend {backend!r}.{did_you_mean(backend, _NAMES)} "
+            f"Unknown tracing backend {backend!r}.{did_you_mean(backend, _NAMES)} "
             f"Known: {', '.join(_NAMES)}, or an object with entered(frame) and left(frame, exc)."
         )
     if isinstance(backend, type):
         raise TypeError(
-            f"A backend is an object, but {backend.__qualname__!r} is a class: call it."
+            f"A tracing backend is an object, but {backend.__qualname__!r} is a class: call it."
         )
     if not (
         callable(getattr(backend, "entered", None)) and callable(getattr(backend, "left", None))
     ):
         raise TypeError(
-            f"A backend has the methods entered(frame) and left(frame, exc), but {backend!r} "
-            "has not; see penstock.backends.TracingBackend."
+            "A tracing backend has the methods entered(frame) and left(frame, exc), but "
+            f"{backend!r} has not; see penstock.backends.TracingBackend."
         )
     return backend

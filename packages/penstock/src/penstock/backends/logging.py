@@ -1,4 +1,4 @@
-"""The backend "logging": a record for the start and the end of every step."""
+"""The tracing backend "logging": a record for the start and the end of every step."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _logger = logging.getLogger("penstock")
 class LoggingBackend:
     """Log each start and end of an entrypoint or a step on the logger ``penstock``.
 
-    A failure is logged as WARNING, without the traceback, since whoever handles the exception logs
-    that; all else as `level`. Each record has the attributes `flow_id`, `flow`, `step`, `kind`,
+    A failure is logged as WARNING, without the traceback, since its handler logs that; all other
+    records as `level`. Each record has the attributes `flow_id`, `flow`, `step`, `kind`,
     `outcome` ("started", "done", "cancelled" or "failed") and, at an end, `duration` in seconds.
     The steps that a log handler itself runs, to send a record, are not logged.
     """
@@ -54,7 +54,7 @@ class LoggingBackend:
     def _log(
         self, level: int, frame: Frame, outcome: str, duration: float | None, more: str
     ) -> None:
-        facts: dict[str, object] = {
+        extra: dict[str, object] = {
             "flow_id": frame.correlation_id,
             "flow": frame.flow,
             "step": frame.name,
@@ -62,11 +62,11 @@ class LoggingBackend:
             "outcome": outcome,
         }
         if duration is not None:
-            facts["duration"] = duration
+            extra["duration"] = duration
         if getattr(self._logging, "now", False):
             return
         self._logging.now = True
         try:
-            _logger.log(level, "%s.%s %s%s", frame.flow, frame.name, outcome, more, extra=facts)
+            _logger.log(level, "%s.%s %s%s", frame.flow, frame.name, outcome, more, extra=extra)
         finally:
             self._logging.now = False

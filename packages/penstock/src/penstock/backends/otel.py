@@ -1,4 +1,4 @@
-"""The backend "otel": spans for steps; it comes with ``pip install "penstock[otel]"``."""
+"""The tracing backend "otel": spans for steps; it comes with ``pip install "penstock[otel]"``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ except ModuleNotFoundError as _error:
     if _error.name != "penstock_otel":
         raise
     raise ImportError(
-        'The backend "otel" is not installed. Run: pip install "penstock[otel]"'
+        'The tracing backend "otel" is not installed. Run: pip install "penstock[otel]"'
     ) from _error
 
 __all__ = ["OTelBackend"]

@@ -1,4 +1,4 @@
-"""What ASGI and WSGI middleware have in common: the frame of a request."""
+"""The frame of a request, for the ASGI and the WSGI middleware."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghi
 class RequestSite:
     """The site of one request: "GET", and "GET /orders/{id}" once the framework knows the route.
 
-    The path itself is no part of the name: it holds IDs, and a name is what is counted by.
+    The path itself is not in the name: it holds IDs, and names are for counting.
     """
 
     kind = "request"
@@ -41,7 +41,7 @@ class RequestSite:
             self._route = self._find_route()
 
     def close(self) -> None:
-        """Let go of the request: what remembers the frame must not keep it alive."""
+        """Let go of the request: an object that keeps the frame must not keep the request alive."""
         self.look()
         self._find_route = None
 
@@ -61,10 +61,10 @@ def checked_header(header: str | None) -> str | None:
 def request_frame(
     site: RequestSite, values: dict[str, str], headers: dict[str, str] | None, header: str | None
 ) -> Frame:
-    """Return the root frame of a request; it never joins what is current where the server runs.
+    """Return the root frame of a request; it never joins a frame that is current in the server.
 
     `headers` are those of the client, their names in lower case, or None if they are not trusted.
-    If they are, what they say is checked all the same.
+    Trusted headers are checked, too.
     """
     sender = None
     if headers is not None:

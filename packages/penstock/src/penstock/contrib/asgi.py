@@ -4,8 +4,8 @@
 
     app = FlowMiddleware(app)
 
-Around the whole application, not by Starlette's `add_middleware`: that leaves out the response to
-an exception that nobody handled.
+Put it around the whole application. Starlette's `add_middleware` leaves out the response to an
+unhandled exception.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FlowMiddleware:
         self._header = checked_header(header)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run `app` in the frame of its request; what is no request (lifespan) as it is."""
+        """Run `app` in the frame of its request; a lifespan is no request and has no frame."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["on_config", "on_page_markdown"]
 
-# As penstock docs knows them; what a file has between two markers gives way to the drawing.
+# As ``penstock docs`` knows them; the drawing replaces the text between two markers.
 _MARKER = re.compile(
     r"^<!-- penstock:flow=(?P<flow>.+?) -->[ \t]*$(?:(?:(?!<!-- penstock:flow=).)*?"
     r"^<!-- penstock:end -->[ \t]*$)?",
