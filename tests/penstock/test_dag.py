@@ -12,7 +12,8 @@ import threading
 import pytest
 
 import penstock
-from penstock import _dag, _files
+from corectx import files
+from penstock import _dag
 from penstock._declare import _registry
 from tests.penstock.declared import ORDERS, SEED, registry_of
 from tests.penstock.formats.hostile import KNOWN
@@ -203,7 +204,7 @@ def test_any_name_can_be_written(tmp_path):
 def test_a_reader_sees_the_old_file_or_the_new_one_and_never_a_part(tmp_path):
     path = tmp_path / "flow.mmd"
     versions = [bytes([letter]) * 300_000 for letter in b"ab"]
-    _files.write_atomically(path, versions[0])
+    files.write_public(path, versions[0])
     done = threading.Event()
     seen = set()
 
@@ -214,7 +215,7 @@ def test_a_reader_sees_the_old_file_or_the_new_one_and_never_a_part(tmp_path):
     reader = threading.Thread(target=read)
     reader.start()
     for turn in range(100):
-        _files.write_atomically(path, versions[turn % 2])
+        files.write_public(path, versions[turn % 2])
     done.set()
     reader.join()
     assert seen <= set(versions)
@@ -229,7 +230,7 @@ def test_a_file_keeps_its_permissions_and_a_new_one_gets_the_usual_ones(tmp_path
     before = os.umask(0o022)
     try:
         for path in (old, new):
-            _files.write_atomically(path, b"x")
+            files.write_public(path, b"x")
     finally:
         os.umask(before)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (old, new)] == [0o640, 0o644]
@@ -241,7 +242,7 @@ def test_a_link_stays_a_link(tmp_path):
     link = tmp_path / "flow.mmd"
     link.symlink_to("docs/flow.mmd")
     for content in (b"first", b"second"):
-        _files.write_atomically(link, content)
+        files.write_public(link, content)
         assert link.is_symlink()
         assert (tmp_path / "docs" / "flow.mmd").read_bytes() == content
 
@@ -253,7 +254,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
     read = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    _files.write_atomically(pipe, b"drawn")
+    files.write_public(pipe, b"drawn")
     reader.join()
     assert read == [b"drawn"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statecrumbs._files import write_private
 from statecrumbs.formatter import format_json, format_text
 from tests.statecrumbs.programs import run
 
@@ -215,25 +213,6 @@ def test_a_snapshot_is_exported_whole_and_for_its_owner_only(tmp_path):
     ]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: named pipes")
-def test_what_is_no_regular_file_is_written_to_and_never_replaced(tmp_path):
-    """A device such as /dev/null or /dev/stderr, a pipe: root could replace it by a file."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write_private(pipe, "[]")
-    assert stat.S_ISFIFO(pipe.stat().st_mode)
-    assert os.read(reader, 100) == b"[]\n"
-    os.close(reader)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: named pipes")
-def test_a_pipe_that_nobody_reads_is_an_error_and_no_wait(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="No such device"):
-        write_private(tmp_path / "pipe", "[]")
-
-
 @pytest.mark.skipif(not os.path.islink("/dev/stdout"), reason="Linux only: /dev/stdout is a link")
 def test_standard_output_is_written_to_by_its_name_too(tmp_path):
     result = run(
@@ -253,19 +232,3 @@ def test_standard_output_is_written_to_by_its_name_too(tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / "out.txt").read_text().startswith("before\n[\n")
     assert os.path.islink("/dev/stdout")
-
-
-def test_a_write_that_interrupts_a_write_to_the_same_file_does_it_no_harm(tmp_path, monkeypatch):
-    """As a second signal does while the first one's dump is written."""
-    path = tmp_path / "dump.json"
-    replace = os.replace
-
-    def interrupted(source, target):
-        monkeypatch.setattr(os, "replace", replace)
-        write_private(path, "inner")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", interrupted)
-    write_private(path, "outer")
-    assert path.read_text() == "outer\n"
-    assert [each.name for each in tmp_path.iterdir()] == ["dump.json"]

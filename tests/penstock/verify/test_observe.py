@@ -458,11 +458,11 @@ def test_a_file_that_somebody_removes_or_cuts_is_written_anew(observed, tmp_path
 
 
 def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
-    write_whole = _files._write_whole
+    append = _files.append_private
 
-    def write_half(file, content):
-        monkeypatch.setattr(_files, "_write_whole", write_whole)
-        write_whole(file, content[: len(content) // 2])
+    def write_half(path, content):
+        monkeypatch.setattr(_files, "append_private", append)
+        append(path, content[: len(content) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     orders = flow("orders")
@@ -475,7 +475,7 @@ def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
     def ship():
         return None
 
-    monkeypatch.setattr(_files, "_write_whole", write_half)
+    monkeypatch.setattr(_files, "append_private", write_half)
     (observation,) = _observe._observations.values()
     receive()
     observation.flush()

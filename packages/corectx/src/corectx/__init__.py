@@ -13,6 +13,7 @@ knows its parent, its correlation ID and its values. One context variable holds 
     _headers     inject/extract: the frame as headers
     _process     process_mark(): notice a fork that ran no hook
     executors    ContextExecutor: the submitter's frame in the threads and processes of a pool
+    files        write files: atomic, never blocking, never through a file of others
     lowlevel     the door for other distributions: hot paths, observers, failures
 """
 

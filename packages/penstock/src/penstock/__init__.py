@@ -13,7 +13,6 @@ Import from here what most programs need. The rest of the package:
     _verify/       observe: what really ran, and the verdict on it
     _overlay       what really ran, on a graph
     _app           import a user's program by its name
-    _files         write a file that is complete whenever it is there
     backends/      configure: the tracing backends that hear of the steps that run
     contrib/       middleware for ASGI and WSGI; Django, Celery, structlog, Sphinx, MkDocs
     cli            the command; __main__ is ``python -m penstock``

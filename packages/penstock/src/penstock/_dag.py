@@ -6,9 +6,9 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
+from corectx.files import write_public
 from penstock._app import did_you_mean
 from penstock._declare import registry_in_use
-from penstock._files import write_atomically
 from penstock._graph import build
 from penstock._overlay import overlay, verdict_of
 from penstock.formats import checked_source
@@ -134,7 +134,7 @@ def generate_dag(
     graph = build(registry, name)
     content = draw(graph if data is None else overlay(graph, verdict_of(registry, data)))
     if output is not None:
-        write_atomically(output, content.encode() if isinstance(content, str) else content)
+        write_public(output, content.encode() if isinstance(content, str) else content)
     return content
 
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock._files import write_atomically
+from corectx.files import write_public
 from penstock._overlay import build_with
 from penstock.formats import checked_source, code, duration, link, mermaid, plain, prose, share
 
@@ -117,7 +117,7 @@ def _replace(wanted: dict[str, str], write: bool) -> list[Stale]:
         stale.append(Stale(path, "".join(diff)))
         if write:
             kept = text if found == unix else text.replace("\n", "\r\n")
-            write_atomically(path, kept.encode())
+            write_public(path, kept.encode())
     return stale
 
 

@@ -175,10 +175,10 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.output == "-":
         print(page, end="")
         return 0
-    from statecrumbs._files import write_private
+    from corectx.files import write_private
 
     try:
-        write_private(arguments.output, page)
+        write_private(arguments.output, page + "\n")
     except OSError as error:
         return _comto_json(f"Cannot write {arguments.output}: {error.strerror}.")
     print(f"Wrote {arguments.output}")

@@ -15,8 +15,8 @@ def export_json(path: str | os.PathLike[str]) -> None:
     A reader sees the old file or all of the new one; its mode is 0600, since crumbs may tell about
     people. Raises OSError when the file cannot be written.
     """
-    from statecrumbs._files import write_private
+    from corectx.files import write_private
     from statecrumbs._recorder import snapshot
     from statecrumbs.formatter import format_json
 
-    write_private(path, format_json(snapshot()))
+    write_private(path, format_json(snapshot()) + "\n")

@@ -54,7 +54,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from penstock._files import write_atomically
+from corectx.files import append_private, make_private_folder, write_private
 from penstock._verify._runs import EVERY_HASH
 
 if TYPE_CHECKING:
@@ -68,7 +68,6 @@ VERSION = 1
 ENDING = ".jsonl"
 _NAME = re.compile(r"\d{8}T\d{6}Z-\d+-[0-9a-f]{16}" + re.escape(ENDING))
 
-_MODE = 0o600  # for the owner alone
 _SPACIOUS = 1 << 18  # bytes; below that a file is not written anew
 _GROWTH = 4  # times
 
@@ -108,7 +107,7 @@ class Journal:
         Raises OSError; then the next call writes all of it anew, since a line may have been cut.
         """
         try:
-            os.makedirs(self._folder, exist_ok=True)
+            make_private_folder(self._folder)
             if self._is_torn or self._size > max(_SPACIOUS, _GROWTH * self._size_anew):
                 self._write_anew()
             else:
@@ -127,11 +126,7 @@ class Journal:
             self._write_anew()
             return
         content = _encoded(lines)
-        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _BINARY, _MODE)
-        try:
-            _write_whole(file, content)
-        finally:
-            os.close(file)
+        append_private(self.path, content)
         self._size += len(content)
 
     def _is_there(self) -> bool:
@@ -144,7 +139,7 @@ class Journal:
     def _write_anew(self) -> None:
         self._forget()
         content = _encoded([self._first_line(), *self._lines(every=True)])
-        write_atomically(self.path, content, mode=_MODE)
+        write_private(self.path, content)
         self._size = self._size_anew = len(content)
         self._is_torn = False
 
@@ -194,7 +189,6 @@ class Journal:
 
 
 # Without it Windows would put a carriage return before each line feed.
-_BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 def _step(step: str, totals: Totals) -> dict[str, Any]:
@@ -215,12 +209,6 @@ def _run(run: Run, started: dict[str, int]) -> dict[str, Any]:
 def _encoded(lines: list[dict[str, Any]]) -> bytes:
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
     return text.encode("ascii")
-
-
-def _write_whole(file: int, content: bytes) -> None:
-    """Write all of `content`: the system may take less at once, of a full disk or a large write."""
-    while content:
-        content = content[os.write(file, content) :]
 
 
 def _host() -> str:

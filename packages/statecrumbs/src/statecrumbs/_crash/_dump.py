@@ -8,9 +8,9 @@ from _thread import get_ident
 from time import time_ns
 
 from corectx import current, failed_frame
+from corectx.files import write_private
 from statecrumbs._crash._exceptions import attributes_of, describe, in_short
 from statecrumbs._crumb import place_of, timestamp
-from statecrumbs._files import write_private
 from statecrumbs._options import options
 from statecrumbs._process import command_line, host_name, python_version
 from statecrumbs._recorder import collect, thread_name
@@ -149,7 +149,7 @@ def _deliver(crumbs: list[Crumb]) -> bool:
     if options.on_crash == "file":
         path = _fill(os.fspath(options.output_file))
         try:
-            write_private(path, text)
+            write_private(path, text + "\n")
         except OSError as error:
             _complain(f"could not write {path!r} ({error.strerror}); here are the crumbs:")
         else:
