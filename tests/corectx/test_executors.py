@@ -73,6 +73,7 @@ def test_a_map_that_is_read_later_has_the_frame_of_its_call():
 @pytest.mark.parametrize("frame", [None, start(TASK)], ids=["none", "task"])
 def test_a_worker_thread_keeps_nothing_of_its_work(frame):
     with ThreadPoolExecutor(1) as inner:
+        inner.submit(current).result()  # a thread that starts later may inherit the frame
         token = attach(frame)
         bound = bind(work.leave_a_generator_suspended)
         for submit in (ContextExecutor(inner).submit, inner.submit):
@@ -131,6 +132,42 @@ def test_a_process_knows_nothing_where_nothing_was_ambient(method):
         with scope(order=7):
             pool.submit(work.look).result()
         assert pool.submit(work.look).result() == work.NOTHING
+
+
+@pytest.fixture
+def interpreters():
+    """Return a pool of one interpreter, which finds the modules of the tests."""
+    if sys.version_info < (3, 14):
+        pytest.skip("Python 3.14 or newer: needs InterpreterPoolExecutor")
+    from concurrent.futures import InterpreterPoolExecutor
+
+    def find_tests(path):
+        import sys
+
+        sys.path[:] = path
+
+    return InterpreterPoolExecutor(1, initializer=find_tests, initargs=(sys.path,))
+
+
+def test_an_interpreter_knows_the_operation_and_the_allowed_values(interpreters, task):
+    with ContextExecutor(interpreters, allow=["order"]) as pool:
+        future = pool.submit(work.look)
+        mapped = pool.map(work.look_again, range(3), chunksize=2)
+        expected = work.Seen("import", "bom_sync", task.correlation_id, {"order": 7})
+        assert [future.result(), *mapped] == [expected] * 4
+
+
+def test_an_interpreter_takes_each_function_that_its_bare_pool_takes(interpreters):
+    with ContextExecutor(interpreters) as pool:
+        assert pool.submit(lambda a, *, b: a + b, 1, b=2).result() == 3
+        assert list(pool.map(lambda a, b: a + b, [1, 2], [3, 4])) == [4, 6]
+        assert list(pool.map(lambda: 1)) == []
+
+
+def test_an_exception_from_an_interpreter_is_that_of_the_bare_pool(interpreters):
+    with ContextExecutor(interpreters) as pool:
+        with pytest.raises(ZeroDivisionError):
+            pool.submit(lambda: 1 / 0).result()
 
 
 def test_a_value_that_is_not_allowed_or_cannot_travel_stays_here(task, reports):

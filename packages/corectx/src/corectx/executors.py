@@ -1,8 +1,10 @@
-"""A pool whose threads or processes work in the frame of the code that submitted the work."""
+"""A pool whose workers run in the frame of the code that submitted the work."""
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import Executor, Future
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from corectx._current import get_current, set_current
@@ -21,9 +23,9 @@ Result = TypeVar("Result")
 class ContextExecutor(Executor):
     """Wrap `executor` so that work runs in the frame that was current at `submit` or `map`.
 
-    It works for threads and for processes. In a pool of threads the frame itself becomes current.
-    To another process it travels as headers: the correlation ID, the flow and the names, and those
-    values whose keys are in `allow` (JSON scalars only).
+    It works for threads, processes and interpreters. In a pool of threads the frame itself becomes
+    current. To another process or interpreter it travels as headers: the correlation ID, the flow
+    and the names, and those values whose keys are in `allow` (JSON scalars only).
 
     The frame is captured at each submission. The contexts that threads inherit in Python 3.14 do
     not replace that: a reused worker keeps the context of its first submitter.
@@ -36,7 +38,8 @@ class ContextExecutor(Executor):
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         """Schedule ``fn(*args, **kwargs)`` in the caller's frame."""
-        return self._executor.submit(_Carried(fn, get_current(), self._allow), *args, **kwargs)
+        carried, first = self._carry(fn)
+        return self._executor.submit(carried, *first, *args, **kwargs)
 
     def map(
         self,
@@ -47,14 +50,27 @@ class ContextExecutor(Executor):
         **options: Any,
     ) -> Iterator[Result]:
         """Map `fn` in the caller's frame; the options are those of the wrapped executor's `map`."""
-        carried = _Carried(fn, get_current(), self._allow)
+        carried, first = self._carry(fn)
+        # Without an iterable there is nothing to call, however often `repeat` would give something.
+        repeated = map(repeat, first if iterables else ())
         return self._executor.map(
-            carried, *iterables, timeout=timeout, chunksize=chunksize, **options
+            carried, *repeated, *iterables, timeout=timeout, chunksize=chunksize, **options
         )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Shut the wrapped executor down."""
         self._executor.shutdown(wait, cancel_futures=cancel_futures)
+
+    def _carry(self, fn: Callable[..., Any]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Return what to submit in place of `fn`, and its first arguments."""
+        carried = _Carried(fn, get_current(), self._allow)
+        module = sys.modules.get("concurrent.futures.interpreter")
+        if module is None or not isinstance(self._executor, module.InterpreterPoolExecutor):
+            return carried, ()
+        # An interpreter takes functions that cannot be pickled, lambdas say, but only where they
+        # are an argument themselves. Inside of another object they are pickled.
+        _, arguments = carried.__reduce__()
+        return _call_arrived, arguments
 
 
 class _Carried:
@@ -80,6 +96,17 @@ class _Carried:
         if self._frame is not None:
             write(self._frame, headers, allow=self._allow)
         return _arrive, (self._function, headers, self._allow)
+
+
+def _call_arrived(
+    function: Callable[..., Any],
+    headers: dict[str, str],
+    allow: frozenset[str],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    return _arrive(function, headers, allow)(*args, **kwargs)
 
 
 def _arrive(
