@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import multiprocessing
 import threading
@@ -357,7 +358,8 @@ def _(work):
         gc.collect()
         assert current() is None
 
-    thread = threading.Thread(target=collect)
+    # In an empty context, also where a thread would inherit this one.
+    thread = threading.Thread(target=contextvars.Context().run, args=(collect,))
     thread.start()
     thread.join()
     outside(before)

@@ -165,9 +165,8 @@ def test_an_interpreter_takes_each_function_that_its_bare_pool_takes(interpreter
 
 
 def test_an_exception_from_an_interpreter_is_that_of_the_bare_pool(interpreters):
-    with ContextExecutor(interpreters) as pool:
-        with pytest.raises(ZeroDivisionError):
-            pool.submit(lambda: 1 / 0).result()
+    with ContextExecutor(interpreters) as pool, pytest.raises(ZeroDivisionError):
+        pool.submit(lambda: 1 / 0).result()
 
 
 def test_a_value_that_is_not_allowed_or_cannot_travel_stays_here(task, reports):

@@ -29,7 +29,8 @@ def in_a_thread(function, *args):
         except BaseException as error:
             failures.append(error)
 
-    thread = threading.Thread(target=run)
+    # In an empty context, also where a thread would inherit this one.
+    thread = threading.Thread(target=contextvars.Context().run, args=(run,))
     thread.start()
     thread.join()
     assert failures == []

@@ -165,10 +165,11 @@ async def first(iterator):
 
 
 def run(kind, function):
-    """Call, await or iterate `function` in another thread; return what it saw."""
+    """Do in another thread what `kind` asks for; return what it saw, and whether it left all."""
     results = []
 
     def target():
+        before = current()  # that of the caller, where threads inherit it
         called = function()
         if kind == "coroutine":
             called = asyncio.run(called)
@@ -177,7 +178,7 @@ def run(kind, function):
         elif kind == "async_generator":
             called = asyncio.run(first(called))
         results.append(called)
-        results.append(current())
+        results.append(current() is before)
 
     thread = threading.Thread(target=target)
     thread.start()
@@ -198,7 +199,7 @@ def test_bound_callables_see_the_frame_in_which_they_were_bound(kind, each):
         expected = work.look()
     with scope(order="of the caller"):
         results = run(kind, bound)
-    assert results == [(expected, 0), None]
+    assert results == [(expected, 0), True]
     assert kind_of(bound) == kind
 
 
@@ -214,14 +215,14 @@ def test_callables_bound_outside_of_any_frame_see_none(kind, each):
     if kind == "function":
         assert inside() == (work.NOTHING, 0)
     else:
-        assert run(kind, bound) == [(work.NOTHING, 0), None]
+        assert run(kind, bound) == [(work.NOTHING, 0), True]
 
 
 @pytest.mark.parametrize(("kind", "each"), EACH)
 def test_a_scope_decorates_every_kind(kind, each):
     cached.cache_clear()
     decorated = scope(order=7)(each)
-    assert run(kind, decorated) == [(work.NOTHING._replace(values={"order": 7}), 0), None]
+    assert run(kind, decorated) == [(work.NOTHING._replace(values={"order": 7}), 0), True]
     assert kind_of(decorated) == kind
 
 

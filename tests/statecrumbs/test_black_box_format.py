@@ -368,6 +368,8 @@ def test_the_command_line_takes_no_more_room_than_there_is(tmp_path):
         (b"\x89crumbs\n", "is not a black box"),
         (bytes(5000), "was never finished"),
     ],
+    # The workers of pytest-xdist must find the same names, so no name is made of random bytes.
+    ids=["empty", "an image", "text", "random bytes", "the first bytes alone", "zeros"],
 )
 def test_other_files_are_refused_by_name(tmp_path, content, message):
     other = tmp_path / "other.crumbs"
