@@ -112,3 +112,31 @@ def _on_border(point, box):
     return (x in (box[0], box[2]) and box[1] <= y <= box[3]) or (
         y in (box[1], box[3]) and box[0] <= x <= box[2]
     )
+
+
+def any_map(seed):
+    """Return a graph of one flow or several with links in both directions, by a random seed.
+
+    In most of them all boxes are equally wide, so that many of them stand exactly above each other.
+    """
+    pick = random.Random(seed)
+    flows = {f"f{flow}": {} for flow in range(pick.choice((1, 1, 2, 3, 5)))}
+    count = pick.choice((4, 8, 12, 16, 24))
+    places = [(pick.choice(list(flows)), f"s{index:02}") for index in range(count)]
+    wide = pick.random() < 0.3
+    if wide:
+        places = [(flow, name + "_x" * pick.choice((0, 3, 9))) for flow, name in places]
+    density = pick.choice((1, 1, 2, 3))
+    for index, (flow, name) in enumerate(places):
+        before = places[max(0, index - pick.choice((3, 6, 30))) : index]
+        after = pick.sample(before, min(len(before), pick.randint(0, density)))
+        if pick.random() < 0.05:
+            after.append(pick.choice(places))
+        flows[flow][name] = tuple(
+            dict.fromkeys(step if owner == flow else f"{owner}:{step}" for owner, step in after)
+        )
+    return graph_of(
+        {flow: steps for flow, steps in flows.items() if steps},
+        None,
+        **{name: {"doc": None} for _, name in places},
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 _JOG = 20  # pixels; a line that bends by less looks like a mistake
+_FAR_AWAY = 1 << 40  # pixels
 
 
 class _Pull(NamedTuple):
@@ -58,6 +59,10 @@ class Blocks:
                 gap = step + self.offset[left] - self.offset[right]
                 self.after[self.block[left]].append((self.block[right], gap))
                 self.before[self.block[right]].append((self.block[left], gap))
+        self._sides = [(self.block[near], self.block[far]) for near, far, _ in places.sides]
+        for (near, far), (_, _, least) in zip(self._sides, places.sides, strict=True):
+            self.after[near].append((far, least))
+            self.before[far].append((near, least))
         self.pulls: list[list[_Pull]] = [[] for _ in range(count)]
         for segments in layered.down:
             for segment in segments:
@@ -120,12 +125,22 @@ class Blocks:
             order = self.order if turn % 2 else self.order[::-1]
             moved = [self._move([block]) for block in order]
             moved += [self._move(group) for group in self._pressed()]
+            if turn % 4 == 3:  # noqa: PLR2004 -- often enough that borders are not in the way
+                self._tighten()
             if not any(moved):
                 break
+        self._tighten()
         self._centre(below=False)
         self._centre(below=True)
         if rounds > 1:  # else there are so many that nobody looks at single lines
             self._unbend()
+        self._tighten()
+
+    def _tighten(self) -> None:
+        """Move the borders of groups as near as they may to what is in the groups."""
+        for near, far in self._sides:
+            self._shift([near], _FAR_AWAY)
+            self._shift([far], -_FAR_AWAY)
 
     def _centre(self, *, below: bool) -> None:
         """Put what joins several above, or forks to several `below`, in their middle."""
@@ -207,12 +222,17 @@ class Blocks:
         ]
 
 
-def alignments(layered: Layered, place: Sequence[int]) -> dict[int, Segment]:
-    """Return, for each vertex that has one, the segment below it that is to be straight."""
+def alignments(
+    layered: Layered, place: Sequence[int], rigid: Mapping[int, Segment]
+) -> dict[int, Segment]:
+    """Return, for each vertex that has one, the segment below it that is to be straight.
+
+    Those in `rigid` are straight in any case.
+    """
     rank = {vertex: index for layer in layered.layers for index, vertex in enumerate(layer)}
     below: dict[int, Segment] = {}
     for layer in layered.layers:
-        inner: list[Segment] = []
+        inner: list[Segment] = [rigid[vertex] for vertex in layer if vertex in rigid]
         outer: list[Segment] = []
         above: dict[int, Segment | None] = {}  # the middle one above each of the layer below
         for vertex in layer:

@@ -1,22 +1,31 @@
-"""Turn a graph into a drawing: units, page, and then everything into the direction of reading."""
+"""Turn a graph into a drawing: units, parts, and then everything into the direction of reading."""
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import TYPE_CHECKING
 
+from penstock._graph import connected
 from penstock.formats._layout._drawing import DIRECTIONS, Drawing, GroupBox, Line, NodeBox
+from penstock.formats._layout._engine import GroupPlace, place
 from penstock.formats._layout._fold import LOOP_ROOM, fold
-from penstock.formats._layout._groups import FlowLayout, GroupPlacer, Heading, Padding
+from penstock.formats._layout._groups import UNGROUPED, Grouping, Heading, Padding
 from penstock.formats._layout._labels import heading_size, measure
-from penstock.formats._layout._page import moved
+from penstock.formats._layout._layers import Arc
 from penstock.formats._style import GROUP_INSET
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from penstock._graph import Edge, Graph, Group
-    from penstock.formats._layout._page import GroupPlace, Page, Pair
+    from penstock.formats._layout._engine import Placed
     from penstock.formats._layout._route import Path, Point
 
-_GROUP_HEADER = 60  # pixels for the flow's name and summary above its boxes
+_GAP = 32  # pixels between boxes side by side
+_GAP_BELOW = 24  # between boxes one below the other
+_PART_GAP = 44  # between parts that nothing joins
+_PAGE = 960  # a page is at least so wide
+_GROUP_HEADER = 68  # for the flow's name and summary above its boxes
 _BESIDE = 14  # between them and a line that comes from above
 _LOOP = 9  # half of the distance between the ends of a line from a box to itself
 
@@ -57,66 +66,119 @@ class _Sheet:
             for at, unit in enumerate(self._units)
             for place, node in enumerate(unit.members)
         }
-        self._page = self._compose()
+        # Of each unit: where it begins, and its length; of each group: where it is.
+        self._begins: dict[int, Point] = {}
+        self._lengths: dict[int, int] = {}
+        self._group_places: dict[int, GroupPlace] = {}
+        self._paths: dict[tuple[int, int], Path] = {}
+        self._extent = self._place_parts()
 
     def _turn(self, point: Point) -> Point:
         """Return `point` with x and y as across and along, or the other way round."""
         return point if self._upright else (point[1], point[0])
 
-    def _compose(self) -> Page:
+    def _place_parts(self) -> Point:
+        """Place all units, each connected part for itself, and return the extent of the whole."""
         pairs: dict[tuple[int, int], bool] = {}
         for source, target in self._edges:
             if source != target:
                 pairs[self._spots[source][0], self._spots[target][0]] = source > target
-        heads = [unit.members[0] for unit in self._units]
-        groups = [self._groups[head] for head in heads]
-        links = [pair for pair in pairs if groups[pair[0]] != groups[pair[1]]]
-        layout = FlowLayout(
-            self._units,
-            back={pair for pair, leads_back in pairs.items() if leads_back},
-            fixed={at for at, head in enumerate(heads) if self._graph.nodes[head].entrypoint},
-            upright=self._upright,
-            leaving={source for source, _ in links},
-            arriving={target for _, target in links},
-        )
-        if len(self._graph.groups) < 2:  # noqa: PLR2004 -- one flow needs no group
-            return layout.page(range(len(heads)), list(pairs))
-        members: list[list[int]] = [[] for _ in self._graph.groups]
-        for unit, group in enumerate(groups):
-            members[group].append(unit)
-        inner: list[list[Pair]] = [[] for _ in self._graph.groups]
-        for source, target in pairs:
-            if groups[source] == groups[target]:
-                inner[groups[source]].append((source, target))
-        pages = [layout.page(*each) for each in zip(members, inner, strict=True)]
-        placer = GroupPlacer(pages, self._headings(), _PADDING[self._direction], groups, links)
-        return placer.page(upright=self._upright)
+        group = [self._groups[unit.members[0]] for unit in self._units]
+        ties = list(pairs)
+        if len(self._graph.groups) > 1:  # what is in one group stays in one part
+            first = {each: unit for unit, each in reversed(list(enumerate(group)))}
+            ties += [(first[each], unit) for unit, each in enumerate(group)]
+        parts = connected(range(len(self._units)), ties)
+        joined = {unit for pair in pairs for unit in pair}
+        parts.sort(key=joined.isdisjoint)
+        part_of = {unit: at for at, part in enumerate(parts) for unit in part}
+        within: list[dict[tuple[int, int], bool]] = [{} for _ in parts]
+        for pair, leads_back in pairs.items():
+            within[part_of[pair[0]]][pair] = leads_back
+        placed = [
+            self._place(part, inner, group) for part, inner in zip(parts, within, strict=True)
+        ]
+        places, extent = _shelved([each.extent for each in placed], upright=self._upright)
+        for part, inner, each, at in zip(parts, within, placed, places, strict=True):
+            self._take(part, list(inner), group, each, at)
+        return extent
 
-    def _headings(self) -> list[Heading]:
-        """Return what the headings of the groups want, which are at the top of each."""
+    def _place(
+        self, part: Sequence[int], pairs: dict[tuple[int, int], bool], group: Sequence[int]
+    ) -> Placed:
+        """Place the units of one part, which `pairs` of them join; some of these lead back."""
+        index = {unit: at for at, unit in enumerate(part)}
+        port = {unit: self._units[unit].port for unit in part}
+        return place(
+            [self._units[unit].extent for unit in part],
+            [
+                Arc(index[source], index[target], port[source], port[target], back=leads_back)
+                for (source, target), leads_back in pairs.items()
+            ],
+            self._grouping([group[unit] for unit in part]),
+            fixed={at for at, unit in enumerate(part) if self._stays(unit)},
+            stretched={at for at, unit in enumerate(part) if len(self._units[unit].members) == 1},
+            gap=_GAP if self._upright else _GAP_BELOW,
+            crowd=len(self._units),
+        )
+
+    def _stays(self, unit: int) -> bool:
+        """Say whether `unit` stays in the first layer: an entrypoint, where there is one flow."""
+        first = self._units[unit].members[0]
+        return self._graph.nodes[first].entrypoint and len(self._graph.groups) == 1
+
+    def _grouping(self, groups: Sequence[int]) -> Grouping:
+        """Return how the units of one part, whose `groups` are given, are grouped."""
+        if len(self._graph.groups) < 2:  # noqa: PLR2004 -- one flow needs no group
+            return UNGROUPED
+        distinct = list(dict.fromkeys(groups))
+        number = {group: at for at, group in enumerate(distinct)}
         headings: list[Heading] = []
-        for group in self._graph.groups:
-            narrow, wide = heading_size(group)
-            least = self._turn((wide + 2 * GROUP_INSET, _GROUP_HEADER + GROUP_INSET))
-            beside = GROUP_INSET + narrow + _BESIDE
+        for each in distinct:
+            narrow, wide = heading_size(self._graph.groups[each])
             headings.append(
                 Heading(
-                    least,
-                    beside,
+                    wide + 2 * GROUP_INSET if self._upright else 0,
+                    GROUP_INSET + narrow + _BESIDE,
                     at_start=self._direction == "TD",
                     at_end=self._direction == "BT",
                 )
             )
-        return headings
+        return Grouping([number[each] for each in groups], headings, _PADDING[self._direction])
+
+    def _take(
+        self,
+        part: Sequence[int],
+        pairs: Sequence[tuple[int, int]],
+        group: Sequence[int],
+        placed: Placed,
+        at: Point,
+    ) -> None:
+        """Put a part that is placed on the sheet, moved by `at`."""
+        for unit, (across, along), length in zip(part, placed.items, placed.lengths, strict=False):
+            self._begins[unit] = (across + at[0], along + at[1])
+            self._lengths[unit] = length
+        for pair, path in zip(pairs, placed.paths, strict=True):
+            self._paths[pair] = _moved(path, at)
+        groups = dict.fromkeys(group[unit] for unit in part)
+        for each, (begin, extent, free) in zip(groups, placed.groups, strict=False):
+            self._group_places[each] = GroupPlace(
+                (begin[0] + at[0], begin[1] + at[1]), extent, free
+            )
 
     def drawing(self) -> Drawing:
         """Return everything with x from left to right and y from top to bottom."""
-        width, height = self._turn(self._page.extent)
+        width, height = self._turn(self._extent)
+        several = len(self._graph.groups) > 1
         return Drawing(
             width=width,
             height=height,
             boxes=tuple(self._box(at) for at in range(len(self._graph.nodes))),
-            groups=tuple(map(self._group, self._graph.groups, self._page.groups)),
+            groups=tuple(
+                self._group(group, self._group_places[at])
+                for at, group in enumerate(self._graph.groups)
+                if several
+            ),
             lines=tuple(
                 Line(edge, self._kind(edge, *ends), self._points(*ends))
                 for edge, ends in zip(self._graph.edges, self._edges, strict=True)
@@ -124,7 +186,7 @@ class _Sheet:
         )
 
     def _box(self, node: int) -> NodeBox:
-        extent = self._extent(node)
+        extent = self._size(node)
         corner = self._corner(self._begin(node), extent)
         return NodeBox(self._graph.nodes[node], self._labels[node], *corner, *self._turn(extent))
 
@@ -134,15 +196,15 @@ class _Sheet:
         corner = self._corner(placed.begin, placed.extent)
         return GroupBox(group, *corner, *size, room - GROUP_INSET)
 
-    def _extent(self, node: int) -> Point:
+    def _size(self, node: int) -> Point:
         unit, _ = self._spots[node]
         across, along = self._units[unit].size
         single = len(self._units[unit].members) == 1
-        return across, self._page.lengths[unit] if single else along
+        return across, self._lengths[unit] if single else along
 
     def _begin(self, node: int) -> Point:
         unit, place = self._spots[node]
-        across, along = self._page.units[unit]
+        across, along = self._begins[unit]
         within = self._units[unit].places[place]
         return across + within[0], along + within[1]
 
@@ -150,7 +212,7 @@ class _Sheet:
         """Return the x and y of a point (across, along)."""
         across, along = point
         if self._direction in {"BT", "RL"}:
-            along = self._page.extent[1] - along
+            along = self._extent[1] - along
         return self._turn((across, along))
 
     def _corner(self, begin: Point, extent: Point) -> Point:
@@ -175,16 +237,16 @@ class _Sheet:
         else:
             (start, place), (end, other) = self._spots[source], self._spots[target]
             path = _corners(
-                moved(self._units[start].exits[place], self._page.units[start])
-                + self._page.paths[start, end]
-                + moved(self._units[end].entries[other], self._page.units[end])
+                _moved(self._units[start].exits[place], self._begins[start])
+                + self._paths[start, end]
+                + _moved(self._units[end].entries[other], self._begins[end])
             )
         return tuple(path if self._direction == "TD" else map(self._on_page, path))
 
     def _loop(self, node: int) -> Path:
         """Return the line from a node to itself, at the far side of its box."""
         across, along = self._begin(node)
-        width, length = self._extent(node)
+        width, length = self._size(node)
         edge, middle = across + width, along + length // 2
         out = edge + LOOP_ROOM - 8
         return [
@@ -205,3 +267,32 @@ def _corners(path: Path) -> Path:
             x1, y1 = x2, y2
         x2, y2 = x, y
     return result
+
+
+def _moved(path: Path, at: Point) -> Path:
+    if not path or at == (0, 0):
+        return path
+    return [(across + at[0], along + at[1]) for across, along in path]
+
+
+def _shelved(sizes: Sequence[Point], *, upright: bool) -> tuple[list[Point], Point]:
+    """Return where each of `sizes` (across, along) begins, in their order, and the whole extent.
+
+    They stand on shelves, like words on a page. `upright` says that *across* is from left to right
+    on the page; else it is downwards, and the shelves stand beside each other.
+    """
+    if not upright:
+        turned, (height, width) = _shelved([(y, x) for x, y in sizes], upright=True)
+        return [(x, y) for y, x in turned], (width, height)
+    area = sum((width + _PART_GAP) * (height + _PART_GAP) for width, height in sizes)
+    room = max(_PAGE, isqrt(area * 3 // 2), *(width for width, _ in sizes), 0)
+    places: list[Point] = []
+    x = y = shelf = far = 0
+    for width, height in sizes:
+        if x and x + width > room:
+            x, y, shelf = 0, y + shelf + _PART_GAP, 0
+        places.append((x, y))
+        far = max(far, x + width)
+        shelf = max(shelf, height)
+        x += width + _PART_GAP
+    return places, (far, y + shelf)

@@ -22,6 +22,7 @@ from penstock.formats._layout._settle import Places
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from penstock.formats._layout._groups import Borders, Grouping
     from penstock.formats._layout._layers import Layered, Segment
 
 _EFFORT = 80_000  # vertices that are moved, in all rounds
@@ -31,14 +32,21 @@ _RELAXATIONS = 24
 _WIDER, _PART = 200, 10
 
 
-def place_across(layered: Layered, widths: Sequence[int], gap: int, crowd: int) -> list[int]:
+def place_across(
+    layered: Layered,
+    widths: Sequence[int],
+    gap: int,
+    crowd: int,
+    borders: Sequence[Borders] = (),
+    grouping: Grouping | None = None,
+) -> list[int]:
     """Return the near edge of each vertex of `layered`; the smallest is 0.
 
-    `widths` are those of the items, `gap` is the least one between two of them. An item without a
-    width is as slim as a virtual vertex. The larger the `crowd`, the number of steps in the whole
-    drawing, the less effort is made.
+    `widths` are those of the items, `gap` is the least one between two of them. The larger the
+    `crowd`, the number of steps in the whole drawing, the less effort is made. `borders` are the
+    vertices of `layered` that are the borders of groups.
     """
-    places = Places(layered, widths, gap)
+    places = Places(layered, widths, gap, borders, grouping)
     rounds = _EFFORT // (max(crowd, len(layered.layer)) + 1)
     for _ in range(max(1, min(_SETTLINGS, rounds // 4))):
         places.settle(down=True)
@@ -55,7 +63,7 @@ def _narrow_blocks(layered: Layered, places: Places, rounds: int) -> Blocks:
 
     Long arcs always stay straight. Alignments are given up in at most so many `rounds`.
     """
-    below = alignments(layered, places.place)
+    below = alignments(layered, places.place, places.rigid)
     blocks = Blocks(layered, places, below)
     if not rounds:
         return blocks

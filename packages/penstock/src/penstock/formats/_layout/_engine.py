@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats._layout._coordinates import place_across
+from penstock.formats._layout._groups import with_borders
 from penstock.formats._layout._layers import Arc, assign, slice_into_layers
 from penstock.formats._layout._order import reduce_crossings
 from penstock.formats._layout._route import Router
@@ -15,12 +16,21 @@ from penstock.formats._layout._settle import THREAD_GAP
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from penstock.formats._layout._groups import Borders, Grouping, Heading, Padding
     from penstock.formats._layout._layers import Layered
     from penstock.formats._layout._route import Path, Point
 
     Port = tuple[int, int]  # a vertex and a place on it
 
 _MARGIN = 16  # pixels beside a box for each line that leads back past it
+
+
+class GroupPlace(NamedTuple):
+    """Hold a group's place, its extent, and how much of its width a heading may take."""
+
+    begin: Point
+    extent: Point
+    free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +44,25 @@ class Placed:
     lengths: list[int]
     extent: Point
     paths: list[Path]
+    groups: list[GroupPlace]
 
 
 def place(
     extents: Sequence[Point],
     arcs: Sequence[Arc],
+    grouping: Grouping,
     *,
-    first: Collection[int] = (),
-    last: Collection[int] = (),
     fixed: Collection[int] = (),
     stretched: Collection[int] = (),
     gap: int = 36,
     crowd: int = 0,
+    room: int = 0,
 ) -> Placed:
     """Place items of the given `extents` (across, along) and route the `arcs` between them.
 
-    No two arcs are equal; without those that are `back` there is no cycle. `first`, `last` and
-    `fixed` are as in `_layers.assign`, `stretched` as in `_route.Router`,
-    `gap` and `crowd` as in `_coordinates.place_across`.
+    No two arcs are equal; without those that are `back` there is no cycle. `fixed` and `room` are
+    as in `_layers.assign`, `stretched` as in `_route.Router`, `gap` and `crowd` as in
+    `_coordinates.place_across`.
     """
     widths = [width for width, _ in extents]
     returning, leaving = _margins(widths, arcs)
@@ -68,19 +79,51 @@ def place(
         for arc in arcs
     ]
     turns = [(arc.into, arc.out) if arc.back else None for arc in arcs]
-    layered = slice_into_layers(
-        down, assign(len(extents), down, first=first, last=last, fixed=fixed)
-    )
+    taken = [width + gap for width in widths] if room else widths
+    layered = slice_into_layers(down, assign(taken, down, fixed=fixed, room=room), grouping.of)
     reduce_crossings(layered, widths, crowd)
-    across = place_across(layered, widths, gap, crowd)
+    layered, borders = with_borders(layered)
+    across = place_across(layered, widths, gap, crowd, borders, grouping)
     lengths = [(width, length) for width, (_, length) in zip(widths, extents, strict=True)]
     shifts = _straighten(layered, down, across)
-    router = Router(layered, down, turns, across, lengths, stretched, shifts)
+    padding = grouping.padding
+    room_for_groups = (
+        {first: padding.start for first, _ in layered.spans},
+        {last: padding.end for _, last in layered.spans},
+    )
+    router = Router(layered, down, turns, across, lengths, stretched, shifts, room_for_groups)
     return Placed(
         items=list(zip(across, router.along, strict=False)),
         lengths=router.lengths,
         extent=(router.far, router.length),
         paths=router.paths(),
+        groups=[
+            _group(router, layered, across, each, heading, padding)
+            for each, heading in zip(borders, grouping.headings, strict=True)
+        ],
+    )
+
+
+def _group(
+    router: Router,
+    layered: Layered,
+    across: Sequence[int],
+    borders: Borders,
+    heading: Heading,
+    padding: Padding,
+) -> GroupPlace:
+    """Return where a group is, when all that is in it has its place."""
+    first, last = borders.near[0], borders.near[-1]
+    begin = router.starts[layered.layer[first]] - padding.start
+    end = router.ends[layered.layer[last]] + padding.end
+    near, width = across[first], across[borders.far[0]] - across[first]
+    crossing: list[int] = []
+    if heading.at_start:
+        crossing += router.crossing(first, borders.far[0], at_start=True)
+    if heading.at_end:
+        crossing += router.crossing(last, borders.far[-1], at_start=False)
+    return GroupPlace(
+        (near, begin), (width, end - begin), min(crossing, default=near + width) - near
     )
 
 

@@ -1,6 +1,6 @@
 """Put items into layers, and cut long arcs into segments that join neighbouring layers.
 
-The engine's words: an *item* is a box (a step, a grid of steps, a whole flow), known by its index.
+The engine's words: an *item* is a box (a step or a grid of steps), known by its index.
 An *arc* joins two items. Layers are stacked *along* the direction of reading and items stand
 *across* it, so that one engine serves all four directions; lengths are whole pixels.
 """
@@ -78,6 +78,10 @@ class Layered:
 
     Gap g lies before layer g, so there is one more gap than layers. `threads` has, for each arc,
     the thread that carries it or None.
+
+    `group` has for each vertex the group that it must stand in, or -1: the virtual vertices between
+    two groups may stand in either of them, and `ends` has both. `spans` has the first and the last
+    layer of each group; the group has a vertex in each layer between.
     """
 
     layers: list[list[int]]
@@ -87,41 +91,77 @@ class Layered:
     down: list[list[Segment]]
     threads: list[Thread | None]
     lanes: int
+    group: list[int]
+    ends: dict[int, tuple[int, ...]]
+    spans: list[tuple[int, int]]
+
+    def add(self, layer: int, group: int) -> int:
+        """Add a virtual vertex, and return it."""
+        vertex = len(self.layer)
+        self.layer.append(layer)
+        self.layers[layer].append(vertex)
+        self.group.append(group)
+        self.up.append([])
+        self.down.append([])
+        return vertex
 
 
 def assign(
-    count: int,
+    widths: Sequence[int],
     arcs: Sequence[Arc],
     *,
-    first: Collection[int] = (),
-    last: Collection[int] = (),
     fixed: Collection[int] = (),
+    room: int = 0,
 ) -> list[int]:
-    """Return the layer of each of `count` items: the length of the longest path that leads to it.
+    """Return the layer of each item: the length of the longest path that leads to it.
 
-    The arcs are free of cycles. Items in `first` and `last` get layers of their own before and
-    after all others. Then items with more successors than predecessors go as near to their
-    successors as they can, which makes the arcs shorter; except those in `fixed` and `first`.
+    The arcs are free of cycles. Items with more successors than predecessors go as near to their
+    successors as they can, which makes the arcs shorter; except those in `fixed`. With `room`, a
+    layer whose `widths` add up to more is continued in the next one.
     """
+    count = len(widths)
     after: list[list[int]] = [[] for _ in range(count)]
-    before = [0] * count
+    before: list[list[int]] = [[] for _ in range(count)]
     for arc in arcs:
         after[arc.source].append(arc.target)
-        before[arc.target] += 1
-    least = (int(bool(first) and item not in first) for item in range(count))
-    layer, order = longest_paths(after, least)
-    if last:
-        depth = 1 + max((layer[item] for item in range(count) if item not in last), default=0)
-        for item in last:
-            layer[item] = depth
+        before[arc.target].append(arc.source)
+    layer, order = longest_paths(after)
     for item in reversed(order):
-        if len(after[item]) > before[item] and item not in fixed and item not in first:
+        if len(after[item]) > len(before[item]) and item not in fixed:
             layer[item] = min(layer[target] for target in after[item]) - 1
+    if room:
+        _wrap(widths, before, after, layer, room)
     return layer
 
 
-def slice_into_layers(arcs: Sequence[Arc], layer: Sequence[int]) -> Layered:
-    """Return items, whose layers are given, and `arcs`, which all lead down, as segments."""
+def _wrap(
+    widths: Sequence[int],
+    before: Sequence[Sequence[int]],
+    after: Sequence[Sequence[int]],
+    layer: list[int],
+    room: int,
+) -> None:
+    """Move items down until no layer is wider than `room`, those with the least below them first.
+
+    This is the way of Coffman and Graham, with widths instead of numbers.
+    """
+    below = [0] * len(widths)
+    for item in sorted(range(len(widths)), key=lambda item: -layer[item]):
+        below[item] = max((below[target] + 1 for target in after[item]), default=0)
+    used: dict[int, int] = {}
+    for item in sorted(range(len(widths)), key=lambda item: (layer[item], -below[item], item)):
+        at = max([layer[item], *(layer[source] + 1 for source in before[item])])
+        while used.get(at) and used[at] + widths[item] > room:
+            at += 1
+        layer[item] = at
+        used[at] = used.get(at, 0) + widths[item]
+
+
+def slice_into_layers(arcs: Sequence[Arc], layer: Sequence[int], groups: Sequence[int]) -> Layered:
+    """Return items, whose layers are given, and `arcs`, which all lead down, as segments.
+
+    `groups` has the group of each item, from 0; it is empty where there are none.
+    """
     count = len(layer)
     threads = _threads(arcs, layer)
     distinct = list({id(thread): thread for thread in threads if thread}.values())
@@ -134,6 +174,9 @@ def slice_into_layers(arcs: Sequence[Arc], layer: Sequence[int]) -> Layered:
         down=[[] for _ in range(count)],
         threads=threads,
         lanes=lanes,
+        group=list(groups) or [-1] * count,
+        ends={},
+        spans=_spans(layer, groups),
     )
     for item in range(count):
         layered.layers[layer[item]].append(item)
@@ -142,7 +185,50 @@ def slice_into_layers(arcs: Sequence[Arc], layer: Sequence[int]) -> Layered:
             _add_vertices(layered, thread)
     for arc, carried in zip(arcs, threads, strict=True):
         _add_segments(layered, arc, carried)
+    if groups:
+        _place_threads(layered, arcs)
+        _fill(layered)
     return layered
+
+
+def _spans(layer: Sequence[int], groups: Sequence[int]) -> list[tuple[int, int]]:
+    spans: dict[int, tuple[int, int]] = {}
+    for group, at in zip(groups, layer, strict=False):
+        first, last = spans.get(group, (at, at))
+        spans[group] = (min(first, at), max(last, at))
+    return [spans[group] for group in range(len(spans))]
+
+
+def _place_threads(layered: Layered, arcs: Sequence[Arc]) -> None:
+    """Say which groups the virtual vertices of each thread may stand in."""
+    touched: dict[int, set[int]] = {}
+    for arc, thread in zip(arcs, layered.threads, strict=True):
+        if thread and thread.lane < 0:
+            groups = touched.setdefault(id(thread), set())
+            groups.update((layered.group[arc.source], layered.group[arc.target]))
+    for thread in {id(each): each for each in layered.threads if each}.values():
+        if thread.lane < 0:
+            groups = touched[id(thread)]
+            for vertex in thread.vertices:
+                at = layered.layer[vertex]
+                here = tuple(
+                    group
+                    for group in sorted(groups)
+                    if layered.spans[group][0] <= at <= layered.spans[group][1]
+                )
+                if len(groups) == 1 and here:
+                    layered.group[vertex] = here[0]
+                else:
+                    layered.ends[vertex] = here
+
+
+def _fill(layered: Layered) -> None:
+    """Give each group a vertex in each layer of its span."""
+    present = [{layered.group[vertex] for vertex in layer} for layer in layered.layers]
+    for group, (first, last) in enumerate(layered.spans):
+        for at in range(first, last + 1):
+            if group not in present[at]:
+                layered.add(at, group)
 
 
 def _threads(arcs: Sequence[Arc], layer: Sequence[int]) -> list[Thread | None]:
@@ -196,11 +282,7 @@ def _lanes(threads: list[Thread], budget: int) -> int:
 
 def _add_vertices(layered: Layered, thread: Thread) -> None:
     for layer in range(thread.first, thread.last + 1):
-        vertex = len(layered.layer)
-        layered.layer.append(layer)
-        layered.layers[layer].append(vertex)
-        layered.up.append([])
-        layered.down.append([])
+        vertex = layered.add(layer, -1)
         if thread.vertices:
             _join(layered, thread.vertices[-1], vertex)
         thread.vertices.append(vertex)

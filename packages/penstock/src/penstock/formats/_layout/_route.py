@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats._layout._layers import Segment
-from penstock.formats._layout._tracks import Net, assign_tracks, collisions
+from penstock.formats._layout._tracks import Net, assign_tracks, collisions, sidestep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -44,7 +44,8 @@ class Router:
     `arcs` lead down, also those that are drawn back: `turns` has for these the ports where the
     line enters its target and leaves its source, in pixels from the items' near edges; else None.
     `shifts` moves ports (a vertex and a place on it) to the far side. The `stretched` items become
-    as long as the longest of them in the same layer.
+    as long as the longest of them in the same layer. `room_for_groups` has what the borders and
+    headings of groups take before some layers and after some.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Router:
         extents: Sequence[Point],
         stretched: Collection[int],
         shifts: Mapping[Point, int],
+        room_for_groups: tuple[Mapping[int, int], Mapping[int, int]],
     ) -> None:
         self._layered = layered
         self._arcs = arcs
@@ -63,6 +65,7 @@ class Router:
         self._across = across
         self._stretched = stretched
         self._shifts = shifts
+        self._room_before, self._room_after = room_for_groups
         # Like shifts, of ports where lines only leave; those of several boxes stay where they are.
         self._asides: dict[Point, int] = {}
         self._movable = {
@@ -84,6 +87,8 @@ class Router:
         self._collect()
         self._tracks: list[int] = []  # where the first track of each gap lies
         self.along = [0] * layered.items  # where each item begins
+        self.starts: list[int] = []  # where each layer begins, and where it ends
+        self.ends: list[int] = []
         self.length = self._stack()
         # Of each virtual vertex, the bends up to the end that its thread shares.
         self._bends: dict[int, _Bends | None] = {}
@@ -155,6 +160,7 @@ class Router:
             tracks = assign_tracks(distinct)
             if self._step_aside(gap, distinct):
                 tracks = assign_tracks(distinct)
+            tracks += sidestep(distinct)
             layer = self._layered.layers[gap] if gap < len(self._layered.layers) else []
             items = [vertex for vertex in layer if vertex < self._layered.items]
             thickness = max((self.lengths[item] for item in items), default=0)
@@ -164,13 +170,27 @@ class Router:
             if tracks or 0 < gap < len(self._layered.layers):
                 at += before + max(0, tracks - 1) * _TRACK + after
             even = max((self.lengths[item] for item in items if item in self._stretched), default=0)
+            at += self._room_before.get(gap, 0)
+            self.starts.append(at)
             for item in items:
                 self.along[item] = at
                 if item in self._stretched:
                     self.lengths[item] = even
             at += thickness
+            self.ends.append(at)
+            at += self._room_after.get(gap, 0)
             edge = not thickness
         return at
+
+    def crossing(self, near: int, far: int, *, at_start: bool) -> list[int]:
+        """Return where lines cross one side of a group between two border vertices, across."""
+        layer = self._layered.layers[self._layered.layer[near]]
+        inside = layer[layer.index(near) + 1 : layer.index(far)]
+        if at_start:
+            segments = [each for vertex in inside for each in self._layered.up[vertex]]
+            return [self._at(each.lower, each.into) for each in segments]
+        segments = [each for vertex in inside for each in self._layered.down[vertex]]
+        return [self._leaving(each.upper, each.out) for each in segments]
 
     def _track(self, gap: int, vertex: int, port: int, role: int = _FORTH) -> int:
         return self._tracks[gap] + self._nets[gap][vertex, port, role].track * _TRACK
@@ -181,22 +201,49 @@ class Router:
             bends: _Bends | None = None
             if thread.splits:
                 for vertex in thread.vertices:
-                    bends = self._bend(self._layered.up[vertex][0], bends)
+                    bends = self._bend(self._layered.up[vertex][0], bends, upwards=True)
                     self._bends[vertex] = bends
             else:
                 for vertex in reversed(thread.vertices):
                     bends = self._bend(self._layered.down[vertex][0], bends)
                     self._bends[vertex] = bends
 
-    def _bend(self, segment: Segment, bends: _Bends | None = None) -> _Bends | None:
-        """Return `bends` with those of `segment`, if it is not straight, put before."""
+    def _bend(
+        self, segment: Segment, bends: _Bends | None = None, *, upwards: bool = False
+    ) -> _Bends | None:
+        """Return `bends` with those of `segment`, if it is not straight, put before.
+
+        They come from above to below, or `upwards`.
+        """
         start = self._leaving(segment.upper, segment.out)
         end = self._at(segment.lower, segment.into)
+        gap = self._layered.layer[segment.lower]
+        net = self._nets[gap][segment.upper, segment.out, _FORTH]
+        if start in net.steps:
+            stepped = self._stepped(gap, net, start)
+            track = self._tracks[gap] + net.track * _TRACK
+            bend = ((stepped[1][0], track), (end, track))
+            first, second = (bend, stepped) if upwards else (stepped, bend)
+            return _Bends(*first, _Bends(*second, bends))
         if start == end:
             return bends
-        gap = self._layered.layer[segment.lower]
-        track = self._track(gap, segment.upper, segment.out)
+        track = self._tracks[gap] + net.track * _TRACK
         return _Bends((start, track), (end, track), bends)
+
+    def _stepped(self, gap: int, net: Net, top: int) -> tuple[Point, Point]:
+        """Return the corners where the vertical of `net` that comes from `top` steps aside."""
+        place, step = net.steps[top]
+        track = self._tracks[gap] + step * _TRACK
+        return (top, track), (place, track)
+
+    def _from_above(self, gap: int, vertex: int, port: int, role: int, top: int) -> Path:
+        """Return the corners from `top` to the track of a net, without the one where it ends."""
+        net = self._nets[gap][vertex, port, role]
+        track = self._tracks[gap] + net.track * _TRACK
+        if top not in net.steps:
+            return [(top, track)]
+        stepped = self._stepped(gap, net, top)
+        return [*stepped, (stepped[1][0], track)]
 
     def paths(self) -> list[Path]:
         """Return the line of each arc, as its corners from its source to its target."""
@@ -219,9 +266,9 @@ class Router:
         if thread.lane >= 0:
             start, end = self._ends_of(arc)
             lane = self._lane + thread.lane * _LANE
-            down = self._track(layer[arc.source] + 1, arc.source, arc.out)
-            out = self._track(layer[arc.target], ~thread.lane, 0)
-            return [(start, down), (lane, down), (lane, out), (end, out)]
+            down = self._from_above(layer[arc.source] + 1, arc.source, arc.out, _FORTH, start)
+            out = self._from_above(layer[arc.target], ~thread.lane, 0, _FORTH, lane)
+            return [*down, (lane, down[-1][1]), *out, (end, out[-1][1])]
         if thread.splits:
             vertex = thread.vertex(layer[arc.target] - 1)
             leading = _unlinked(self._bends[vertex], upwards=True)
@@ -236,11 +283,14 @@ class Router:
         layer = self._layered.layer
         start, end = self._ends_of(arc)
         into_at, leaves_at = self._across[arc.source] + into, self._across[arc.target] + leaves
-        below = self._track(layer[arc.target] + 1, arc.target, leaves, _LEAVE)
+        gap = layer[arc.target] + 1
+        out = self._from_above(gap, arc.target, leaves, _LEAVE, leaves_at)
+        beside = self._from_above(gap, arc.target, leaves, _LEAVE, end)
         above = self._track(layer[arc.source], arc.source, into, _ENTER)
         return [
             (leaves_at, self.along[arc.target] + self.lengths[arc.target]),
-            *((leaves_at, below), (end, below)),
+            *out,
+            *reversed(beside),
             *reversed(path),
             *((start, above), (into_at, above)),
             (into_at, self.along[arc.source]),

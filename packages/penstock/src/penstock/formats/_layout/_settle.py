@@ -5,13 +5,19 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from penstock.formats._layout._groups import beside_headings, rigid
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from penstock.formats._layout._groups import Borders, Grouping
     from penstock.formats._layout._layers import Layered, Segment
 
 THREAD_GAP = 16  # pixels between two virtual vertices
 _MIXED_GAP = 24  # between one and an item
+_GROUP_GAP = 28  # between two groups
+_BORDER_WEIGHT = 2  # borders of a group in neighbouring layers stay in line
+_ITEM, _VIRTUAL, _NEAR, _FAR = range(4)
 STEP_WEIGHT, THREAD_WEIGHT = 8, 1  # a step counts more than an arc that passes by
 
 
@@ -22,12 +28,33 @@ class Places:
     is when the line between them is straight, and the weight of the segment.
     """
 
-    def __init__(self, layered: Layered, widths: Sequence[int], gap: int) -> None:
+    def __init__(
+        self,
+        layered: Layered,
+        widths: Sequence[int],
+        gap: int,
+        borders: Sequence[Borders] = (),
+        grouping: Grouping | None = None,
+    ) -> None:
         self.layers = layered.layers
         self._items = layered.items
-        self._gaps = (gap, _MIXED_GAP, THREAD_GAP)
-        self.widths = [*widths, *([0] * (len(layered.layer) - layered.items))]
+        virtual = len(layered.layer) - layered.items
+        self._kind = [_ITEM] * layered.items + [_VIRTUAL] * virtual
+        for each in borders:
+            for kind, side in zip((_NEAR, _FAR), each, strict=True):
+                for vertex in side:
+                    self._kind[vertex] = kind
+        near, far = (grouping.padding.near, grouping.padding.far) if grouping else (0, 0)
+        self._gaps = (  # by the kind of the one before and of the one after
+            (gap, _MIXED_GAP, _GROUP_GAP, far),
+            (_MIXED_GAP, THREAD_GAP, THREAD_GAP, far),
+            (near, near, near, near + far),
+            (_GROUP_GAP, THREAD_GAP, _GROUP_GAP, far),
+        )
+        self.widths = [*widths, *([0] * virtual)]
         self.steps = [self._steps(layer) for layer in self.layers]
+        if grouping:
+            beside_headings(layered, borders, grouping, self.steps)
         self.above = [
             [(each.upper, each.out - each.into, self.weight(each)) for each in segments]
             for segments in layered.up
@@ -35,6 +62,17 @@ class Places:
         self.below = [
             [(each.lower, each.into - each.out, self.weight(each)) for each in segments]
             for segments in layered.down
+        ]
+        for each in borders:
+            for side in each:
+                for upper, lower in pairwise(side):
+                    self.below[upper].append((lower, 0, _BORDER_WEIGHT))
+                    self.above[lower].append((upper, 0, _BORDER_WEIGHT))
+        self.rigid = rigid(borders)
+        # The first border vertices of each group, and the least distance between them.
+        self.sides = [
+            (each.near[0], each.far[0], heading.least)
+            for each, heading in zip(borders, grouping.headings if grouping else (), strict=True)
         ]
         self.place = [0] * len(self.widths)
         for layer, steps in zip(self.layers, self.steps, strict=True):
@@ -45,9 +83,9 @@ class Places:
 
     def _steps(self, layer: Sequence[int]) -> list[int]:
         """Return how far each vertex' near edge must at least be from the one before it."""
-        widths = [self.widths[vertex] for vertex in layer]
         return [0][: len(layer)] + [
-            left + self._gaps[(not left) + (not right)] for left, right in pairwise(widths)
+            self.widths[left] + self._gaps[self._kind[left]][self._kind[right]]
+            for left, right in pairwise(layer)
         ]
 
     def weight(self, segment: Segment) -> int:

@@ -7,27 +7,35 @@ one target, and a picture can be read without guessing which of two merged lines
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    Point = tuple[int, int]
+
 _CLEARANCE = 10  # pixels between lines that do not belong together
+_STEP_ROOM = 8  # between a line that has stepped aside and all others
+_ON_EACH_OTHER = 4  # nearer than this, two lines look like one
 _COMPARED = 48  # nets; where there are more, nobody follows a line by eye
 _ORDERED = 400  # nets; more are only kept from running into each other
 _OVERLAP = 1_000  # a vertical line on top of another net's is as bad as so many crossings
 
 
 class Net:
-    """Hold the ends of one net in one gap: where verticals come from before and go after it."""
+    """Hold the ends of one net in one gap: where verticals come from before and go after it.
 
-    __slots__ = ("bottoms", "far", "near", "tops", "track")
+    `steps` has for some tops where their vertical goes on, and on which track it steps aside.
+    """
+
+    __slots__ = ("bottoms", "far", "near", "steps", "tops", "track")
 
     def __init__(self) -> None:
         self.tops: list[int] = []
         self.bottoms: list[int] = []
+        self.steps: dict[int, Point] = {}
         self.track = self.near = self.far = 0
 
     def bends(self) -> bool:
@@ -62,18 +70,67 @@ def assign_tracks(nets: Sequence[Net]) -> int:
     return max((net.track + 1 for net in bent), default=0)
 
 
-def collisions(nets: Sequence[Net]) -> Iterator[tuple[Net, int, int]]:
+def collisions(nets: Sequence[Net], near: int = _CLEARANCE) -> Iterator[tuple[Net, int, int]]:
     """Yield each net whose line from above lies on one that another net sends down, and where.
 
     Someone who follows the other net's line could go on along this one. The last number is how far
-    to the far side this one has to step to be beside it.
+    to the far side this one has to step to be beside it. Lines are on each other if they are less
+    than `near` pixels apart.
     """
     bent = [net for net in nets if net.near < net.far]
-    for upper in bent if len(bent) <= _COMPARED else ():
-        for lower in bent:
-            for top in lower.tops if upper.track < lower.track else ():
-                if _is_near(top, upper.bottoms):
-                    yield lower, top, -_CLEARANCE if top + _CLEARANCE <= upper.far else _CLEARANCE
+    bottoms = sorted((bottom, at) for at, net in enumerate(bent) for bottom in net.bottoms)
+    for lower in bent:
+        for top in lower.tops:
+            first = bisect_right(bottoms, (top - near, len(bent)))
+            for bottom, at in bottoms[first:]:
+                if bottom >= top + near:
+                    break
+                upper = bent[at]
+                if upper.track < lower.track:
+                    aside = -_CLEARANCE if top + _CLEARANCE <= upper.far else _CLEARANCE
+                    yield lower, top, aside
+
+
+def sidestep(nets: Sequence[Net]) -> int:
+    """Let lines from above step aside where they would lie on a line that another net sends down.
+
+    Returns how many tracks this takes; they are before all others, whose numbers grow by as many.
+    No order of the tracks helps where two lines each begin where the other one ends.
+    """
+    found: dict[tuple[int, int], Net] = {}
+    for net, top, _ in collisions(nets, _ON_EACH_OTHER):
+        found[top, id(net)] = net
+    if not found:
+        return 0
+    taken = sorted({end for net in nets for end in (*net.tops, *net.bottoms)})
+    tracks: list[list[tuple[int, int]]] = []
+    for (top, _), net in sorted(found.items(), key=lambda item: item[0][0]):
+        place = _free_place(top, taken)
+        insort(taken, place)
+        low, high = min(top, place) - _CLEARANCE, max(top, place) + _CLEARANCE
+        fits = (
+            at
+            for at, spans in enumerate(tracks)
+            if all(high <= start or end <= low for start, end in spans)
+        )
+        track = next(fits, len(tracks))
+        if track == len(tracks):
+            tracks.append([])
+        tracks[track].append((low + _CLEARANCE, high - _CLEARANCE))
+        net.steps[top] = (place, track)
+    for net in nets:
+        net.track += len(tracks)
+    return len(tracks)
+
+
+def _free_place(place: int, taken: Sequence[int]) -> int:
+    """Return the nearest place beside `place` where no vertical line is."""
+    for step in range(1, len(taken) + 2):
+        for other in (place + step * _CLEARANCE, place - step * _CLEARANCE):
+            at = bisect_right(taken, other - _STEP_ROOM)
+            if at == len(taken) or taken[at] >= other + _STEP_ROOM:
+                return other
+    return place
 
 
 def _by_direction(net: Net) -> tuple[bool, int, int, int]:
