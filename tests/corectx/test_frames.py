@@ -6,6 +6,7 @@ import contextvars
 import copy
 import gc
 import pickle
+import uuid
 import weakref
 from collections import ChainMap
 from types import MappingProxyType
@@ -119,6 +120,16 @@ def test_anything_with_the_three_attributes_is_a_site():
 
 def test_an_operation_takes_a_valid_id_from_outside():
     assert start(TASK, correlation_id="order-7").correlation_id == "order-7"
+
+
+def test_a_uuid_is_an_id():
+    given = uuid.uuid4()
+    assert start(TASK, correlation_id=given).correlation_id == given.hex
+
+
+def test_an_object_that_is_no_id_is_one_clear_error():
+    with pytest.raises(TypeError, match="a text or a UUID, not an object of type 'int'"):
+        start(TASK, correlation_id=7)
 
 
 @pytest.mark.parametrize("value", ["", "a b", "x" * 129, "a\n"])

@@ -29,17 +29,18 @@ from corectx._frame import (
     UNOPENED,
     Frame,
     MappingProxyType,
+    as_id,
     chain,
-    is_valid_id,
     new_trace_id,
 )
-from corectx._observers import ask_starting, listeners, notify_entered, notify_left
+from corectx._observers import ask_arriving, ask_starting, listeners, notify_entered, notify_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType
-    from typing import TypeAlias
+    from typing import NoReturn, TypeAlias
+    from uuid import UUID
 
     from corectx._frame import SiteLike
 
@@ -83,40 +84,52 @@ def new_correlation_id() -> str:
     If an observer chooses the ID, such as that of the active trace, return that one instead.
     """
     if listeners.starting:
-        chosen = ask_starting()
-        if is_valid_id(chosen):
-            return str(chosen)
+        return as_id(ask_starting()) or new_trace_id()
     return new_trace_id()
+
+
+def arriving_id(site: SiteLike) -> str | None:
+    """Return the correlation ID that an observer chooses for a request or a message, or None."""
+    return as_id(ask_arriving(site)) if listeners.arriving else None
 
 
 def start(
     site: SiteLike,
     *,
-    correlation_id: str | None = None,
+    correlation_id: str | UUID | None = None,
     parent: Frame | None = None,
     values: Mapping[str, object] | None = None,
 ) -> Frame:
     """Return the first frame of an operation: of a request, a task, or an outermost flow.
 
     The frame has a store of its own, and the given correlation ID or a new one. With `parent` it is
-    part of that frame and inherits its values. An ID that is not ``[A-Za-z0-9._-]{1,128}`` raises
-    `ValueError`; check an ID from outside with `is_valid_id` first.
+    part of that frame and inherits its values. A UUID counts as its 32 hex digits. An ID that is
+    not ``[A-Za-z0-9._-]{1,128}`` raises `ValueError`; check an ID from outside with `is_valid_id`
+    first.
     """
     if correlation_id is None:
-        correlation_id = new_correlation_id()
-    elif not is_valid_id(correlation_id):
-        raise ValueError(
-            "A correlation ID is 1 to 128 characters of A-Z a-z 0-9 . _ - "
-            f"but this one is {correlation_id[:40]!r}. Leave it out to have one made."
-        )
+        made = new_correlation_id()
+    else:
+        made = as_id(correlation_id) or _refuse_id(correlation_id)
     inherited = NO_VALUES if parent is None else parent.values
     return Frame(
         site,
         parent,
         site.flow,
-        correlation_id,
+        made,
         MappingProxyType({**inherited, **values}) if values else inherited,
         {},
+    )
+
+
+def _refuse_id(given: object) -> NoReturn:
+    if not isinstance(given, str):
+        raise TypeError(
+            f"correlation_id= is a text or a UUID, not an object of type {type(given).__name__!r}."
+        )
+    raise ValueError(
+        "A correlation ID is 1 to 128 characters of A-Z a-z 0-9 . _ - "
+        f"but this one is {given[:40]!r}. Leave it out to have one made."
     )
 
 

@@ -7,6 +7,7 @@ frame is 16, as in W3C Trace Context.
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -256,6 +257,14 @@ def is_valid_id(text: object) -> bool:
     Such a text is safe in a log line, a file name, a header and a page.
     """
     return isinstance(text, str) and 0 < len(text) <= _MAX_LENGTH and _ALLOWED.issuperset(text)
+
+
+def as_id(value: Any) -> str | None:
+    """Return `value` as a correlation ID: a valid text, or the hex digits of a UUID; else None."""
+    if isinstance(value, str):
+        return value if is_valid_id(value) else None
+    uuid: Any = sys.modules.get("uuid")  # without it nobody has made one
+    return str(value.hex) if uuid is not None and isinstance(value, uuid.UUID) else None
 
 
 def _refill() -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
     from typing import Any, Protocol
 
-    from corectx._frame import Frame
+    from corectx._frame import Frame, SiteLike
 
     class Observer(Protocol):
         """Show the methods that `subscribe` looks for, each optional, called in any thread."""
@@ -45,6 +45,12 @@ if TYPE_CHECKING:
         def starting(self) -> str | None:
             """Choose the correlation ID of a new operation, or leave it to others with None."""
 
+        def arriving(self, site: SiteLike, /) -> str | None:
+            """Choose the correlation ID of an operation that a request or a message begins.
+
+            `site` is that of its first frame. It may have the headers that arrived.
+            """
+
         def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
             """Hear that `frame` is about to travel, and add to the `fields` that travel with it.
 
@@ -59,6 +65,7 @@ class Listeners:
     """Hold the bound methods of all observers, by event; each tuple is replaced whole."""
 
     __slots__ = (
+        "arriving",
         "crumb",
         "entered",
         "left",
@@ -74,6 +81,7 @@ class Listeners:
     suspended: tuple[Callable[[Frame], None], ...]
     resumed: tuple[Callable[[Frame], None], ...]
     starting: tuple[Callable[[], str | None], ...]
+    arriving: tuple[Callable[[SiteLike], str | None], ...]
     sent: tuple[Callable[[Frame, dict[str, str]], None], ...]
     received: tuple[Callable[[Frame, Mapping[str, Any]], None], ...]
 
@@ -81,11 +89,22 @@ class Listeners:
         self.entered = self.left = self.crumb = ()
         self.suspended = self.resumed = ()
         self.starting = ()
+        self.arriving = ()
         self.sent = self.received = ()
 
 
 listeners: Listeners = Listeners()
-_EVENTS = ("entered", "left", "crumb", "suspended", "resumed", "starting", "sent", "received")
+_EVENTS = (
+    "entered",
+    "left",
+    "crumb",
+    "suspended",
+    "resumed",
+    "starting",
+    "arriving",
+    "sent",
+    "received",
+)
 _observers: dict[int, object] = {}  # by address
 _owners: dict[int, object] = {}  # the observers by the address of each of their bound methods
 
@@ -101,8 +120,8 @@ def subscribe(observer: object) -> Callable[[], None]:
 
     An observer that keeps a current object of its own beside the frame, such as a span, may also
     have ``suspended(frame)`` and ``resumed(frame)`` (a generator's body), ``starting()`` (returns
-    the correlation ID of a new operation), ``sent(frame, fields)`` and ``received(frame, fields)``
-    (`inject` and `extract`).
+    the correlation ID of a new operation), ``arriving(site)`` (the same for a request or a
+    message), ``sent(frame, fields)`` and ``received(frame, fields)`` (`inject` and `extract`).
     """
     if not any(callable(getattr(observer, event, None)) for event in _EVENTS):
         raise TypeError(
@@ -214,6 +233,19 @@ def ask_starting() -> str | None:
             chosen = starting()
         except BaseException as error:
             _contain(starting, error)
+        else:
+            if chosen is not None:
+                return chosen
+    return None
+
+
+def ask_arriving(site: SiteLike) -> str | None:
+    """Return the correlation ID that an observer chooses for an operation that arrives, or None."""
+    for arriving in listeners.arriving:
+        try:
+            chosen = arriving(site)
+        except BaseException as error:
+            _contain(arriving, error)
         else:
             if chosen is not None:
                 return chosen

@@ -11,6 +11,9 @@ Frames
     `around` puts a new frame around a function of any kind, `kind_of` tells that kind, `remote`
     makes a frame that stands for a frame in another process, and `NO_VALUES` is the empty mapping
     of values.
+IDs
+    `as_id` turns a valid text or a UUID into a correlation ID. `arriving_id` asks the observers for
+    the ID of an operation that a request or a message begins: with tracing, that of its trace.
 Ends
     `note_failure` notes on an exception which frame it left. `treat_as_control_flow` names
     exceptions that are no failures. `run_finalizer` calls a function that may run in a finalizer
@@ -29,9 +32,9 @@ Robustness
 from __future__ import annotations
 
 from corectx._collector import run_finalizer
-from corectx._current import CURRENT, get_current, set_current
+from corectx._current import CURRENT, arriving_id, get_current, set_current
 from corectx._failures import note_failure
-from corectx._frame import NO_VALUES, remote
+from corectx._frame import NO_VALUES, as_id, remote
 from corectx._observers import (
     listeners,
     log_once,
@@ -48,6 +51,8 @@ __all__ = [
     "CURRENT",
     "NO_VALUES",
     "around",
+    "arriving_id",
+    "as_id",
     "get_current",
     "kind_of",
     "listeners",
