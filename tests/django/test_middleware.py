@@ -59,6 +59,9 @@ def health(request):
 def stream(request):
     return StreamingHttpResponse(iter(["a", "b"]))
 
+def own(request):
+    return JsonResponse({}, headers={"X-Correlation-ID": "mine"})
+
 urlpatterns = [
     path("", view),
     path("file/", file),
@@ -66,6 +69,7 @@ urlpatterns = [
     path("asking/", asking),
     path("health/", health),
     path("stream/", stream),
+    path("own/", own),
 ]
 """
 
@@ -200,4 +204,35 @@ def test_a_stream_that_a_test_reads_or_closes_leaves_no_frame_behind(tmp_path, e
         assert corectx.current() is None
         assert left == [("GET /stream/", None)]
         """,
+    )
+
+
+def test_a_header_that_the_view_sets_stays(tmp_path):
+    run(
+        tmp_path,
+        """
+        assert Client().get("/own/").headers["X-Correlation-ID"] == "mine"
+        """,
+    )
+
+
+def test_an_id_of_a_proxy_is_transformed_validated_and_taken_over(tmp_path):
+    options = """{
+        "TRUST_INBOUND": True,
+        "HEADER": "X-Amzn-Trace-Id",
+        "TRANSFORM_ID": lambda text: text.partition("Root=")[2].partition(";")[0],
+        "VALIDATE_ID": lambda text: text.startswith("1-"),
+    }"""
+    run(
+        tmp_path,
+        """
+        given = "Root=1-67891233-abcdef012345678912345678;Sampled=1"
+        response = Client(headers={"X-Amzn-Trace-Id": given}).get("/")
+        assert response.json()["id"] == "1-67891233-abcdef012345678912345678"
+        response = Client(headers={"X-Amzn-Trace-Id": "Root=2-x"}).get("/")
+        assert len(response.json()["id"]) == 32
+        """,
+        PROJECT.replace('{"IGNORE_PATHS": ["/health/"]}', options).replace(
+            "settings.configure(", "import logging; logging.disable(); settings.configure("
+        ),
     )

@@ -6,30 +6,18 @@ finished: it logs 404 and 500 responses, and sends a streaming body, after the m
 
 from __future__ import annotations
 
-import logging
 import sys
 from asyncio import CancelledError
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception, request_finished
 
-from corectx import (
-    HEADER,
-    Frame,
-    Site,
-    attach,
-    current,
-    detach,
-    extract,
-    is_valid_id,
-    new_correlation_id,
-    start,
-)
+from corectx import Frame, Site, attach, current, detach
 from corectx.lowlevel import listeners, note_failure, notify_entered, notify_left
+from penstock.contrib.http import RequestSite, request_frame
 from penstock_django._body import AsyncBody, Body
 from penstock_django._settings import Options, options
 from statecrumbs import report
@@ -41,8 +29,6 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from corectx import Token
-
-_logger = logging.getLogger("penstock.django")
 
 # In the store of a request's frame: what to undo when the request is finished; the exception that
 # Django made a response of; and, until the observers have been told of the end, the `id` of the
@@ -119,10 +105,10 @@ class FlowMiddleware:
         match = request.resolver_match
         if frame is None or match is None:
             return
-        name = f"{request.method} /{match.route}"
-        # The site is this request's own; until now only its method was known.
-        frame.site.name = name  # type: ignore[misc]
-        attach(frame.child(_ROUTED, {"route": match.route, "view": match.view_name or name}))
+        site: Any = frame.site
+        site.route = f"/{match.route}"
+        values = {"route": match.route, "view": match.view_name or site.name}
+        attach(frame.child(_ROUTED, values))
 
     async def _process_view_async(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
@@ -135,20 +121,13 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
 
     (A server may handle a request in the context in which it finished the one before.)
     """
-    site = Site("request", request.method)
-    values = {"method": request.method}
-    # Only what the settings name: the proxy may not know of X-Correlation-ID, and let it pass.
-    own = request.headers.get(HEADER) if chosen.trust_inbound else None
-    arrived = None if own is None else extract({HEADER: own})
-    given = request.headers.get(chosen.header) if chosen.trust_inbound else None
-    if arrived is not None and arrived.correlation_id is not None:
-        frame = arrived.child(site, values)
-    elif is_valid_id(given):
-        frame = start(site, correlation_id=given, values=values)
-    else:
-        if given is not None:
-            _logger.warning("Replaced the header %s of a request: it is no ID.", chosen.header)
-        frame = start(site, correlation_id=_new_id(chosen), values=values)
+    site = RequestSite(
+        request.method or "GET",
+        headers=lambda: {name.lower(): value for name, value in request.headers.items()},
+        describe=lambda: _attributes(request),
+        frameworks=("DJANGO",),
+    )
+    frame = request_frame(site, {"method": site.method}, chosen, request.headers.get)
     frame.store[_TOKEN] = attach(frame)
     frame.store[_IS_OPEN] = id(request)
     if listeners.entered:
@@ -156,29 +135,30 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
     return frame
 
 
-def _new_id(chosen: Options) -> str | None:
-    """Return an ID by the generator of the settings, or None to have one made."""
-    if chosen.generate_id is new_correlation_id:
-        return None  # `start` calls it too, and knows that it needs no check
-    try:
-        made = chosen.generate_id()
-    except Exception:
-        _logger.exception("PENSTOCK['GENERATE_ID'] failed; an ID was made instead.")
-        return None
-    if isinstance(made, UUID):
-        return made.hex
-    if is_valid_id(made):
-        return made
-    _logger.error("PENSTOCK['GENERATE_ID'] returned no valid ID; one was made instead.")
-    return None
+def _attributes(request: HttpRequest) -> dict[str, Any]:
+    """Return the attributes of the request by OpenTelemetry's stable conventions for HTTP."""
+    meta = request.META
+    port = str(meta.get("SERVER_PORT", ""))
+    return {
+        "url.scheme": request.scheme,
+        "url.path": request.path,
+        "network.protocol.version": meta.get("SERVER_PROTOCOL", "").removeprefix("HTTP/"),
+        "server.address": meta.get("SERVER_NAME"),
+        "server.port": int(port) if port.isdigit() else None,
+        "client.address": meta.get("REMOTE_ADDR"),
+        "user_agent.original": meta.get("HTTP_USER_AGENT"),
+    }
 
 
 def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpResponseBase:
     """Put the ID into `response`, and end the work of `frame` now or with the streaming body."""
-    if chosen.response_header is not None and frame.correlation_id is not None:
-        response.headers[chosen.response_header] = frame.correlation_id
+    site: Any = frame.site
+    site.status = response.status_code
+    header = chosen.response_header
+    if header is not None and frame.correlation_id is not None:
+        response.headers.setdefault(header, frame.correlation_id)  # a view's own header stays
         if chosen.expose_header:
-            _add_to_list(response, "Access-Control-Expose-Headers", chosen.response_header)
+            _add_to_list(response, "Access-Control-Expose-Headers", header)
     content: Any = getattr(response, "streaming_content", None)
     if content is None or getattr(response, "file_to_stream", None) is not None:
         _end(frame, None)
@@ -212,6 +192,8 @@ def _end(frame: Frame, exc: BaseException | None) -> None:
         report(exc, frame=frame)
     if listeners.left:
         notify_left(frame, exc or handled)
+    site: Any = frame.site
+    site.close()
 
 
 def _request_frame() -> Frame | None:

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from corectx import CORRELATION_HEADER, new_correlation_id
+from corectx import CORRELATION_HEADER
+from penstock.contrib.http import RequestOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from uuid import UUID
 
 _HEADER = re.compile(r"[A-Za-z0-9-]+\Z")
 
 
-@dataclass(frozen=True)
-class Options:
-    """The checked options, with their defaults.
+class Options(RequestOptions):
+    """The checked options: those of every middleware, with Django's spelling."""
 
-    `header` is the inbound header; it is read only with `trust_inbound`. `response_header` is the
-    outbound one, None for none; `expose_header` lets scripts of other origins read it.
-    `generate_id` returns a new correlation ID, as text or as a UUID. A request whose path matches
-    one of `ignore_paths` (regular expressions, from the start of the path) makes no frame.
-    """
+    __slots__ = ()
 
-    header: str = CORRELATION_HEADER
-    trust_inbound: bool = False
-    response_header: str | None = CORRELATION_HEADER
-    expose_header: bool = True
-    generate_id: Callable[[], str | UUID] = new_correlation_id
-    ignore_paths: tuple[re.Pattern[str], ...] = field(default=())
+    def spelled(self, option: str) -> str:
+        """Return `option` as the settings have it."""
+        return f"PENSTOCK[{option.upper()!r}]"
 
 
 _current: list[Options] = []
@@ -66,10 +57,12 @@ def find_problems(given: object) -> list[str]:
 
 def _read(given: dict[str, Any]) -> Options:
     values = {name.lower(): value for name, value in given.items()}
-    if isinstance(values.get("generate_id"), str):
-        values["generate_id"] = import_string(values["generate_id"])
-    values["ignore_paths"] = tuple(map(re.compile, values.get("ignore_paths", ())))
-    return Options(**values)
+    for name in ("generate_id", "validate_id", "transform_id"):
+        if isinstance(values.get(name), str):
+            values[name] = import_string(values[name])
+    # The header of the response is not the inbound one: that may be a proxy's own.
+    defaults: dict[str, Any] = {"expose_header": True, "response_header": CORRELATION_HEADER}
+    return Options(**{**defaults, **values})
 
 
 def _forget(*, setting: str, **_: object) -> None:
@@ -100,7 +93,7 @@ def _check_bool(value: object) -> str | None:
     return None if isinstance(value, bool) else f"is True or False, not {value!r}."
 
 
-def _check_generator(value: object) -> str | None:
+def _check_function(value: object) -> str | None:
     if isinstance(value, str):
         try:
             value = import_string(value)
@@ -125,6 +118,8 @@ _CHECKS: dict[str, Callable[[object], str | None]] = {
     "TRUST_INBOUND": _check_bool,
     "RESPONSE_HEADER": _check_header_or_none,
     "EXPOSE_HEADER": _check_bool,
-    "GENERATE_ID": _check_generator,
+    "GENERATE_ID": _check_function,
+    "VALIDATE_ID": _check_function,
+    "TRANSFORM_ID": _check_function,
     "IGNORE_PATHS": _check_paths,
 }

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from corectx import CORRELATION_HEADER, HEADER, attach, bind, detach, enter, leave
-from penstock.contrib._request import RequestSite, checked_header, request_frame, request_values
+from corectx import attach, bind, detach, enter, leave
+from penstock.contrib.http import RequestOptions, RequestSite, request_frame, request_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from typing_extensions import Unpack
 
     from corectx import Frame
+    from penstock.contrib.http import RequestKeywords
 
 __all__ = ["FlowMiddleware"]
 
@@ -25,37 +27,34 @@ __all__ = ["FlowMiddleware"]
 class FlowMiddleware:
     """Make each request of `app` one operation with its own correlation ID.
 
-    The ID is sent back as `header`, unless the application sets that header itself or `header` is
-    None. Only with `trust_inbound` does a request go on with the ID that the client sent: in
-    `header`, or in what `corectx.inject` wrote; an ID that is not valid is replaced.
+    The `options` are those of `penstock.contrib.http.RequestOptions`. The response has the ID in a
+    header, unless the application sets that header itself.
 
     The request is a frame of kind "request", named by its method and, with Flask, its rule; method
     and path are scoped values. The frame is current while `app` runs and while its body is iterated
     and closed, not in between. An exception of the application passes through. Wrap the whole
     application, so that its error responses have the ID too.
+
+    A server ends a request by closing the body. A test client of Flask does so when its response is
+    closed or read as a whole: until then the request goes on.
     """
 
-    def __init__(
-        self,
-        app: WSGIApplication,
-        *,
-        trust_inbound: bool = False,
-        header: str | None = CORRELATION_HEADER,
-    ) -> None:
+    def __init__(self, app: WSGIApplication, **options: Unpack[RequestKeywords]) -> None:
         self._app = app
-        self._trust_inbound = trust_inbound
-        self._header = checked_header(header)
+        self._options = RequestOptions(**options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Run `app` in the frame of its request."""
-        method = environ["REQUEST_METHOD"]
-        site = RequestSite(method, lambda: _rule(environ))
-        values = request_values(method, _path(environ))
-        headers = self._trusted(environ) if self._trust_inbound else None
-        frame = request_frame(site, values, headers, self._header)
+        options = self._options
+        path = _path(environ)
+        if options.ignore_paths and options.ignores(path):
+            return self._app(environ, start_response)
+        site = _site_of(environ, path)
+        values = request_values(site, path)
+        frame = request_frame(site, values, options, lambda name: environ.get(_key(name)))
         token = enter(frame)
         try:
-            start_named = self._naming(start_response, frame.correlation_id or "", site)
+            start_named = self._naming(start_response, frame.correlation_id, site)
             body = self._app(environ, start_named)
             if type(body) not in (list, tuple):
                 streamed = _Body(body, frame, site)
@@ -70,26 +69,48 @@ class FlowMiddleware:
         site.close()
         return body
 
-    def _trusted(self, environ: WSGIEnvironment) -> dict[str, str]:
-        names = [HEADER, *([self._header.lower()] if self._header else [])]
-        keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}
-        return {name: environ[key] for name, key in keys.items() if key in environ}
-
     def _naming(
-        self, start_response: StartResponse, correlation_id: str, site: RequestSite
+        self, start_response: StartResponse, correlation_id: str | None, site: RequestSite
     ) -> StartResponse:
         """Return `start_response` with the ID added to the headers."""
-        header = self._header
+        added = self._options.response_headers(correlation_id)
 
         def start_named(
             status: str, headers: list[tuple[str, str]], *exc_info: Any
         ) -> Callable[[bytes], object]:
             site.look()  # the framework may forget the route before the body ends
-            if header and not any(name.lower() == header.lower() for name, _ in headers):
-                headers = [*headers, (header, correlation_id)]
-            return start_response(status, headers, *exc_info)
+            site.status = int(status[:3]) if status[:3].isdigit() else None
+            return start_response(status, _with(headers, added), *exc_info)
 
         return start_named
+
+
+def _with(headers: list[tuple[str, str]], added: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return `headers` with those of `added` that they do not have; a list gets one more item."""
+    if not added:
+        return headers
+    merged = list(headers)
+    (name, value), *lists = added
+    if not any(each.lower() == name.lower() for each, _ in merged):
+        merged.append((name, value))
+    for name, item in lists:
+        given = ", ".join(value for each, value in merged if each.lower() == name.lower())
+        present = [each.strip().lower() for each in given.split(",")]
+        if item.lower() not in present and "*" not in present:
+            merged = [pair for pair in merged if pair[0].lower() != name.lower()]
+            merged.append((name, ", ".join(filter(None, (given, item)))))
+    return merged
+
+
+def _site_of(environ: WSGIEnvironment, path: str) -> RequestSite:
+    root = environ.get("SCRIPT_NAME", "")
+    return RequestSite(
+        environ["REQUEST_METHOD"],
+        lambda: _rule(environ, root),
+        headers=lambda: _headers(environ),
+        describe=lambda: _attributes(environ, path),
+        frameworks=("FLASK", "PYRAMID", "WSGI"),
+    )
 
 
 class _Body:
@@ -167,7 +188,41 @@ def _path(environ: WSGIEnvironment) -> str:
     return path.encode("latin-1", "replace").decode("utf-8", "replace")  # PEP 3333's bytes
 
 
-def _rule(environ: WSGIEnvironment) -> str | None:
-    """Return the rule of Flask that matched; it keeps its request in the environment."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    return getattr(rule, "rule", None)
+def _key(header: str) -> str:
+    return f"HTTP_{header.upper().replace('-', '_')}"
+
+
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    return {
+        key[len("HTTP_") :].lower().replace("_", "-"): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    }
+
+
+def _rule(environ: WSGIEnvironment, root: str) -> str | None:
+    """Return the rule of Flask that matched; it keeps its request in the environment.
+
+    `root` is SCRIPT_NAME before routing: an application that is mounted has a longer one.
+    """
+    rule: str | None = getattr(
+        getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None
+    )
+    mounted: str = environ.get("SCRIPT_NAME", "")
+    if rule is None or not mounted.startswith(root):
+        return rule
+    return mounted[len(root) :] + rule
+
+
+def _attributes(environ: WSGIEnvironment, path: str) -> dict[str, Any]:
+    """Return the attributes of the request by OpenTelemetry's stable conventions for HTTP."""
+    port = environ.get("SERVER_PORT", "")
+    return {
+        "url.scheme": environ.get("wsgi.url_scheme"),
+        "url.path": path,
+        "network.protocol.version": environ.get("SERVER_PROTOCOL", "").removeprefix("HTTP/"),
+        "server.address": environ.get("SERVER_NAME"),
+        "server.port": int(port) if port.isdigit() else None,
+        "client.address": environ.get("REMOTE_ADDR"),
+        "user_agent.original": environ.get("HTTP_USER_AGENT"),
+    }
