@@ -58,6 +58,21 @@ def test_a_django_request_has_one_span_and_its_id(way):
     assert {span["trace"] for span in spans} == set(flow_ids)
 
 
+@pytest.mark.parametrize(
+    "way", ["wsgi", "asgi", "without", "without-asgi", "wsgi-inside", "asgi-inside"]
+)
+@pytest.mark.parametrize("upstream", ["", "-upstream"])
+def test_a_django_request_has_one_server_span_in_any_order(way, upstream):
+    spans, (flow_id, is_left_over) = run("django_project", way + upstream, "/refuse")
+    assert not is_left_over
+    (server,) = (span for span in spans if span["kind"] == "SERVER")
+    assert {span["kind"] for span in spans} <= {"SERVER", "INTERNAL"}
+    assert {span["trace"] for span in spans} == {flow_id}
+    assert server["status"] == "ERROR"
+    if upstream:
+        assert flow_id == "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
 INSIDE = {"take": None, "pack": "ship", "report": "by hand"}
 
 

@@ -2,6 +2,7 @@
 
     _backend     the observer: a span begins with a frame and ends with it
     _records     what is remembered of each span while its operation runs
+    _servers     one span of kind SERVER a request, whatever instrumentation is beside ours
     _current     our span as OpenTelemetry's current one, and whose span that is
     _tracing     trace IDs and correlation IDs; the tracer; the traceparent that travels
     _attributes  what a span says of the code, of an exception, of its predecessors

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Links that the SDK keeps of one span, unless it is told otherwise.
 _MAX_LINKS = 128
 
+_MAX_TEXT = 1024  # characters of an attribute that a client sent
+_SERVER_ERROR = 500
+
 
 def name_of(frame: Frame) -> str:
     """Return the name for the span of `frame`."""
@@ -48,7 +51,34 @@ def attributes_of(frame: Frame) -> dict[str, Any]:
         attributes["code.file.path"] = site.file
     if getattr(site, "line", None):
         attributes["code.line.number"] = site.line
+    if getattr(site, "method", None):
+        # https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+        is_websocket = site.method == "WEBSOCKET"
+        attributes["http.request.method"] = "GET" if is_websocket else site.method
+        if site.method == "_OTHER":
+            attributes["http.request.method_original"] = site.original_method[:_MAX_TEXT]
+    describe = getattr(site, "describe", None)
+    if describe is not None:
+        attributes.update(
+            (key, value[:_MAX_TEXT] if isinstance(value, str) else value)
+            for key, value in describe().items()
+            if value not in (None, "")
+        )
     return attributes
+
+
+def note_response(span: Span, site: Any) -> None:
+    """Say the route and the status of a request; 5xx is an error, also without an exception."""
+    route = getattr(site, "route", None)
+    if route is not None:
+        span.set_attribute("http.route", route)
+    status: int | None = getattr(site, "status", None)
+    if status is None:
+        return
+    span.set_attribute("http.response.status_code", status)
+    if status >= _SERVER_ERROR:
+        span.set_attribute("error.type", str(status))
+        span.set_status(Status(StatusCode.ERROR))
 
 
 def note_other_correlation(span: Span, frame: Frame) -> None:
@@ -104,6 +134,9 @@ def note_failure(span: Span, frame: Frame, exc: BaseException) -> None:
     """
     if not isinstance(exc, Exception):
         return
+    kind = type(exc)
+    named = kind.__qualname__ if kind.__module__ == "builtins" else _full_name(kind)
+    span.set_attribute("error.type", named)
     span.set_status(Status(StatusCode.ERROR, summarize_exception(exc)))
     if _failed_first(exc) in (frame, None):
         facts = describe_exception(exc)
@@ -115,6 +148,10 @@ def note_failure(span: Span, frame: Frame, exc: BaseException) -> None:
                 "exception.stacktrace": _stacktrace(facts),
             },
         )
+
+
+def _full_name(kind: type[BaseException]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _failed_first(exc: BaseException) -> Frame | None:

@@ -16,9 +16,17 @@ from penstock_otel._attributes import (
     name_of,
     note_failure,
     note_other_correlation,
+    note_response,
 )
 from penstock_otel._current import foreign_span, make_current, owner, restore, resume, suspend
 from penstock_otel._records import Record, known_operation_of, operation_of, record_of
+from penstock_otel._servers import (
+    Arrived,
+    forget_server,
+    is_excluded,
+    is_suppressed,
+    tell_application,
+)
 from penstock_otel._tracing import (
     Tracers,
     from_traceparent,
@@ -57,6 +65,7 @@ class OTelBackend:
 
     def __init__(self, tracer_provider: TracerProvider | None = None) -> None:
         self._tracers = Tracers(tracer_provider)
+        self._arrived = Arrived()
 
     def entered(self, frame: Frame, /) -> None:
         """Begin the span of `frame`; a bare scope has none."""
@@ -65,17 +74,23 @@ class OTelBackend:
         operation = operation_of(frame)
         if frame in operation.records:  # by another backend of this kind
             return
+        if is_suppressed() or is_excluded(frame.site):
+            return
         record = Record(self, frame, time.time_ns())
         operation.records[frame] = record
         others = _adoptable(record) if frame.kind in _KINDS else None
         if others is None:
             if frame.kind == "task" and _celery_is_instrumented():
                 return  # its span begins right after this; see `_span`
-            self._begin(record)
+            arrived = self._arrived_with(frame)
+            self._begin(record, arrived)
         else:
+            arrived = None
             _adopt(record, others)
         if record.span is not None:
-            make_current(record, record.span)
+            make_current(record, record.span, arrived)
+            if record.is_own:
+                tell_application(record)
 
     def left(self, frame: Frame, exc: BaseException | None, /) -> None:
         """End the span of `frame`, which `exc` left, if any."""
@@ -124,6 +139,16 @@ class OTelBackend:
         span = foreign_span()
         return None if span is None else f"{span.get_span_context().trace_id:032x}"
 
+    def arriving(self, site: Any) -> str | None:
+        """Give a request or a message the ID of its trace: the active one, or the sender's."""
+        active = self.starting()
+        if active is not None:
+            return active
+        arrived = self._arrived.look(site)
+        if arrived is None:
+            return None
+        return f"{trace.get_current_span(arrived).get_span_context().trace_id:032x}"
+
     def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
         """Let the current span travel with `frame`, to be the parent of what is done there."""
         span = trace.get_current_span(self._context_inside(frame)).get_span_context()
@@ -152,14 +177,14 @@ class OTelBackend:
                 self._begin(record)
         return record.span
 
-    def _begin(self, record: Record) -> None:
-        """Start a span of our own for `record`."""
+    def _begin(self, record: Record, arrived: Context | None = None) -> None:
+        """Start a span of our own for `record`, in the context that `arrived` with a request."""
         frame = record.frame
         operation = operation_of(frame)
         correlation_id = frame.correlation_id
         tracer = self._tracers.current()
         part: tuple[str, int] | None = getattr(frame.site, "part", None)
-        around = self._context_inside(frame.parent)
+        around = self._context_inside(frame.parent) if arrived is None else arrived
         links = links_of(frame, operation)
         if has_our_ids(tracer):
             links += links_to_parts(frame, trace.get_current_span(around).get_span_context())
@@ -171,7 +196,7 @@ class OTelBackend:
             span = tracer.start_span(
                 name_of(frame),
                 around,
-                kind=_KINDS.get(frame.kind, SpanKind.INTERNAL),
+                kind=self._kind(frame),
                 attributes=attributes_of(frame),
                 links=links,
                 start_time=record.began,
@@ -181,6 +206,18 @@ class OTelBackend:
             wanted_span_id.reset(span_token)
         record.is_own = True
         _describe(record, span)
+
+    def _arrived_with(self, frame: Frame) -> Context | None:
+        """Return the context that arrived with the request or message that `frame` begins."""
+        parent = frame.parent
+        is_first = parent is None or (parent.kind == "remote" and frame.kind == "request")
+        return self._arrived.take(frame.site) if is_first and foreign_span() is None else None
+
+    def _kind(self, frame: Frame) -> SpanKind:
+        """Return SERVER for the outermost span of a request only."""
+        if frame.kind == "request" and foreign_span() is not None:
+            return SpanKind.INTERNAL
+        return _KINDS.get(frame.kind, SpanKind.INTERNAL)
 
     def _context_inside(self, frame: Frame | None) -> Context:
         """Return the context of OpenTelemetry for the spans that begin inside of `frame`.
@@ -259,10 +296,12 @@ def _finish(record: Record, span: Span, exc: BaseException | None) -> None:
         if span.is_recording():
             if record.frame.kind == "request":  # its name is known when it has been routed
                 span.update_name(name_of(record.frame))
+                note_response(span, record.frame.site)
             while record.crumbs:
                 event, data, when = record.crumbs.popleft()
                 span.add_event(event, data, when)
             if exc is not None:
                 note_failure(span, record.frame, exc)
     finally:
+        forget_server(span)
         span.end()

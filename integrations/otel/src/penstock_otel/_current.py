@@ -29,13 +29,17 @@ def owner(ctx: Context) -> Record | None:
     return found  # type: ignore[no-any-return]
 
 
-def make_current(record: Record, span: Span) -> None:
-    """Make `span`, that of `record`, the current one."""
+def make_current(record: Record, span: Span, base: Context | None = None) -> None:
+    """Make `span`, that of `record`, the current one.
+
+    `base` is the context that it is put into: the one that arrived with a request, or the current.
+    """
     outside = context.get_current()
     around = owner(outside)
     record.outside = outside
     record.is_inside_ended = around is not None and around.is_ended
-    record.inside = context.set_value(_RECORD, record, trace.set_span_in_context(span, outside))
+    inside = trace.set_span_in_context(span, outside if base is None else base)
+    record.inside = context.set_value(_RECORD, record, inside)
     context.attach(record.inside)
 
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from penstock_otel._servers import watch
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -25,8 +27,13 @@ if TYPE_CHECKING:
 _SCOPE = "penstock"
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}\Z")
-# Version 00 of https://www.w3.org/TR/trace-context/#traceparent-header: no ID is all zero.
-_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})\Z")
+# https://www.w3.org/TR/trace-context/#traceparent-header: no ID is all zero, no version is ff.
+# Later versions may have more fields than 00.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
+    r"(?:\Z|-)"
+)
+_LENGTH = 55  # characters of version 00
 
 # The IDs for the trace and the span that are being started right here.
 wanted_trace_id: ContextVar[int | None] = ContextVar("penstock_otel.trace_id", default=None)
@@ -57,7 +64,7 @@ def to_traceparent(span: SpanContext) -> str:
 def from_traceparent(text: object) -> SpanContext | None:
     """Return the remote span that `text` names, or None for what is no traceparent."""
     found = _TRACEPARENT.match(text) if isinstance(text, str) else None
-    if found is None:
+    if found is None or (found[0][:2] == "00" and len(str(text)) != _LENGTH):
         return None
     trace_id, span_id, flags = (int(each, 16) for each in found.groups())
     return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
@@ -107,6 +114,7 @@ class Tracers:
         last = self._last
         if last is not None and last[0] is provider:
             return last[1]
+        watch(provider)
         tracer: Any = provider.get_tracer(_SCOPE, _version())
         generator = getattr(tracer, "id_generator", None)
         if generator is not None and not isinstance(generator, TraceIds):
