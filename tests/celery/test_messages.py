@@ -134,4 +134,4 @@ def test_any_other_task_has_no_place_in_a_chord(request_):
 def test_a_wrong_option_is_refused_and_changes_nothing(given, error, message):
     with pytest.raises(error, match=message):
         penstock_celery.configure(**{"crumbs": 5, **given})
-    assert penstock_celery._options.options.crumbs == 0
+    assert penstock_celery._messages.options.crumbs == 0

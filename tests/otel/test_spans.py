@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 import penstock
 from corectx import Site, correlation_id, current, enter, extract, inject, leave, scope, start
 from penstock import flow
-from penstock_celery._sites import ChordSite
+from penstock_celery._messages import ChordSite
 from penstock_otel import OTelBackend, instrument
 from penstock_otel._records import operation_of
 from statecrumbs import crumb

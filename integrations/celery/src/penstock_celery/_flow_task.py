@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 else:
     AnyProxy = Proxy
 
-# What is known of a task before it is made; "__penstock__" is what @flow looks for.
+# The attributes of a task before it is made; @flow looks for "__penstock__".
 _KNOWN = ("__name__", "__qualname__", "__module__", "__doc__", "__penstock__")
 
 
 class TaskProxy(AnyProxy):
-    """The task, made when it is used for the first time: never while modules are imported.
+    """Stand for a task, which is made at its first use, never while modules are imported.
 
-    `shared_task` returns such a proxy too. This one also knows the function's name and its place in
-    the map, and that it is a task: `isinstance` asks for its class.
+    `shared_task` returns such a proxy too. This one also knows the name of the function, its place
+    in the map, and that it is a task: `isinstance` asks for its class.
     """
 
     def __init__(self, task: Callable[[], Any], function: Any, base: type[Any]) -> None:
         super().__init__(task)
-        # Plain assignment would be to the task, and make it.
+        # An ordinary assignment would make the task and set its attribute.
         object.__setattr__(self, "_base", base)
         for name in _KNOWN:
             object.__setattr__(self, name, getattr(function, name))
@@ -76,21 +76,21 @@ def flow_task(
 ) -> Any:
     """Make `function` a Celery task that has a place in a flow; with or without parentheses.
 
-    It is a shared task, or one of `app`, and takes all `options` of one. Put `penstock.flow` above
-    or below it. Without `after` the flow begins here, as with `penstock.entrypoint`; also where
-    `after` names only steps of other flows, as "other_flow:step". Otherwise it is a step; see
-    `penstock.step` for what `after` may be. A function that is an entrypoint or a step already
-    remains what it is. With neither `after` nor a flow it is a task as any other.
+    It is a shared task, or a task of `app`, and takes all `options` of a task. Put `penstock.flow`
+    above or below it. Without `after` the flow begins here, as with `penstock.entrypoint`. It also
+    begins here if `after` names only steps of other flows, as "other_flow:step". Otherwise it is a
+    step; `penstock.step` describes `after`. A function that is an entrypoint or a step already
+    stays one. With neither `after` nor a flow it is an ordinary task.
 
-    What is a task already raises `TypeError`, as does anything else that is no function, and an
-    option that is nearly ``after`` or ``app``: Celery would take it for an attribute of the task.
+    Raises `TypeError` for a task, for another object that is no function, and for an option that is
+    nearly ``after`` or ``app``: Celery would take it for an attribute of the task.
     """
     _check_options(options)
     predecessors = _kept(after)
 
     def make(function: Any) -> Any:
         declared = _declared(function, predecessors)
-        # Celery checks the arguments of a task when it is sent, by what it finds here.
+        # Celery checks the arguments of a task by this signature when the task is sent.
         declared.__signature__ = signature(function)
         make_task: Callable[..., Any] = shared_task if app is None else app.task
         made = make_task(**options)(declared)
@@ -112,7 +112,7 @@ def flow_task(
 
 
 def _check_options(options: dict[str, Any]) -> None:
-    """Refuse a misspelling of an option of ours; a task may have any other attribute."""
+    """Refuse a misspelled option of ours; a task may have any other attribute."""
     for name in options:
         # Near enough for "afer", too far for an attribute such as "retry_after".
         nearest = get_close_matches(name.lower(), ("after", "app"), n=1, cutoff=0.8)
@@ -142,7 +142,7 @@ def _declared(function: Any, after: After) -> Any:
 
 
 def _not_a_task(function: Any) -> str:
-    """Say what is wrong where Celery does not know of `function` by the task that was made here."""
+    """Return the message for a `function` whose task in Celery is not the one made here."""
     return (
         f"The task of {function.__name__!r} is not the one that @flow_task made. Does @app.task or "
         "@shared_task stand above @flow_task? Write @flow_task(...) with the task's options, and "
@@ -151,13 +151,13 @@ def _not_a_task(function: Any) -> str:
 
 
 def _kept(after: Any) -> Any:
-    """Return `after` as what can be read more than once: an iterator as a tuple."""
+    """Return `after` so that it can be read more than once: an iterator as a tuple."""
     if isinstance(after, str) or callable(after) or not isinstance(after, Iterable):
         return after
     return tuple[Any, ...](after)
 
 
 def _is_elsewhere(after: Any) -> bool:
-    """Tell whether `after`, as `_kept`, names only steps of other flows."""
+    """Tell whether `after`, as `_kept` returns it, names only steps of other flows."""
     each_after: tuple[Any, ...] = after if isinstance(after, tuple) else (after,)
     return all(isinstance(each, str) and ":" in each for each in each_after)

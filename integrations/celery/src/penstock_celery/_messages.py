@@ -1,24 +1,77 @@
 """The frame that sends a task, in the headers of its message, and back.
 
 One top-level header holds the frame, as `corectx.inject` writes it. It is written when Celery is
-about to publish, whoever asked for that: `delay`, a chain, a retry, `send_task`.
+about to publish a message, whatever caused that: `delay`, a chain, a retry, `send_task`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 from celery.signals import before_task_publish
 
-from corectx import HEADER, Frame, current, extract, inject, start
-from penstock_celery._options import options
-from penstock_celery._sites import site_of
-from statecrumbs.lowlevel import inherit_crumbs, outgoing_crumbs
+from corectx import HEADER, Frame, Site, current, extract, inject, start
+from penstock.lowlevel import declaration_of
+from statecrumbs.lowlevel import MAX_OUTGOING_CRUMBS, inherit_crumbs, outgoing_crumbs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 CRUMBS_HEADER = "statecrumbs"  # beside the frame, with `configure(crumbs=...)`
+
+
+class Options:
+    """Hold the checked options of `configure`, by their names."""
+
+    __slots__ = ("crumbs", "values")
+
+    def __init__(self) -> None:
+        self.crumbs = 0
+        self.values: frozenset[str] = frozenset()
+
+
+options = Options()
+
+
+def configure(*, crumbs: int | None = None, values: Iterable[str] | None = None) -> None:
+    """Choose the data that travels with each task, beside its correlation ID and its place.
+
+    Call it in the module of the Celery app, since it holds for sending and for receiving. An option
+    that is not given stays as it was.
+
+    crumbs (0)
+        The number of the sender's last crumbs that travel: at most 100, and at most 16 KiB of them.
+        A crash dump of the task shows them first.
+    values (none)
+        The keys of the scoped values that travel, as in ``corectx.inject(..., allow=...)``.
+
+    Raises `TypeError` for a wrong type, `ValueError` for a number out of range.
+    """
+    if crumbs is not None:
+        _check_number(crumbs)
+    chosen = None if values is None else _checked_keys(values)
+    if crumbs is not None:
+        options.crumbs = crumbs
+    if chosen is not None:
+        options.values = chosen
+
+
+def _check_number(crumbs: object) -> None:
+    if not isinstance(crumbs, int) or isinstance(crumbs, bool):
+        raise TypeError(f"crumbs= is a number of crumbs, not {crumbs!r}.")
+    if not 0 <= crumbs <= MAX_OUTGOING_CRUMBS:
+        raise ValueError(f"crumbs={crumbs} is out of range: 0 to {MAX_OUTGOING_CRUMBS}.")
+
+
+def _checked_keys(values: Iterable[str]) -> frozenset[str]:
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"values= takes a collection of keys. Did you mean [{values!r}]?")
+    keys: list[object] = list(values)
+    for key in keys:
+        if not isinstance(key, str):
+            raise TypeError(f"values= takes the keys of scoped values, not {key!r}.")
+    return frozenset(map(str, keys))
 
 
 def connect() -> None:
@@ -29,10 +82,10 @@ def connect() -> None:
 
 
 def _write_headers(headers: dict[str, Any], **_: object) -> None:
-    """Write the current frame into the headers of the message; these are the message's own.
+    """Write the current frame into `headers`, which belong to the message.
 
-    A retry comes with the headers of the message before, which may stand in a dict of their own:
-    that one may be the caller's.
+    A retry has the headers of the message before it, perhaps also in a nested dict. That dict may
+    be the caller's, so it is replaced and not changed.
     """
     if current() is None:
         return
@@ -53,10 +106,10 @@ def _write_headers(headers: dict[str, Any], **_: object) -> None:
 
 
 def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = None) -> Frame:
-    """Return a frame for one execution of `task`: inside of what sent it, or the first of its own.
+    """Return a frame for one execution of `task`: inside the sender's frame, or a first frame.
 
-    What sent it is in the message's headers, which `request` has (a dict, or Celery's `Context`),
-    unless `sender` tells.
+    The sender's frame is `sender`, or is read from the headers of the message in `request`, a dict
+    or Celery's `Context`.
     """
     site = site_of(task, request)
     values = {"task_id": task_id}
@@ -73,9 +126,61 @@ def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = No
 
 
 def _header(request: Any, key: str) -> Any:
-    """Return one header: it stands at the top, or with an older protocol in a dict of its own."""
+    """Return one header: it is at the top, or with an older protocol in a nested dict."""
     found = request.get(key)
     if found is None:
         nested: Mapping[str, Any] | None = request.get("headers")
         found = nested.get(key) if isinstance(nested, dict) else None
     return found
+
+
+class ChordSite(Site):
+    """Open the frames of one task of a chord; other processes know it by the ID of the header.
+
+    For a task of the header, `part` is that ID and the number of the task. For the body,
+    `after_parts` is that ID and the number of results that arrived. One of the two is None.
+    """
+
+    __slots__ = ("after_parts", "part")
+
+    def __init__(
+        self,
+        name: str,
+        flow: str | None,
+        part: tuple[str, int] | None,
+        after_parts: tuple[str, int] | None,
+    ) -> None:
+        super().__init__("task", name, flow)
+        self.part = part
+        self.after_parts = after_parts
+
+
+def site_of(task: Any, request: Any) -> Site:
+    """Return the site for one execution of `task`; `request` is Celery's `Context` or a dict.
+
+    If the task begins a flow, its frame is in that flow too: a chain sends the next task after the
+    body has returned.
+    """
+    declaration = declaration_of(task.run)
+    flow = None if declaration is None else declaration.begins
+    group: object = request.get("group")
+    # A retry is inside the first try, which other processes know.
+    if not isinstance(group, str) or request.get("retries"):
+        return _site(task.name, flow)
+    number: object = request.get("group_index")
+    if number is None:
+        # Celery gives the body the ID of its header as a group, and the results as an argument.
+        args = request.get("args")
+        # A message from elsewhere may have a mapping of arguments instead.
+        results: object = args[0] if isinstance(args, (list, tuple)) and args else None
+        if isinstance(results, (list, tuple)):
+            size = len(cast("list[object]", results))
+            return ChordSite(task.name, flow, None, (group, size))
+    elif isinstance(number, int) and request.get("chord") is not None:
+        return ChordSite(task.name, flow, (group, number), None)
+    return _site(task.name, flow)
+
+
+@lru_cache(maxsize=1024)
+def _site(name: str, flow: str | None) -> Site:
+    return Site("task", name, flow)

@@ -1,9 +1,10 @@
-"""One correlation ID for everything that a Django request does.
+"""One correlation ID for all work of a Django request.
 
 _middleware   FlowMiddleware: the request as a frame, its ID in the response
 _body         the body of a streaming response, which outlives the middleware
 _settings     settings.PENSTOCK, checked
-apps          optional app: the system check, and ``manage.py penstock``
+apps          optional app: the system check
+management/   the command ``manage.py penstock``
 """
 
 from __future__ import annotations

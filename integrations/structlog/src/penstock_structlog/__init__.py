@@ -1,7 +1,7 @@
-"""Put the flow ID and the ambient values into structlog's events, and the events into crumbs.
+"""Put the flow ID and the scoped values into structlog's events, and record events as crumbs.
 
-Each processor goes anywhere before the renderer, in `structlog.configure` or in the
-``foreign_pre_chain`` of a `structlog.stdlib.ProcessorFormatter`, for records of the library.
+A processor may stand anywhere before the renderer: in `structlog.configure`, or for records of the
+standard library in the ``foreign_pre_chain`` of a `structlog.stdlib.ProcessorFormatter`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["crumb_processor", "flow_processor", "values_processor"]
 
-# What ProcessorFormatter adds for itself: the record and a mark, no part of the event.
+# ProcessorFormatter adds these for itself; they are no part of the event.
 _META = frozenset(("_record", "_from_structlog"))
 
-# What structlog's processors and renderers look for in an event, and may break on.
+# Keys with a meaning for structlog, whose processors and renderers may fail on other values.
 _RESERVED = _META.union(
     ("event", "level", "timestamp", "logger", "logger_name", "exc_info", "exception", "stack"),
     ("stack_info", "stackLevel", "stacklevel", "positional_args"),
@@ -30,7 +30,7 @@ _RESERVED = _META.union(
 def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
     """Add the active correlation ID as ``flow_id``, unless the event has one of its own.
 
-    Outside of any flow, request or task there is none, and nothing is added.
+    Outside of any flow, request or task nothing is added.
     """
     flow_id = correlation_id()
     if flow_id is not None:
@@ -39,9 +39,9 @@ def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDic
 
 
 def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
-    """Add the ambient values of `corectx.scope` and `statecrumbs.context`, under what is there.
+    """Add the scoped values of `corectx.scope` and `statecrumbs.context`; keep existing keys.
 
-    One whose key means something to structlog is added as ``level_``, ``event_``, ...
+    A value whose key has a meaning for structlog is added as ``level_``, ``event_``, ...
     """
     for key, value in values().items():
         event_dict.setdefault(f"{key}_" if key in _RESERVED else key, value)
@@ -49,7 +49,7 @@ def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventD
 
 
 def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
-    """Record the event as a crumb with its data and ``level``; the event itself goes on unchanged.
+    """Record the event as a crumb with its data and ``level``; the event goes on unchanged.
 
     ``exc_info`` is recorded as the name of the exception's type.
     """

@@ -28,7 +28,6 @@ _reading/      black boxes and dumps, read for the terminal and as a page
 _endings       the words for each way in which a process ends
 _lines         crumbs as lines of text
 _json          values as JSON data
-_files         the files that are written
 _process       this process described, another one found alive or not
 """
 

@@ -1,8 +1,8 @@
 """Drawings of a graph: one public module for each format, with one pure function `render`.
 
-    mermaid  dot  json  text     str, nothing but the standard library
-    svg  html                    str, the built-in layered layout
-    png                          bytes, the same drawing painted with Pillow
+    mermaid, dot, json, text   str, nothing but the standard library
+    svg, html                  str, the built-in layered layout
+    png                        bytes, the same drawing painted with Pillow
 
     _layout/       a graph as a drawing: node boxes, groups and lines in pixels
     _paint/        a drawing as a picture: shapes, which svg writes and png paints

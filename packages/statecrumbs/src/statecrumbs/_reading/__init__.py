@@ -3,7 +3,7 @@
 _recording   Recording: a black box, a dump, or the dump in a log
 _terminal    a recording as people read it in a terminal
 _follow      black boxes, followed while their processes write them
-_page        a recording as one self-contained HTML page
+_page/       a recording as one self-contained HTML page
 """
 
 from __future__ import annotations

@@ -5,12 +5,14 @@
     _labels       how large a node box is, and its lines of text
     _fold         rows that are too wide become grids
     _groups       the units of a flow, flows in groups, groups on the page
-    _page         what is laid out, piece by piece, and parts that nothing joins, on shelves
     _engine       one layered graph of boxes, in four steps:
       _layers       which layer an item is in
       _order        few crossings
-      _coordinates  where in the layer: first `_settle`, then `_blocks`
-      _route        the corners of the lines, on the tracks that `_tracks` shares out
+      _coordinates  the places in the layers, by the next two
+      _settle       places by the neighbours' average
+      _blocks       straight lines where they fit
+      _route        the corners of the lines
+      _tracks       the tracks between two layers that lines run on
 
 All arithmetic is on integers and all orders follow the graph's own, so the result is the same on
 every machine and interpreter.

@@ -1,8 +1,8 @@
-"""The worker's main process: where a task ends that its child process cannot end itself.
+"""The end of a task in the worker's main process, if its child process cannot end it.
 
 A child that was killed, at the hard time limit or from outside, sends no signal. The main process
-does it in its place, and calls errbacks, outside of any frame: so each request is one that makes
-the frame of its task current meanwhile.
+does it instead, and calls errbacks, outside of any frame. So each request makes the frame of its
+task current meanwhile.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from celery.signals import celeryd_after_setup
 from kombu.utils.imports import symbol_by_name
 
+from penstock_celery._executions import Execution, current_execution
 from penstock_celery._messages import frame_of
-from penstock_celery._runs import Run, current_run
 
 if TYPE_CHECKING:
     from celery.worker.request import Request
@@ -28,7 +28,7 @@ def connect() -> None:
 
 
 def _set_request_classes(instance: Any, **_: object) -> None:
-    """Have the requests of every task know its frame; `Task.Request` says which class they are."""
+    """Let the requests of every task know its frame; `Task.Request` names their class."""
     for task in instance.app.tasks.values():
         task.Request = request_class(symbol_by_name(task.Request))
 
@@ -45,23 +45,23 @@ def request_class(base: type[Request]) -> type[Request]:
         has_frame = True
 
         def on_timeout(self, soft: bool, timeout: float) -> None:
-            with current_run(self._run()):
+            with current_execution(self._execution()):
                 super().on_timeout(soft, timeout)
 
         def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
-            with current_run(self._run()):
+            with current_execution(self._execution()):
                 return super().on_failure(exc_info, *args, **kwargs)
 
         def on_retry(self, exc_info: Any) -> Any:
-            with current_run(self._run()):
+            with current_execution(self._execution()):
                 return super().on_retry(exc_info)
 
-        def _run(self) -> Run:
-            """Return one and the same run, since both handlers may hear of one failure."""
-            run: Run | None = self.__dict__.get("_penstock_run")
-            if run is None:
-                run = Run(self.id, frame_of(self.task, self.request_dict, self.id))
-                self._penstock_run = run
-            return run
+        def _execution(self) -> Execution:
+            """Return the same execution each time: two handlers may be called for one failure."""
+            execution: Execution | None = self.__dict__.get("_penstock_execution")
+            if execution is None:
+                execution = Execution(self.id, frame_of(self.task, self.request_dict, self.id))
+                self._penstock_execution = execution
+            return execution
 
     return FlowRequest
