@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery, chain, chord
 
+from corectx import Site, enter, leave, start
 from penstock import Flow, flow
 from penstock.contrib.celery import flow_task
 from tests.celery import whole_files
@@ -78,8 +79,27 @@ def receive_wrongly() -> Any:
     return chain(*links).delay()
 
 
+late = flow("late")
+late_tasks = tasks_of(late)
+
+
+@late.entrypoint(name="receive")
+def receive_late() -> None:
+    return None
+
+
+def place_late() -> Any:
+    """Send the tasks after the entrypoint returned, as Django's `on_commit` does."""
+    token = enter(start(Site("request", "POST /orders")))
+    receive_late()
+    links = [late_tasks[name].si() for name in ("reserve", "charge", "ship")]
+    result = chain(*links).delay()
+    leave(token)
+    return result
+
+
 if __name__ == "__main__":
-    ways = [receive_by_chord, receive_by_chain, receive_in_turn, receive_wrongly]
+    ways = [receive_by_chord, receive_by_chain, receive_in_turn, receive_wrongly, place_late]
     for result in [way() for way in ways for _ in range(int(sys.argv[1]))]:
         result.get(timeout=100, interval=0.01)
     sys.stdout.write("done\n")

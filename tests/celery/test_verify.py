@@ -96,6 +96,18 @@ def test_so_is_a_chain(verdict):
     assert flow["undeclared"] == []
 
 
+def test_tasks_that_are_sent_after_the_entrypoint_returned_are_in_its_run(verdict):
+    flow = verdict["late"]
+    assert runs(flow) == EACH
+    assert edges(flow) == {
+        "receive -> reserve": NUMBER,
+        "receive -> charge": NUMBER,
+        "reserve -> ship": NUMBER,
+        "charge -> ship": NUMBER,
+    }
+    assert flow["undeclared"] == []
+
+
 def test_a_predecessor_that_comes_later_is_found_across_processes(verdict):
     flow = verdict["wrongly"]
     assert edges(flow) == {

@@ -672,8 +672,8 @@ def exhausting(generator_function):
 
 WORK = make_work()
 
-# Any tree of calls, against a model: an entrypoint runs its flow; a step is recorded in its flow if
-# that runs around it, in whatever flow it is called.
+# Any tree of calls, against a model: an entrypoint runs its flow, and the outermost one begins an
+# operation; a step is recorded in its flow if that has run in the operation.
 trees = st.recursive(
     st.just(()), lambda inside: st.lists(st.tuples(calls_made, inside), max_size=4), max_leaves=12
 )
@@ -689,12 +689,15 @@ def test_any_tree_of_calls_is_recorded_as_the_flows_that_run_say(tree):
             WORK[kind, name, makes_generator](seen, inside, call)
             assert current() is before
 
-    def model(children, around):
+    def model(children, around, begun=()):
         for (kind, name, _), inside in children:
-            is_recorded = kind == "entrypoint" or name in [flow for flow, _ in around]
-            here = [(name, kind), *around] if is_recorded else around
+            here, operation = around, begun if around else set()
+            if kind == "entrypoint":
+                operation.add(name)
+            if name in operation:
+                here = [(name, kind), *around]
             expected.append(here)
-            model(inside, here)
+            model(inside, here, operation)
 
     call(tree)
     model(tree, [])

@@ -6,6 +6,7 @@ knows its parent, its correlation ID and its values. One context variable holds 
     _frame       Site and Frame, and the IDs of frames and correlations
     _observers   subscribe(): tell observers of frames and crumbs; log a failure once
     _collector   keep finalizers from setting context variables inside the garbage collector
+    _operation   the runs of flows that an operation remembers
     _failures    failed_frame(): the frame that an exception left first
     _current     the context variable; start, attach/detach, enter/leave
     _wrap        a frame around a function, coroutine, generator or async generator; bind()

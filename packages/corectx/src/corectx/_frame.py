@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import sys
 
+from corectx._process import process_mark
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import MappingProxyType as MappingProxyType  # noqa: PLC0414 - for _scope
     from typing import Any, Protocol
+
+    from corectx._process import ProcessMark
 
     class SiteLike(Protocol):
         """Stand for any object that may open frames."""
@@ -38,6 +42,8 @@ UNOPENED: Any = object()
 # atomic, so that no lock is needed in a signal handler or on a free-threaded build.
 _BATCH = 128
 _pool: list[str] = []
+# Of the process that filled the pool: a forked child must not give out the same IDs.
+_mark: ProcessMark = bytearray(1)
 
 # The IDs that threads are giving to frames at this moment, by the address of the frame.
 _ids_in_making: dict[int, str] = {}
@@ -240,6 +246,8 @@ def open_inside(frame: Frame, outer: Frame | None) -> bool:
 
 def new_trace_id() -> str:
     """Return 32 random lowercase hex digits, a valid W3C trace ID (never all zero)."""
+    if not _mark[0]:
+        _start_over()
     try:
         return _pool.pop()
     except IndexError:
@@ -277,6 +285,8 @@ def _refill() -> str:
     return first
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows
-    # A child must not give out the IDs that its parent will give out too.
-    os.register_at_fork(after_in_child=_pool.clear)
+def _start_over() -> None:
+    """Forget the IDs of the parent, in the child of a fork; at first there are none."""
+    global _mark
+    _mark = process_mark()
+    _pool.clear()

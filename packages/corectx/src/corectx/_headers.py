@@ -6,8 +6,10 @@ A carrier is a mapping of strings (HTTP headers, a Celery message's headers) or 
     corectx: {"id": "4bf9...", "parent": "00f0...", "flow": "bom_sync", "step": "fetch_from_api"}
 
 ``id`` is the correlation ID, ``parent`` the 16 hex digits of the sending frame, ``flow`` and
-``step`` its names, ``values`` the scoped values whose keys the sender allowed. In HTTP,
-`CORRELATION_HEADER` holds the correlation ID alone, for programs without corectx.
+``step`` its names, ``values`` the scoped values whose keys the sender allowed. ``runs`` has the IDs
+of the latest runs in the operation by their flows, and ``ambiguous`` those flows that had several
+runs; both only where the carrier is a message, since an HTTP request begins an operation of its
+own. In HTTP, `CORRELATION_HEADER` holds the correlation ID alone, for programs without corectx.
 
 A header that arrives is untrusted. Sizes are capped and every field is checked. A field that fails
 its check is replaced or left out, and logged without its content.
@@ -18,6 +20,7 @@ from __future__ import annotations
 from corectx._current import get_current, new_correlation_id
 from corectx._frame import is_valid_id, remote
 from corectx._observers import listeners, log_once, notify_received, notify_sent
+from corectx._operation import is_ambiguous, remember_run, run_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ def write(
     allow: Collection[str] = (),
 ) -> None:
     """Write `frame` into `carrier`, as `inject` does."""
-    _put(carrier, HEADER, _encode(frame, allow))
+    _put(carrier, HEADER, _encode(frame, allow, http))
     # Check it here too: a line break in it would begin another header.
     if http and is_valid_id(frame.correlation_id):
         _put(carrier, CORRELATION_HEADER, str(frame.correlation_id))
@@ -72,6 +75,7 @@ def write(
 def extract(
     carrier: Mapping[str, Any] | Iterable[tuple[str | bytes, Any]] | None,
     *,
+    http: bool = False,
     allow: Collection[str] = (),
 ) -> Frame | None:
     """Return the frame that `carrier` holds, of kind "remote", or None where it holds none.
@@ -79,14 +83,14 @@ def extract(
     Use it as a parent: ``extract(headers).child(site)``. Header names match in any case. An invalid
     ID is replaced by a new one, and other invalid fields are left out. The first of each kind is
     logged on the logger ``corectx``, without its content. Only values whose keys are in `allow` are
-    kept.
+    kept. With `http` the runs of flows in it are ignored.
     """
     refuse_string(allow)
     if carrier is None:  # Kafka clients give it for a message without headers
         return None
     text = _get(carrier, HEADER)
     if text is not None:
-        frame = _decode(text, allow)
+        frame = _decode(text, allow, http)
         if frame is not None:
             return frame
     bare_id = _get(carrier, CORRELATION_HEADER)
@@ -95,7 +99,7 @@ def extract(
     return remote(correlation_id=_checked_id(bare_id))
 
 
-def _encode(frame: Frame, allow: Collection[str]) -> str:
+def _encode(frame: Frame, allow: Collection[str], http: bool) -> str:
     import json
 
     fields: dict[str, object] = {}
@@ -109,11 +113,12 @@ def _encode(frame: Frame, allow: Collection[str]) -> str:
         named = named.parent
     if named is not None and named.name is not None:
         fields["step"] = named.name[:_MAX_NAME]
+    runs = {} if http else _runs_of(frame)
     added: dict[str, object] = _added(frame) if listeners.sent else {}
     kept = _kept(frame.values, allow) if allow else None
     values: dict[str, object] = {"values": kept} if kept else {}
     text = ""
-    for extra in ({**added, **values}, values, added, {}):
+    for extra in ({**added, **values, **runs}, {**values, **runs}, runs, values, added, {}):
         text = json.dumps({**extra, **fields}, separators=(",", ":"))
         if len(text) <= _MAX_HEADER:
             break
@@ -122,6 +127,19 @@ def _encode(frame: Frame, allow: Collection[str]) -> str:
             "The frame is larger than a header may be: values or observers' fields were left out.",
         )
     return text
+
+
+def _runs_of(frame: Frame) -> dict[str, object]:
+    """Return the fields with the runs of the operation; the flow of `frame` travels by itself."""
+    ids = {
+        flow: run_id
+        for flow, run_id in run_ids(frame.store).items()
+        if flow != frame.flow and len(flow) <= _MAX_NAME
+    }
+    if not ids:
+        return {}
+    ambiguous = [flow for flow in ids if is_ambiguous(frame.store, flow)]
+    return {"runs": ids, "ambiguous": ambiguous} if ambiguous else {"runs": ids}
 
 
 def _added(frame: Frame) -> dict[str, object]:
@@ -135,7 +153,7 @@ def _added(frame: Frame) -> dict[str, object]:
     }
 
 
-def _decode(text: str, allow: Collection[str]) -> Frame | None:
+def _decode(text: str, allow: Collection[str], http: bool) -> Frame | None:
     import json
 
     fields: dict[str, Any] | None = None
@@ -156,9 +174,22 @@ def _decode(text: str, allow: Collection[str]) -> Frame | None:
         flow=_checked_name(fields.get("flow")),
         values=_kept(values, allow) if isinstance(values, dict) else None,
     )
+    if not http:
+        _remember_runs(frame, fields)
     if listeners.received:
         notify_received(frame, fields)
     return frame
+
+
+def _remember_runs(frame: Frame, fields: dict[str, Any]) -> None:
+    """Keep the runs that `fields` name in the operation of the remote `frame`, oldest first."""
+    runs, ambiguous = fields.get("runs"), fields.get("ambiguous", [])
+    if not isinstance(runs, dict) or not isinstance(ambiguous, list):
+        return
+    for flow, run_id in runs.items():
+        name = _checked_name(flow)
+        if name is not None and _is_frame_id(run_id):
+            remember_run(frame.store, name, {}, id=run_id, is_ambiguous=flow in ambiguous)
 
 
 def _checked_id(text: object) -> str:

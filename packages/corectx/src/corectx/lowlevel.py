@@ -14,6 +14,12 @@ Frames
 IDs
     `as_id` turns a valid text or a UUID into a correlation ID. `arriving_id` asks the observers for
     the ID of an operation that a request or a message begins: with tracing, that of its trace.
+Operations
+    The store of an operation remembers the latest run of each flow that began in it, as the dict of
+    its values. `remember_run` keeps one, `latest_run` returns it, `is_ambiguous` tells whether
+    there were several, and `run_ids` are their names in other processes. A new store with one run
+    is ``{RUNS: {flow: run}}``. `new_trace_id` makes the correlation ID of a new operation where no
+    observer is to choose it (`listeners.starting`).
 Ends
     `note_failure` notes on an exception which frame it left. `treat_as_control_flow` names
     exceptions that are no failures. `run_finalizer` calls a function that may run in a finalizer
@@ -34,7 +40,7 @@ from __future__ import annotations
 from corectx._collector import run_finalizer
 from corectx._current import CURRENT, arriving_id, get_current, set_current
 from corectx._failures import note_failure
-from corectx._frame import NO_VALUES, as_id, remote
+from corectx._frame import NO_VALUES, as_id, new_trace_id, remote
 from corectx._observers import (
     listeners,
     log_once,
@@ -44,27 +50,34 @@ from corectx._observers import (
     raised_by_signal,
     treat_as_control_flow,
 )
+from corectx._operation import RUNS, is_ambiguous, latest_run, remember_run, run_ids
 from corectx._process import process_mark
 from corectx._wrap import around, kind_of
 
 __all__ = [
     "CURRENT",
     "NO_VALUES",
+    "RUNS",
     "around",
     "arriving_id",
     "as_id",
     "get_current",
+    "is_ambiguous",
     "kind_of",
+    "latest_run",
     "listeners",
     "log_once",
+    "new_trace_id",
     "note_failure",
     "notify_crumb",
     "notify_entered",
     "notify_left",
     "process_mark",
     "raised_by_signal",
+    "remember_run",
     "remote",
     "run_finalizer",
+    "run_ids",
     "set_current",
     "treat_as_control_flow",
 ]

@@ -1,5 +1,9 @@
 """Open the frames of steps and entrypoints at their calls.
 
+An entrypoint begins a run of its flow. A step joins a run, in this order: the one among its frame's
+ancestors, ended or not; the only run of its flow in the operation; the latest of several, and then
+its frame is ambiguous. A step that finds no run is a plain call, without a frame.
+
 Nearly every call is of a plain function in one flow, so that has a wrapper with everything inline.
 All other calls go through `corectx.lowlevel.around`, once for each flow.
 """
@@ -10,12 +14,17 @@ from corectx import Frame, new_correlation_id
 from corectx.lowlevel import (
     CURRENT,
     NO_VALUES,
+    RUNS,
     around,
     get_current,
+    is_ambiguous,
+    latest_run,
     listeners,
+    new_trace_id,
     note_failure,
     notify_entered,
     notify_left,
+    remember_run,
 )
 
 TYPE_CHECKING = False
@@ -53,33 +62,76 @@ class BareFrame(Frame):
         __init__ = object.__init__
 
 
-class Run(BareFrame):
-    """The frame of an entrypoint: one run of its flow. `context` holds the values of the run."""
+class RunFrame(BareFrame):
+    """The frame of an entrypoint, which is one run of its flow, or of a step that joined a run.
 
-    __slots__ = ("context",)
+    `context` holds the values of the run. A step whose run cannot be told from others of its flow
+    `is_ambiguous`, and does not see their values.
+    """
+
+    __slots__ = ("context", "is_ambiguous")
     context: dict[str, Any]
+    is_ambiguous: bool
 
 
-def open_run(step: Step, outer: Frame | None) -> Run:
+def open_run(step: Step, outer: Frame | None) -> RunFrame:
     """Return the frame of a run inside `outer`: it joins the active correlation, or starts one."""
-    run = Run()
-    run.site = step
-    run.parent = run.outer = outer
-    run.flow = step.flow
+    frame = RunFrame()
+    frame.site = step
+    frame.parent = frame.outer = outer
+    frame.flow = flow = step.flow
+    context: dict[str, Any] = {}
+    frame.context = context
+    frame.is_ambiguous = False
+    frame.label = None
     if outer is None:
-        run.correlation_id = new_correlation_id()
-        run.values = NO_VALUES
-        run.store = {}
+        frame.correlation_id = new_correlation_id() if listeners.starting else new_trace_id()
+        frame.values = NO_VALUES
+        frame.store = {RUNS: {flow: context}}
     else:
-        run.values = outer.values
-        run.correlation_id = outer.correlation_id
-        run.store = outer.store
-        if run.correlation_id is None:  # a bare scope: this is the first frame of an operation
-            run.correlation_id = new_correlation_id()
-            run.store = {}
-    run.label = None
-    run.context = {}
-    return run
+        frame.values = outer.values
+        frame.correlation_id = outer.correlation_id
+        frame.store = outer.store
+        if frame.correlation_id is None:  # a bare scope: this is the first frame of an operation
+            frame.correlation_id = new_correlation_id()
+            frame.store = {RUNS: {flow: context}}
+        else:
+            remember_run(frame.store, flow, context)
+    return frame
+
+
+def _join_run(step: Step, frame: Frame) -> Frame | None:
+    """Return the frame of a step inside `frame`, or None where it finds no run of its flow."""
+    flow = step.flow
+    around_it: Frame | None = frame
+    while around_it is not None:
+        if around_it.flow == flow:
+            return frame.child(step)
+        around_it = around_it.parent
+    run = latest_run(frame.store, flow)
+    if run is None:
+        return None
+    joined = RunFrame()
+    joined.site = step
+    joined.parent = joined.outer = frame
+    joined.flow = flow
+    joined.correlation_id = frame.correlation_id
+    joined.values = frame.values
+    joined.store = frame.store
+    joined.label = None
+    joined.is_ambiguous = is_ambiguous(frame.store, flow)
+    joined.context = {} if joined.is_ambiguous else run
+    return joined
+
+
+# Each is told of a step that is called outside of any run of its flow.
+_outside_listeners: list[Callable[[Step], None]] = []
+
+
+def hear_of_calls_outside(listener: Callable[[Step], None]) -> Callable[[], None]:
+    """Call `listener` for each step that is called outside of its flow; return what ends that."""
+    _outside_listeners.append(listener)
+    return lambda: _outside_listeners.remove(listener)
 
 
 class Calls:
@@ -88,7 +140,7 @@ class Calls:
     `wrapper` is what the user's name is bound to, of the same kind as the function.
     """
 
-    __slots__ = ("_general", "_inner", "_kind", "_outermost", "_set_single", "wrapper")
+    __slots__ = ("_general", "_inner", "_kind", "_outermost", "_set_single", "_steps", "wrapper")
 
     def __init__(
         self, function: Function, kind: str, *, is_entrypoint: bool, step: Step | None = None
@@ -96,6 +148,7 @@ class Calls:
         self._inner = function  # with the frames of all flows but the outermost one around it
         self._kind = kind
         self._outermost: Step | None = None
+        self._steps: tuple[Step, ...] = ()
         self._general: Function | None = None
         self._set_single: SetSingle | None = None
         if kind == "function":
@@ -112,6 +165,7 @@ class Calls:
         if inside is not None:
             self._inner = around(self._inner, lambda: _open(inside), kind=self._kind)
         self._outermost = step
+        self._steps = (*self._steps, step)
         if self._set_single is not None:
             self._set_single(step if inside is None else None)
 
@@ -133,7 +187,19 @@ class Calls:
         return self._general(*args, **kwargs)
 
     def _open_outermost(self) -> Frame | None:
-        return None if self._outermost is None else _open(self._outermost)
+        if self._outermost is None:
+            return None
+        frame = _open(self._outermost)
+        if frame is None and _outside_listeners:
+            self._tell_outside()
+        return frame
+
+    def _tell_outside(self) -> None:
+        """Tell that no flow of the function runs here; where one does, that is its flow."""
+        if all(_open(step) is None for step in self._steps):
+            for step in self._steps:
+                for listener in _outside_listeners:
+                    listener(step)
 
 
 def _open(step: Step) -> Frame | None:
@@ -141,10 +207,7 @@ def _open(step: Step) -> Frame | None:
     frame = get_current()
     if step.kind == "entrypoint":
         return open_run(step, frame)
-    around_it = frame
-    while around_it is not None and around_it.flow != step.flow:
-        around_it = around_it.parent
-    return None if frame is None or around_it is None else frame.child(step)
+    return None if frame is None else _join_run(step, frame)
 
 
 # The two below do inline what `enter` and `leave` do, for calls that one flow records; the others
@@ -163,7 +226,7 @@ def _around_step(  # noqa: C901 - inline, see above
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         outer = get_current()
         if outer is None:
-            return function(*args, **kwargs)
+            return (general if _outside_listeners else function)(*args, **kwargs)
         # An equal name that is another object, from another process, may as well go the long way.
         if outer.flow is not own:
             return general(*args, **kwargs)

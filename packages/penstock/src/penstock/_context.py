@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from corectx.lowlevel import get_current
-from penstock._calls import Run
+from corectx.lowlevel import get_current, log_once
+from penstock._calls import RunFrame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,11 +88,19 @@ def get_flow_context_value(key: str, default: Any = None) -> Any:
 def set_flow_context_value(key: str, value: Any) -> None:
     """Set the value of `key` for all steps of the current run.
 
-    Where nothing is current nothing happens, so that a step may be called outside of its flow.
+    In a request or a task that runs no flow the value belongs to that. Where there is no operation
+    at all the value is lost, since a step may be called outside of its flow; the first is logged.
     """
     frame = get_current()
     if frame is not None:
         FlowContext(frame).set_value(key, value)
+    else:
+        # The key only: a value may be personal data.
+        log_once(
+            "penstock.context",
+            f"set_flow_context_value({key!r}, ...) was called outside of any flow, request or "
+            "task: the value is lost. Call it in an @entrypoint, or in a corectx.scope().",
+        )
 
 
 def _layers(frame: Frame) -> Iterator[dict[str, Any]]:
@@ -101,7 +109,7 @@ def _layers(frame: Frame) -> Iterator[dict[str, Any]]:
     own = frame.flow
     each: Frame | None = frame
     while each is not None:
-        if isinstance(each, Run) and (own is None or each.flow == own):
+        if isinstance(each, RunFrame) and (own is None or each.flow == own):
             own = None  # from here on outward, all
             yield each.context
         each = each.parent

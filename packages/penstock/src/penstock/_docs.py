@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 
 from corectx.files import write_public
 from penstock._overlay import build_with
-from penstock.formats import checked_source, code, duration, link, mermaid, plain, prose, share
+from penstock.formats import (
+    checked_source,
+    code,
+    counted,
+    duration,
+    link,
+    mermaid,
+    plain,
+    prose,
+    share,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -186,6 +196,8 @@ def _page(graph: Graph, doc: str | None, source: str | None) -> str:
 def _ran(node: Node) -> list[str]:
     ran = node.ran
     if ran is None or not ran.began:
+        if ran is not None and ran.outside:
+            return [f"{counted(ran.outside, 'time')} outside its flow", "", "", ""]
         return ["**never ran**" if ran else "", "", "", ""]
     took = ["" if each is None else duration(each) for each in (ran.p50, ran.p95)]
     return [f"{ran.began:,}", share(ran.errors, ran.began) if ran.errors else "", *took]

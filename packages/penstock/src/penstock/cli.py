@@ -172,6 +172,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     command.add_argument(
         "--fail-undeclared", action="store_true", help="exit 1 if anything ran undeclared"
     )
+    command.add_argument(
+        "--fail-outside", action="store_true", help="exit 1 if a step ran outside its flow"
+    )
     command.set_defaults(run=_verify)
     return parser
 
@@ -321,6 +324,8 @@ def _verify(chosen: argparse.Namespace) -> int:
         )
     if chosen.fail_undeclared and verdict.undeclared:
         failures.append("something ran that is not declared")
+    if chosen.fail_outside and verdict.outside:
+        failures.append("a step ran outside its flow")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return FOUND if failures else 0

@@ -12,7 +12,9 @@ from typing import NamedTuple
 class Ran(NamedTuple):
     """Count the runs of one step and how they ended, with durations in nanoseconds.
 
-    `p50` and `p95` are None for a step that never ended.
+    `p50` and `p95` are None for a step that never ended. Of the `errors`, `passed` were raised in a
+    step that this one called. `outside` counts the calls outside of the step's flow, which are no
+    runs, and `ambiguous` the runs that may belong to another execution of the flow.
     """
 
     began: int
@@ -20,6 +22,9 @@ class Ran(NamedTuple):
     cancelled: int
     p50: int | None
     p95: int | None
+    passed: int = 0
+    outside: int = 0
+    ambiguous: int = 0
 
 
 class Node(NamedTuple):

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
+from corectx import failed_frame
+from corectx.lowlevel import run_ids
+from penstock._calls import RunFrame
 from penstock._declare import Step, registry_in_use
 from penstock._graph import node_id
 from penstock._verify._runs import MOST_NAMES, Question, Questions, Run, Sample
@@ -25,10 +28,13 @@ if TYPE_CHECKING:
     from corectx import Frame
     from penstock._verify._totals import Totals
 
-# The names of the steps that have started in the run travel with a frame, as a JSON list in this
-# field. Its first item is null if there were more, or may have been. corectx limits the size.
+# The names of the steps that have started in a run travel with a frame, as a JSON list: the run of
+# the frame's own flow in the field of this name, runs of other flows in the operation in fields of
+# this name, a colon and the flow. The first item of a list is null if there were more, or may have
+# been. corectx limits the size of one field.
 _FIELD = "started"
-_MOST_TEXT = 1024
+_MOST_TEXT = 1024  # characters of one list
+_MOST_TEXTS = 3072  # of all lists
 _MOST_NAME = 256  # characters, as in corectx
 
 _MOST_DURATIONS = 1000  # of one step, until they are folded
@@ -38,11 +44,15 @@ class Observer:
     """Count what runs, for `corectx.subscribe`; each method may be called in any thread.
 
     `on_begin` is called when the first step of this process begins, once in each child of a fork.
+    `on_run` is called at each run's first step; it tells whether the counts were started over.
     `questions` and `sample` are what cannot be answered in this process; see `settled`.
     """
 
-    def __init__(self, on_begin: Callable[[], None]) -> None:
+    def __init__(
+        self, on_begin: Callable[[], None], on_run: Callable[[], bool] = lambda: False
+    ) -> None:
         self._on_begin = on_begin
+        self._on_run = on_run
         self._prefix = f"penstock.observe.{id(self):x}:"
         # Of each step that goes on: perf_counter_ns() when it began, and where its end is counted.
         # None for what began before a fork: the parent counts that.
@@ -67,7 +77,11 @@ class Observer:
             tally = self._tally(frame.site)
         run: Any = frame.store.get(tally.key)
         if run is None:
+            if self._on_run():
+                tally = self._tally(tally.step)
             run = self._begin(frame, tally)
+        if type(frame) is RunFrame and frame.is_ambiguous:
+            tally.ambiguous.append(0)
         started = run.started
         is_explained = tally.is_entrypoint
         for name in tally.near:
@@ -91,27 +105,46 @@ class Observer:
         if exc is None:
             ended = tally.done
         elif isinstance(exc, Exception):
-            ended = tally.failed
+            ended = tally.failed if self._was_raised_in(frame, exc) else tally.passed
         else:  # CancelledError, KeyboardInterrupt, SystemExit
             ended = tally.cancelled
         ended.append(took)
         if len(ended) > _MOST_DURATIONS:
             self._work_off(tally)
 
+    def outside(self, step: Any) -> None:
+        """Count a call of `step` outside of any run of its flow."""
+        self._on_run()
+        tally = self._tallies.get(step)
+        if tally is None:
+            tally = self._tally(step)
+        tally.outside.append(0)
+        if len(tally.outside) > _MOST_DURATIONS:
+            self._work_off(tally)
+
     def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
-        """Let the names of what has started travel with `frame`."""
-        run: Any = frame.store.get(f"{self._prefix}{frame.flow}")
-        if run is not None:
+        """Let the names of the steps that have started in the operation travel with `frame`."""
+        room = _MOST_TEXTS
+        for run in self._runs_in(frame):
             self._share(run)
-            fields[_FIELD] = _written(run)
+            text = _as_text(run)
+            room -= len(text)
+            if run.flow == frame.flow:
+                fields[_FIELD] = text
+            elif room > 0:
+                fields[f"{_FIELD}:{run.flow}"] = text
 
     def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:
         """Remember what had started in the process that the remote `frame` is of."""
+        flows = dict.fromkeys(run_ids(frame.store), "")
         if frame.flow is not None:
-            names, is_whole = _read(fields.get(_FIELD))
-            run = Run(frame.flow, frame.correlation_id, is_whole=is_whole)
+            flows[frame.flow] = ""
+        for flow in flows:
+            field = _FIELD if flow == frame.flow else f"{_FIELD}:{flow}"
+            names, is_whole = _read(fields.get(field))
+            run = Run(flow, frame.correlation_id, is_whole=is_whole)
             run.started.update(dict.fromkeys(names, 0))
-            frame.store[f"{self._prefix}{frame.flow}"] = run
+            frame.store[f"{self._prefix}{flow}"] = run
             self._share(run)
 
     @contextmanager
@@ -137,7 +170,7 @@ class Observer:
         self._open = dict.fromkeys(self._open)
         self._start_over()
         for frame in self._open:
-            for run in _runs_in(frame):
+            for run in self._runs_in(frame):
                 run.is_shared = False
                 self._share(run)
 
@@ -151,10 +184,27 @@ class Observer:
     def _begin(self, frame: Frame, tally: Tally) -> Run:
         """Return the run that `frame` is the first of, or the first that we hear of."""
         run = Run(tally.flow, frame.correlation_id, is_whole=tally.is_entrypoint)
-        if any(other.is_shared for other in _runs_in(frame)):
+        if any(other.is_shared for other in self._runs_in(frame)):
             self._share(run)
         begun: Any = frame.store.setdefault(tally.key, run)
         return begun  # type: ignore[no-any-return]  # a store holds anything
+
+    def _runs_in(self, frame: Frame) -> list[Run]:
+        """Return the runs in the operation of `frame` that this observer knows, one for a flow."""
+        return [
+            each
+            for key, each in list(frame.store.items())
+            if isinstance(each, Run) and key.startswith(self._prefix)
+        ]
+
+    def _was_raised_in(self, frame: Frame, exc: BaseException) -> bool:
+        """Tell whether `exc` was raised in the step of `frame`, not in a step that it called."""
+        innermost = failed_frame(exc)
+        while innermost is not None and innermost is not frame:
+            if isinstance(innermost.site, Step):
+                return False
+            innermost = innermost.parent
+        return innermost is frame
 
     def _share(self, run: Run) -> None:
         """Note that `run` is in other processes too."""
@@ -202,11 +252,6 @@ class Observer:
             self.sample.offer(self._shared.popleft())
 
 
-def _runs_in(frame: Frame) -> list[Run]:
-    """Return the runs in the operation of `frame`, one for each flow and observer."""
-    return [each for each in list(frame.store.values()) if isinstance(each, Run)]
-
-
 def _path_to(frame: Frame) -> tuple[str, ...]:
     """Return what `frame` was opened in, outermost first: ids of steps, "kind name" of others."""
     path: list[str] = []
@@ -223,8 +268,8 @@ def _shown(frame: Frame) -> str:
     return f"{frame.kind} {frame.name}"
 
 
-def _written(run: Run) -> str:
-    """Return what has started in `run`, for `_FIELD`; the first ones are left out first."""
+def _as_text(run: Run) -> str:
+    """Return the names that have started in `run`; the first ones are left out first."""
     names = list(run.started)
     text = json.dumps(names if run.is_whole else [None, *names], separators=(",", ":"))
     while len(text) > _MOST_TEXT:

@@ -24,7 +24,10 @@ before it.
      "seen": {"orders:receive": 1000}, "took": {"612": 940, "613": 60}}
 
 `began` counts the starts; `seen`, those before which the predecessor had started in the same run;
-`took`, the ends by duration, in the buckets of `_totals.bucket_of`.
+`took`, the ends by duration, in the buckets of `_totals.bucket_of`. Where they are not 0 there are
+also `passed`, the errors that were raised in a step that this one called, `outside`, the calls
+outside of any run of the flow, which are no starts, and `ambiguous`, the starts in the latest of
+several runs.
 
     {"question": "orders:refund", "explained": false, "missing": ["orders:charge"],
      "path": ["request POST /orders", "orders:receive"], "before": ["receive"],
@@ -56,6 +59,7 @@ from typing import TYPE_CHECKING, Any
 
 from corectx.files import append_private, make_private_folder, write_private
 from penstock._verify._runs import EVERY_HASH
+from penstock._verify._totals import RARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,6 +203,7 @@ def _step(step: str, totals: Totals) -> dict[str, Any]:
         "cancelled": totals.cancelled,
         "seen": totals.seen,
         "took": {str(bucket): totals.took[bucket] for bucket in sorted(totals.took)},
+        **{name: count for name in RARE if (count := getattr(totals, name))},
     }
 
 

@@ -6,10 +6,12 @@ import atexit
 import os
 import sys
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from corectx import subscribe
-from corectx.lowlevel import log_once
+from corectx.lowlevel import log_once, process_mark
+from penstock._calls import hear_of_calls_outside
 from penstock._verify._counter import Observer
 from penstock._verify._files import Journal
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _INTERVAL = 0.5  # seconds; a process that is killed loses what it counted since the last one
+_STARVED = 3 * _INTERVAL  # without a write: a step then writes itself
 _PATIENCE = 0.2  # seconds that a fork may wait for a slow disk
 
 
@@ -31,38 +34,47 @@ class Observation:
 
     def __init__(self, folder: str) -> None:
         self.folder: str = folder
-        self._observer = Observer(self._begin)
+        self._observer = Observer(self._begin, self._notice)
         self._ticker = _Ticker(self.flush)
         self._start_over()
-        self._unsubscribe: Callable[[], None] | None = None
+        self._endings: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begin to count."""
-        self._unsubscribe = subscribe(self._observer)
+        self._endings = [
+            subscribe(self._observer),
+            hear_of_calls_outside(self._observer.outside),
+        ]
         atexit.register(self.stop)
 
     def _start_over(self) -> None:
         self._journal = Journal(self._observer, self.folder)
         self._writing = threading.Lock()
+        self._mark = process_mark()
+        self._written_at = monotonic()
 
     def flush(self) -> None:
         """Write down what was counted so far. A full or read-only disk costs one log record."""
         with self._writing:
-            try:
-                self._journal.write()
-            except OSError as error:
-                log_once(
-                    ("observe", self.folder),
-                    f"Cannot write the evidence in {self.folder}: {error.strerror}. It is tried "
-                    "again; the program is not affected.",
-                )
+            self._write()
+
+    def _write(self) -> None:
+        self._written_at = monotonic()
+        try:
+            self._journal.write()
+        except OSError as error:
+            log_once(
+                ("observe", self.folder),
+                f"Cannot write the evidence in {self.folder}: {error.strerror}. It is tried "
+                "again; the program is not affected.",
+            )
 
     def stop(self) -> None:
         """Write down what was counted, and count no more; calling it again does nothing."""
-        if self._unsubscribe is None:
+        if not self._endings:
             return
-        self._unsubscribe()
-        self._unsubscribe = None
+        while self._endings:
+            self._endings.pop()()
         self._ticker.stop()
         _observations.pop(self.folder, None)
         atexit.unregister(self.stop)
@@ -92,6 +104,22 @@ class Observation:
         self._observer.start_over_in_child()
         self._ticker = _Ticker(self.flush)
         self._start_over()
+
+    def _notice(self) -> bool:
+        """Notice at a new run that the process was forked, or that our thread gets no time.
+
+        uWSGI forks without Python's hooks, and runs no threads unless it is told to. Tells whether
+        the counts were started over.
+        """
+        if not self._mark[0]:
+            self.start_over_in_child()
+            return True
+        if monotonic() - self._written_at > _STARVED and self._writing.acquire(blocking=False):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
+        return False
 
     def _begin(self) -> None:
         """Begin to write: the first step of this process begins."""

@@ -19,17 +19,21 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
 
     Each flow has::
 
-        steps       [{name, entrypoint, runs, errors, cancelled, p50, p95, file, line}, ...]
+        steps       [{name, entrypoint, runs, errors, passed_through, cancelled, outside,
+                      ambiguous, p50, p95, file, line}, ...]
         edges       [{from, to, status, count}, ...]
         undeclared  [{from, to, count, expected, path, before, correlation_id, file, line}, ...]
         never_run   [name, ...]
 
-    Steps are named as in ``after=``: "step", or "other_flow:step". `p50` and `p95` are seconds, or
-    null. `status` is "seen" or "unseen"; `count` says how many starts of `to` came after `from`. In
-    `undeclared`, `to` is the step, `from` is the step that called or sent it, or null; `expected`
-    are the steps of which one should have started before, `path` are the frames around it,
-    outermost first, and `before` the steps that had started in the same run. A step without a
-    declaration has neither `expected` nor a `file`.
+    Steps are named as in ``after=``: "step", or "other_flow:step". Of the `errors`,
+    `passed_through` were raised in a step that this one called. `outside` counts the calls outside
+    of any run of the flow, which are no runs, and `ambiguous` the runs in which the step joined the
+    latest of several executions of the flow. `p50` and `p95` are seconds, or null. `status` is
+    "seen" or "unseen"; `count` says how many starts of `to` came after `from`. In `undeclared`,
+    `to` is the step, `from` is the step that called or sent it, or null; `expected` are the steps
+    of which one should have started before, `path` are the frames around it, outermost first, and
+    `before` the steps that had started in the same run. A step without a declaration has neither
+    `expected` nor a `file`.
     """
     nodes = {node.id: node for node in verdict.graph.nodes}
     return {name: _flow(flow, nodes) for name, flow in verdict.flows.items()}
@@ -55,7 +59,10 @@ def _flow(flow: FlowVerdict, nodes: Mapping[str, Node]) -> dict[str, Any]:
                 "entrypoint": nodes[step].entrypoint,
                 "runs": ran.began,
                 "errors": ran.errors,
+                "passed_through": ran.passed,
                 "cancelled": ran.cancelled,
+                "outside": ran.outside,
+                "ambiguous": ran.ambiguous,
                 "p50": None if ran.p50 is None else ran.p50 / 1e9,
                 "p95": None if ran.p95 is None else ran.p95 / 1e9,
                 **_where(step, nodes),
@@ -115,6 +122,8 @@ def _flow_lines(flow: FlowVerdict, nodes: Mapping[str, Node]) -> Iterator[str]:
     if flow.edges:
         yield ""
         yield from _table([(_arrow(edge), _status(edge)) for edge in flow.edges])
+    for step, ran in flow.ran.items():
+        yield from _notes(visible(parted(step)[1]), ran)
     for start in flow.undeclared:
         yield ""
         yield from _odd(start, flow.name, nodes)
@@ -123,10 +132,21 @@ def _flow_lines(flow: FlowVerdict, nodes: Mapping[str, Node]) -> Iterator[str]:
 def _ran(step: str, ran: Ran, nodes: Mapping[str, Node]) -> tuple[str, ...]:
     name = visible(parted(step)[1])
     if not ran.began:
-        return name, "NEVER USED" if nodes[step].entrypoint else "NEVER RAN", "", "", ""
+        never = "NEVER USED" if nodes[step].entrypoint else "NEVER RAN"
+        return name, "outside" if ran.outside else never, "", "", ""
     failed = f"{ran.errors:,} ({share(ran.errors, ran.began)})" if ran.errors else "-"
     took = ["-" if each is None else duration(each) for each in (ran.p50, ran.p95)]
     return name, f"{ran.began:,}", failed, *took
+
+
+def _notes(step: str, ran: Ran) -> Iterator[str]:
+    """Yield a line for each count that the table has no column for."""
+    if ran.passed:
+        yield f"  {step}: {ran.passed:,} of its failures passed through, from a step that it called"
+    if ran.outside:
+        yield f"  {step} ran {counted(ran.outside, 'time')} outside its flow"
+    if ran.ambiguous:
+        yield f"  {step} joined the latest of several runs {counted(ran.ambiguous, 'time')}"
 
 
 def _arrow(edge: Seen) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from penstock._graph import node_id, parted
 from penstock._verify._files import ENDING, VERSION
 from penstock._verify._runs import EVERY_HASH, Question, hash_of
-from penstock._verify._totals import Totals, bucket_of
+from penstock._verify._totals import RARE, Totals, bucket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,6 +181,7 @@ def _take(process: _Process, line: dict[str, Any]) -> None:
             cancelled=_number(line["cancelled"]),
             seen={each: _number(count) for each, count in line["seen"].items()},
             took={_bucket(each): _number(count) for each, count in line["took"].items()},
+            **{name: _number(line.get(name, 0)) for name in RARE},
         )
     elif "question" in line:
         question = Question(

@@ -13,7 +13,7 @@ Whole numbers only: every machine puts the same duration into the same bucket.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from penstock._graph import node_id, resolve
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Item = TypeVar("Item")
 
+RARE = ("passed", "outside", "ambiguous")  # counts of `Totals` that are mostly 0
 _BITS = 5  # of a duration, after the first one; below 64 ns each has a bucket of its own
 _WIDTH = 1 << _BITS
 
@@ -34,7 +35,10 @@ _WIDTH = 1 << _BITS
 class Totals:
     """The counts of one step, of any number of threads or processes.
 
-    `began` counts the starts, `errors` and `cancelled` the ends by an exception, `took` all ends by
+    `began` counts the starts, `errors` and `cancelled` the ends by an exception; of the errors,
+    `passed` were raised in a step that this one called. `outside` counts the calls outside of the
+    step's flow, which are no starts, and `ambiguous` the starts in the latest of several runs.
+    `took` counts all ends by
     the bucket of the duration (see `bucket_of`), and `seen`, by the id of a predecessor, the starts
     before which that one had started.
     """
@@ -44,12 +48,18 @@ class Totals:
     cancelled: int = 0
     seen: dict[str, int] = field(default_factory=dict[str, int])
     took: dict[int, int] = field(default_factory=dict[int, int])
+    passed: int = 0
+    outside: int = 0
+    ambiguous: int = 0
 
     def add(self, other: Totals) -> None:
         """Add the counts of `other`."""
         self.began += other.began
         self.errors += other.errors
         self.cancelled += other.cancelled
+        self.passed += other.passed
+        self.outside += other.outside
+        self.ambiguous += other.ambiguous
         for step, count in other.seen.items():
             self.seen[step] = self.seen.get(step, 0) + count
         for bucket, count in other.took.items():
@@ -59,19 +69,21 @@ class Totals:
 class Tally:
     """The counts of one step in one process.
 
-    `id` and `name` are the step's, `flow` its flow's; `key` is where an operation keeps the run of
-    that flow. `near` are the names of its predecessors in the flow. `far` are those in other flows,
-    as the author wrote them, each with the key of that flow and the name there. `after` has the ids
-    of them all.
+    `id` and `name` are those of the `step`, and `flow` is its flow; `key` is where an operation
+    keeps the run of that flow. `near` are the names of its predecessors in the flow. `far` are
+    those in other flows, as the author wrote them, each with the key of that flow and the name
+    there. `after` has the ids of them all.
 
-    `done`, `failed` and `cancelled` take the durations, in ns, of what ends, and `missed` the
-    predecessors that had not started when a step did, until `fold` counts all that.
+    `done`, `failed`, `passed` and `cancelled` take the durations, in ns, of what ends, `missed` the
+    predecessors that had not started when a step did, and `outside` and `ambiguous` a 0 for each
+    such call, until `fold` counts all that.
     """
 
     __slots__ = (
         "_folded",
         "_missing",
         "after",
+        "ambiguous",
         "cancelled",
         "done",
         "failed",
@@ -83,10 +95,14 @@ class Tally:
         "missed",
         "name",
         "near",
+        "outside",
+        "passed",
+        "step",
     )
 
     def __init__(self, step: Step, registry: Registry, prefix: str) -> None:
         flows = registry.flows
+        self.step = step
         self.id = node_id(step.flow, step.name)
         self.flow = step.flow
         self.name = step.name
@@ -106,6 +122,9 @@ class Tally:
                 self.far[reference] = (prefix + flow, name)
         self.done: list[int] = []
         self.failed: list[int] = []
+        self.passed: list[int] = []
+        self.outside: list[int] = []
+        self.ambiguous: list[int] = []
         self.cancelled: list[int] = []
         self.missed: list[str] = []
         self._folded = Totals()
@@ -114,10 +133,14 @@ class Tally:
     def fold(self) -> None:
         """Turn what the lists have into counts; for one thread at a time, while others go on."""
         folded = self._folded
-        failed, cancelled = _taken(self.failed), _taken(self.cancelled)
-        folded.errors += len(failed)
+        failed, passed = _taken(self.failed), _taken(self.passed)
+        cancelled = _taken(self.cancelled)
+        folded.errors += len(failed) + len(passed)
+        folded.passed += len(passed)
         folded.cancelled += len(cancelled)
-        for durations in (_taken(self.done), failed, cancelled):
+        folded.outside += len(_taken(self.outside))
+        folded.ambiguous += len(_taken(self.ambiguous))
+        for durations in (_taken(self.done), failed, passed, cancelled):
             add_durations(durations, folded.took)
             folded.began += len(durations)
         for name in _taken(self.missed):
@@ -131,7 +154,7 @@ class Tally:
         seen = {
             id_: max(began - self._missing[reference], 0) for reference, id_ in self.after.items()
         }
-        return Totals(began, folded.errors, folded.cancelled, seen, folded.took.copy())
+        return replace(folded, began=began, seen=seen, took=folded.took.copy())
 
 
 def _taken(items: list[Item]) -> list[Item]:

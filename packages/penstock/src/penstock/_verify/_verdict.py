@@ -59,8 +59,13 @@ class FlowVerdict:
 
     @property
     def never_run(self) -> list[str]:
-        """The ids of the steps that never ran, entrypoints included."""
-        return [step for step, ran in self.ran.items() if not ran.began]
+        """The ids of the steps that never ran, entrypoints included; nor outside of the flow."""
+        return [step for step, ran in self.ran.items() if not (ran.began or ran.outside)]
+
+    @property
+    def outside(self) -> dict[str, int]:
+        """How often steps were called outside of any run of the flow, by their ids."""
+        return {step: ran.outside for step, ran in self.ran.items() if ran.outside}
 
 
 @dataclass
@@ -80,6 +85,11 @@ class Verdict:
     def undeclared(self) -> list[Undeclared]:
         """The starts of all flows that the declarations do not explain."""
         return [start for flow in self.flows.values() for start in flow.undeclared]
+
+    @property
+    def outside(self) -> int:
+        """The number of calls of steps outside of their flows."""
+        return sum(sum(flow.outside.values()) for flow in self.flows.values())
 
     @property
     def coverage(self) -> float:
@@ -127,6 +137,9 @@ def ran(totals: Totals) -> Ran:
         cancelled=totals.cancelled,
         p50=quantile(totals.took, 0.5),
         p95=quantile(totals.took, 0.95),
+        passed=totals.passed,
+        outside=totals.outside,
+        ambiguous=totals.ambiguous,
     )
 
 

@@ -295,7 +295,7 @@ def request_frame(
     sender = inbound = None
     if options.trust_inbound:
         own = find_header(HEADER)
-        sender = None if own is None else extract({HEADER: own})
+        sender = None if own is None else extract({HEADER: own}, http=True)
         if (sender is None or sender.correlation_id is None) and options.header is not None:
             inbound = options.inbound_id(find_header(options.header))
     taken = inbound if sender is None or sender.correlation_id is None else sender.correlation_id

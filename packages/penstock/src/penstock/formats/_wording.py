@@ -76,7 +76,8 @@ def counted(count: int, noun: str) -> str:
 def summary(ran: Ran) -> tuple[str, ...]:
     """Return what is said of a step under its name: how often it ran, and how long that took."""
     if not ran.began:
-        return ("never ran",)
+        outside = f"ran {counted(ran.outside, 'time')} outside its flow"
+        return (outside if ran.outside else "never ran",)
     often = counted(ran.began, "run")
     if ran.errors:
         often += f", {share(ran.errors, ran.began)} failed"
