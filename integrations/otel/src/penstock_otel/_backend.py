@@ -1,4 +1,4 @@
-"""The observer: a span begins with a frame and ends with it; crumbs are its events."""
+"""The observer: a span begins with a frame and ends with it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from penstock_otel._attributes import (
     note_other_correlation,
     note_response,
 )
+from penstock_otel._crumbs import CrumbWriter
 from penstock_otel._current import foreign_span, make_current, owner, restore, resume, suspend
-from penstock_otel._records import Record, known_operation_of, operation_of, record_of
+from penstock_otel._records import MAX_CRUMBS, Record, known_operation_of, operation_of, record_of
 from penstock_otel._servers import (
     Arrived,
     forget_server,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanContext, TracerProvider
 
@@ -61,10 +63,21 @@ class OTelBackend:
 
     A request or a task that another instrumentation makes a span for has that one. Spans are made
     with `tracer_provider`, or with the one that OpenTelemetry's API knows at the time.
+
+    `crumbs` says what crumbs become: "log_records" with an event name, "span_events", or by default
+    "auto", which is log records where a logger provider is set up and span events elsewhere.
+    `logger_provider` is the one of the API unless told. A wrong `crumbs` raises `ValueError`.
     """
 
-    def __init__(self, tracer_provider: TracerProvider | None = None) -> None:
+    def __init__(
+        self,
+        tracer_provider: TracerProvider | None = None,
+        *,
+        logger_provider: LoggerProvider | None = None,
+        crumbs: str = "auto",
+    ) -> None:
         self._tracers = Tracers(tracer_provider)
+        self._crumbs = CrumbWriter(crumbs, logger_provider)
         self._arrived = Arrived()
 
     def entered(self, frame: Frame, /) -> None:
@@ -101,6 +114,7 @@ class OTelBackend:
         try:
             span = self._span(record)
             if span is not None and record.is_own:
+                self._write_crumbs(record)
                 _finish(record, span, exc)
         finally:
             operation.records.pop(frame, None)
@@ -122,17 +136,18 @@ class OTelBackend:
     def crumb(
         self, frame: Frame | None, time_ns: int, event: str, data: Mapping[str, str], /
     ) -> None:
-        """Make a crumb an event of the span around it."""
+        """Make a crumb a log record, or an event of the span around it."""
         record = record_of(frame)
         if record is not None and record.is_own:
             if record.backend is self:
                 record.crumbs.append((event, dict(data), time_ns))
+                if len(record.crumbs) == MAX_CRUMBS and self._crumbs.writes_logs():
+                    self._write_crumbs(record)
             return
         span = trace.get_current_span() if record is None else self._span(record)
         if span is None:
             span = trace.get_current_span()
-        if span.is_recording():
-            span.add_event(event, dict(data), time_ns)
+        self._crumbs.write(span, time_ns, event, data)
 
     def starting(self) -> str | None:
         """Give a new operation the ID of the trace that is active, if one is."""
@@ -212,6 +227,15 @@ class OTelBackend:
         parent = frame.parent
         is_first = parent is None or (parent.kind == "remote" and frame.kind == "request")
         return self._arrived.take(frame.site) if is_first and foreign_span() is None else None
+
+    def _write_crumbs(self, record: Record) -> None:
+        """Write the crumbs that waited: an append takes no lock, but the SDK does."""
+        try:
+            while record.crumbs:
+                event, data, when = record.crumbs.popleft()
+                self._crumbs.write(record.span, when, event, data)
+        except IndexError:  # another thread has written the last one
+            pass
 
     def _kind(self, frame: Frame) -> SpanKind:
         """Return SERVER for the outermost span of a request only."""
@@ -297,9 +321,6 @@ def _finish(record: Record, span: Span, exc: BaseException | None) -> None:
             if record.frame.kind == "request":  # its name is known when it has been routed
                 span.update_name(name_of(record.frame))
                 note_response(span, record.frame.site)
-            while record.crumbs:
-                event, data, when = record.crumbs.popleft()
-                span.add_event(event, data, when)
             if exc is not None:
                 note_failure(span, record.frame, exc)
     finally:

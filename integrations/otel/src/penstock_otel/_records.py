@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _KEY = "penstock_otel"
 
 # Crumbs that are kept for one span: what the SDK keeps of events, unless it is told otherwise.
-_MAX_EVENTS = 128
+MAX_CRUMBS = 128
 
 # Steps of one operation whose last span is known; far more than flows have.
 _MAX_STEPS = 1024
@@ -55,7 +55,7 @@ class Record:
         self.outside: Context | None = None
         # Kept until the span ends: an append takes no lock, so that a crumb may be recorded in a
         # signal handler that interrupts the SDK.
-        self.crumbs: deque[tuple[str, dict[str, str], int]] = deque(maxlen=_MAX_EVENTS)
+        self.crumbs: deque[tuple[str, dict[str, str], int]] = deque(maxlen=MAX_CRUMBS)
 
 
 class Operation:
