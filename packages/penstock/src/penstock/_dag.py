@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from corectx.files import write_public
 from penstock._app import did_you_mean
-from penstock._declare import registry_in_use
 from penstock._graph import build
 from penstock._overlay import overlay, verdict_of
 from penstock.formats import checked_source
@@ -128,8 +127,6 @@ def generate_dag(
     _known("direction", direction, DIRECTIONS)
     _check(chosen, engine, max_chars, source)
 
-    # The default is looked up now, since a test may have put another one in its place.
-    registry = registry_in_use() if registry is None else registry
     draw = _drawer(chosen, direction, engine, max_chars, source)
     graph = build(registry, name)
     content = draw(graph if data is None else overlay(graph, verdict_of(registry, data)))

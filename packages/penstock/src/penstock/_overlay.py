@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Data: TypeAlias = Path | Iterable[Path] | Verdict
 
 
-def build_with(registry: Registry, name: str | None, data: Data | None) -> Graph:
+def build_with(registry: Registry | None, name: str | None, data: Data | None) -> Graph:
     """Return the graph that `build` makes, with the evidence in `data`, if there is any.
 
     Raises what `build` does, and `EvidenceError` and OSError as `read` does.
@@ -29,8 +29,8 @@ def build_with(registry: Registry, name: str | None, data: Data | None) -> Graph
     return graph if data is None else overlay(graph, verdict_of(registry, data))
 
 
-def verdict_of(registry: Registry, data: Data) -> Verdict:
-    """Return the verdict on all flows of `registry` that the evidence in `data` gives."""
+def verdict_of(registry: Registry | None, data: Data) -> Verdict:
+    """Return the verdict on all flows that the evidence in `data` gives; see `build`."""
     from penstock._verify import Verdict, read, verify
 
     if isinstance(data, Verdict):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from penstock._declare._flow import Declaration, Flow, declaration_of, declare
 from penstock._declare._registry import (
+    DeclaredFlow,
     Registry,
     entrypoint,
     flow,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Declaration",
+    "DeclaredFlow",
     "Flow",
     "Registry",
     "Step",

@@ -16,6 +16,24 @@ if TYPE_CHECKING:
     from penstock._declare._step import Step
 
 
+class DeclaredFlow:
+    """One flow as it is declared at one moment.
+
+    `steps` has its steps by name, and `after` the predecessors of each: "step" or
+    "other_flow:step"; they may not exist.
+    """
+
+    __slots__ = ("after", "doc", "name", "steps")
+
+    def __init__(self, flow: Flow) -> None:
+        self.name: str = flow.name
+        self.doc: str | None = flow.doc
+        self.steps: Mapping[str, Step] = flow.steps
+        self.after: Mapping[str, tuple[str, ...]] = {
+            name: step.after for name, step in self.steps.items()
+        }
+
+
 class Registry:
     """All flows that were declared.
 
@@ -29,6 +47,8 @@ class Registry:
         self._declared: dict[str, dict[str, list[Step]]] = {}
         self._steps: dict[str, Mapping[str, Step]] = {}  # what was chosen, made when asked for
         self._docs: dict[str, dict[tuple[str, str], str]] = {}
+        # The flows as they were declared, and the `_steps` that they were made from.
+        self._snapshot: tuple[object, Mapping[str, DeclaredFlow]] = (None, {})
         # Steps in no flow and functions of no kind wait for another decorator.
         self._waiting: dict[tuple[str, str, str, str], Step] = {}
         self._origins: dict[str, object] = {}
@@ -59,6 +79,17 @@ class Registry:
             for other in others
         ]
 
+    def declared(self) -> Mapping[str, DeclaredFlow]:
+        """Return the flows that have a step, by name, as they are declared now."""
+        steps = self._steps  # another one as soon as anything is declared, maybe meanwhile
+        made_from, snapshot = self._snapshot
+        if made_from is not steps:
+            snapshot = MappingProxyType(
+                {name: DeclaredFlow(flow) for name, flow in self.flows.items()}
+            )
+            self._snapshot = steps, snapshot
+        return snapshot
+
     def flow(self, name: str) -> Flow:
         """Return the flow `name`, always the same object for the same name."""
         # setdefault: several threads may import at once.
@@ -82,6 +113,7 @@ class Registry:
     def describe(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None:
         """Keep `doc` as the description of `flow` ; a class may give one, too."""
         self._docs.setdefault(flow, {})[module, qualname] = doc
+        self._steps = {}
 
     def add(self, step: Step, origin: object = None) -> Step:
         """Add `step`, in place of the same function's earlier version; return what is kept.

@@ -8,14 +8,14 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 from penstock._app import did_you_mean
-from penstock._declare import Flow
+from penstock._declare import Flow, registry_in_use
 from penstock._graph._model import Node
 from penstock._graph._order import ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from penstock._declare import Registry, Step
+    from penstock._declare import DeclaredFlow, Registry, Step
     from penstock._graph._model import Graph
 
 _MOST_FLOWS_LISTED = 10  # in an error message
@@ -28,13 +28,14 @@ class UnknownFlowError(KeyError):
         return str(self.args[0])
 
 
-def build(registry: Registry, name: str | None = None) -> Graph:
+def build(registry: Registry | None = None, name: str | None = None) -> Graph:
     """Return the graph of the flow `name` in `registry`, or of all its flows where `name` is None.
 
-    Predecessors in other flows are nodes as well, and so are predecessors that do not exist.
-    Raises UnknownFlowError, a KeyError, if `registry` does not have the flow.
+    Without `registry` it is the one in use. Predecessors in other flows are nodes as well, and so
+    are predecessors that do not exist. Raises UnknownFlowError, a KeyError, for a flow that nobody
+    declares.
     """
-    flows = registry.flows
+    flows = (registry_in_use() if registry is None else registry).declared()
     if name is None:
         chosen, title = sorted(flows), "All flows"
     elif name in flows:
@@ -42,34 +43,30 @@ def build(registry: Registry, name: str | None = None) -> Graph:
     else:
         raise UnknownFlowError(_no_such_flow(name, flows))
 
-    read: list[tuple[str, Mapping[str, Step], Step, tuple[str, ...]]] = []
+    nodes: dict[str, Node] = {}
+    pairs: set[tuple[str, str]] = set()
     docs: dict[str, str | None] = {}
     for flow in chosen:
         declared = flows[flow]
-        steps = declared.steps
         docs[flow] = declared.doc
-        for step in steps.values():
-            read.append((flow, steps, step, step.after))  # noqa: PERF401 -- plainer so
-    nodes: dict[str, Node] = {}
-    pairs: set[tuple[str, str]] = set()
-    for flow, steps, step, after in read:
-        target = node_id(flow, step.name)
-        nodes[target] = _node(target, flow, step)
-        for reference in after:
-            if reference in steps:  # most are, and their node is there or will be
-                pairs.add((node_id(flow, reference), target))
-                continue
-            owner, predecessor = resolve(flows, flow, reference)
-            source = node_id(owner, predecessor)
-            pairs.add((source, target))
-            if source not in nodes:
-                others = flows[owner].steps
-                nodes[source] = (
-                    _node(source, owner, others[predecessor])
-                    if predecessor in others
-                    else _unknown(source, owner, predecessor)
-                )
-                docs.setdefault(owner, flows[owner].doc)
+        for step_name, step in declared.steps.items():
+            target = node_id(flow, step_name)
+            nodes[target] = _node(target, flow, step)
+            for reference in declared.after[step_name]:
+                if reference in declared.steps:  # most are, and their node is there or will be
+                    pairs.add((node_id(flow, reference), target))
+                    continue
+                owner, predecessor = resolve(flows, flow, reference)
+                source = node_id(owner, predecessor)
+                pairs.add((source, target))
+                if source not in nodes:
+                    others = flows[owner].steps
+                    nodes[source] = (
+                        _node(source, owner, others[predecessor])
+                        if predecessor in others
+                        else _unknown(source, owner, predecessor)
+                    )
+                    docs.setdefault(owner, flows[owner].doc)
     return ordered(title, docs, nodes.values(), pairs)
 
 
@@ -88,7 +85,7 @@ def parted(id_: str) -> tuple[str, str]:
     return re.sub(r"\\(.)", r"\1", id_[:at]), id_[at + 1 :]
 
 
-def resolve(flows: Mapping[str, Flow], flow: str, reference: str) -> tuple[str, str]:
+def resolve(flows: Mapping[str, Flow | DeclaredFlow], flow: str, reference: str) -> tuple[str, str]:
     """Return the flow and the step that an `after=` entry in `flow` means.
 
     A step of the same flow comes first, since its name may hold a colon; then "other_flow:step".
