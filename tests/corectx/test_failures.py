@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import dataclasses
+import gc
 import pickle
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from corectx import Frame, Site, bind, current, enter, failed_frame, leave, scope, start
-from corectx.lowlevel import around, note_failure
+from corectx import Frame, Site, _failures, bind, current, enter, failed_frame, leave, scope, start
+from corectx.lowlevel import around, keep_with_failures, note_failure
 
 TASK = Site("task", "import")
 STEP = Site("step", "parse")
@@ -319,3 +322,122 @@ def test_a_failure_can_be_noted_by_hand():
     error = ValueError("broken")
     note_failure(task, error)
     assert failed_frame(error) is task
+
+
+class Value:
+    """An object of the program, which can be watched."""
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """Have no flight recorder, which another test may have imported."""
+    monkeypatch.setattr(_failures, "_kept_keys", ())
+    monkeypatch.setattr(_failures, "_freeze", None)
+
+
+def fail_with(value, opened=scope):
+    """Raise inside frames that have `value`; return the exception without its traceback."""
+    error = ValueError("broken")
+    with contextlib.suppress(ValueError), opened(value=value, order=7), scope(inner=value):
+        raise error
+    return error.with_traceback(None)
+
+
+def in_a_step(**values):
+    return Work(start(TASK, values=values).child(STEP))
+
+
+def in_another_operation(**values):
+    return Work(start(TASK, parent=start(TASK, values=values)))
+
+
+@pytest.mark.parametrize("opened", [scope, in_a_step, in_another_operation])
+@pytest.mark.usefixtures("alone")
+def test_an_exception_that_somebody_keeps_keeps_no_value_alive(opened):
+    value = Value()
+    gone = weakref.ref(value)
+    kept = fail_with(value, opened)
+    del value
+    gc.collect()
+    assert gone() is None
+    assert failed_frame(kept).values == {"order": 7}
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine", "generator"])
+def test_not_even_with_the_traceback_of_a_decorated_function(kind):
+    value = Value()
+    gone = weakref.ref(value)
+    frames = [start(TASK, values={"value": value})]
+
+    def failing():
+        raise ValueError("broken")
+
+    async def failing_coroutine():
+        raise ValueError("broken")
+
+    def failing_generator():
+        raise ValueError("broken")
+        yield
+
+    function = {
+        "function": failing,
+        "coroutine": failing_coroutine,
+        "generator": failing_generator,
+    }[kind]
+    call = around(function, frames.pop)
+    run = {"coroutine": lambda: call().send(None), "generator": lambda: next(call())}
+    with pytest.raises(ValueError) as caught:
+        run.get(kind, call)()
+    del value
+    gc.collect()
+    assert gone() is None
+    assert failed_frame(caught.value).name == "import"
+
+
+def test_the_frame_of_a_kept_exception_has_its_identity_and_those_around_it():
+    task = start(TASK, values={"value": Value()})
+    step = task.child(Site("step", "parse", "orders"))
+    error = caught_in(task, step).with_traceback(None)
+    before = [each.identity() for each in (step, task)]
+    del task, step
+    gc.collect()
+    frame = failed_frame(error)
+    assert [each.identity() for each in (frame, frame.parent)] == before
+    assert frame.parent.parent is None
+    assert frame.store is frame.parent.store
+
+
+def test_a_frame_around_a_failed_one_is_itself_as_long_as_it_is_there():
+    task = start(TASK)
+    with Work(task):
+        error = caught_in(task.child(STEP)).with_traceback(None)
+    gc.collect()
+    assert failed_frame(error).parent is task
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_the_flight_recorder_keeps_goes_with_the_exception():
+    keep_with_failures("trail", lambda frame: dict.fromkeys(frame.values, "frozen"))
+    task = start(TASK, values={"value": Value()})
+    with Work(task):
+        error = caught_in(task.child(STEP)).with_traceback(None)
+        # It comes after the failure of the step, and before the end of the operation.
+        task.store["trail"] = ["crumb"]
+        task.store["other"] = Value()
+    caught_in(task, error=error).with_traceback(None)
+    del task
+    gc.collect()
+    frame = failed_frame(error)
+    assert frame.name == "parse"
+    assert frame.values == {"value": "frozen"}
+    assert frame.store == {"trail": ["crumb"]}
+
+
+def test_a_deep_recursion_of_frames_can_fail():
+    frame = start(TASK)
+    for _ in range(20_000):
+        frame = frame.child(STEP)
+    error = caught_in(frame).with_traceback(None)
+    del frame
+    gc.collect()
+    assert failed_frame(error).name == "parse"

@@ -1,22 +1,56 @@
-"""Remember which frame an exception left first: at `sys.excepthook` the context has unwound."""
+"""Remember which frame an exception left first: at `sys.excepthook` the context has unwound.
+
+The exception itself carries the answer, as it carries its `__notes__`. A table beside it could not
+know when the exception is gone: built-in exceptions cannot be weakly referenced.
+
+Somebody may keep an exception for ever, and a frame holds values of the program. So the exception
+carries a `_Record` of the frame instead: its identity, and of its values and its store only what
+keeps no object of the program alive. As long as the frame itself is there, the record finds it.
+"""
 
 from __future__ import annotations
 
-from corectx._frame import Frame, outer_of, remote
+from _weakref import ref
+
+from corectx._frame import (
+    NO_VALUES,
+    UNOPENED,
+    Frame,
+    MappingProxyType,
+    Site,
+    new_frame_id,
+    remote,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeAlias
 
-# The exception itself carries the frame that it left first, as it carries its `__notes__`. A table
-# beside it could not know when the exception is gone: built-in exceptions cannot be weakly
-# referenced. A frame pickles to a plain dict, so that the exception still loads in a program
-# without corectx.
+    Freeze: TypeAlias = Callable[[Frame], Mapping[str, object]]
+
 _MARK = "_corectx_frame"
 # The frame that the exception enters next: if it leaves that one too, it comes from inside.
 _NEXT = "_corectx_next"
 
 _IDENTITY = ("correlation_id", "id", "name", "flow")
+_MAX_STRING = 1024  # characters of a value that is kept as it is
+_MAX_BITS = 1024
+
+# The entries of an operation's store that outlive it with an exception.
+_kept_keys: tuple[str, ...] = ()
+_freeze: Freeze | None = None
+
+
+def keep_with_failures(key: str, freeze: Freeze) -> None:
+    """Keep the entry `key` of an operation's store with each exception that leaves the operation.
+
+    The flight recorder calls this for its trails. `freeze` returns the values of a frame as text,
+    for values that are no scalars. Neither may hold an object of the program.
+    """
+    global _kept_keys, _freeze
+    _kept_keys = tuple(dict.fromkeys((*_kept_keys, key)))
+    _freeze = freeze
 
 
 def note_failure(frame: Frame, exc: BaseException) -> None:
@@ -25,9 +59,18 @@ def note_failure(frame: Frame, exc: BaseException) -> None:
         return
     try:
         marks = exc.__dict__
-        if marks.get(_NEXT) is not frame and not _is_part(marks.get(_MARK), frame):
-            marks[_MARK] = frame
-        marks[_NEXT] = outer_of(frame)
+        record = _record_of(frame)
+        mark = marks.get(_MARK)
+        if mark is None or (marks.get(_NEXT) is not record and not _is_part(mark, frame)):
+            record.values = _kept_values(frame)
+            marks[_MARK] = record
+        # A name or a trail may have come after the record was made.
+        record.name = frame.site.name
+        for key in _kept_keys:
+            if key in frame.store:
+                record.store[key] = frame.store[key]
+        outer = frame.parent if frame.outer is UNOPENED else frame.outer
+        marks[_NEXT] = None if outer is None else _record_of(outer)
     except Exception:  # noqa: S110 - an exception class may forbid it
         pass
 
@@ -35,28 +78,146 @@ def note_failure(frame: Frame, exc: BaseException) -> None:
 def failed_frame(exc: BaseException | None) -> Frame | None:
     """Return the innermost frame that `exc` left, or None where it left none.
 
-    For an exception that came from another process it is a remote frame: it has the name, flow and
-    correlation ID, but no values. An exception group has a frame of its own, and so has each
-    exception in it.
+    Once the frame itself is gone, its name, flow and IDs are still there, and its values as
+    scalars or text. For an exception that came from another process it is a remote frame, without
+    values. An exception group has a frame of its own, and so has each exception in it.
     """
     try:
-        mark: Frame | dict[str, Any] | None = exc.__dict__.get(_MARK)
+        mark: _Record | dict[str, Any] | None = exc.__dict__.get(_MARK)
     except Exception:
         return None
-    if isinstance(mark, Frame):
-        return mark
+    if type(mark) is _Record:
+        return mark.frame()
     if isinstance(mark, dict):
         return remote(**{key: mark[key] for key in _IDENTITY if isinstance(mark.get(key), str)})
     return None
 
 
-def _is_part(mark: Frame | dict[str, Any] | None, frame: Frame) -> bool:
+class _Record:
+    """Hold what an exception keeps of a frame; one record for each frame that failed."""
+
+    __slots__ = (
+        "_ref",
+        "around",
+        "correlation_id",
+        "flow",
+        "id",
+        "kind",
+        "name",
+        "store",
+        "values",
+    )
+
+    def __init__(self, frame: Frame, parent: Frame | None, around: _Record | None) -> None:
+        site = frame.site
+        self._ref = ref(frame)
+        self.kind: str = site.kind
+        self.name: str | None = site.name
+        self.flow = frame.flow
+        self.correlation_id = frame.correlation_id
+        self.id: str | None = getattr(frame, "_id", None)  # or the frame sets it when it has one
+        self.values: Mapping[str, object] = NO_VALUES
+        self.around = around
+        # All frames of one operation share what is kept of its store.
+        is_inside = parent is not None and around is not None and parent.store is frame.store
+        self.store: dict[str, object] = around.store if is_inside and around is not None else {}
+
+    def stands_for(self, frame: Frame) -> bool:
+        """Tell whether this is the record of `frame`."""
+        return self._ref() is frame
+
+    def frame(self) -> Frame:
+        """Return the frame itself, or one that is made of what is left."""
+        frame = self._ref()
+        if frame is not None:
+            return frame
+        gone: list[_Record] = [self]
+        each = self.around
+        while each is not None:
+            frame = each._ref()  # noqa: SLF001 - of another record
+            if frame is not None:
+                break
+            gone.append(each)
+            each = each.around
+        made = gone.pop()._made(frame)  # noqa: SLF001
+        while gone:
+            made = gone.pop()._made(made)  # noqa: SLF001
+        return made
+
+    def _made(self, parent: Frame | None) -> Frame:
+        if self.id is None:
+            self.id = new_frame_id()
+        site = Site(self.kind, self.name, self.flow)
+        values = MappingProxyType(dict(self.values))
+        made = Frame(site, parent, self.flow, self.correlation_id, values, self.store)
+        made._id = self.id  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return made
+
+    def __copy__(self) -> _Record:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Record:
+        return self
+
+    def __reduce__(self) -> tuple[type[dict[str, str]], tuple[dict[str, str]]]:
+        # A plain dict, so that the exception still loads in a program without corectx.
+        return dict, (self.frame().identity(),)
+
+
+def _record_of(frame: Frame) -> _Record:
+    """Return the record of `frame`, which is made when the first exception leaves it."""
+    record: _Record | None = getattr(frame, "_record", None)
+    if record is None:
+        parent = frame.parent
+        around = None if parent is None else getattr(parent, "_record", None)
+        if around is None and parent is not None:
+            around = _record_of_recursion(parent)
+        record = _Record(frame, parent, around)
+        frame._record = record  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return record
+
+
+def _record_of_recursion(frame: Frame) -> _Record:
+    """Return the record of `frame`, where those of the frames around it may be missing too."""
+    missing = [frame]
+    while missing[-1].parent is not None and not hasattr(missing[-1].parent, "_record"):
+        missing.append(missing[-1].parent)
+    # From the outside in, so that a deep recursion of steps is none here.
+    while len(missing) > 1:
+        _record_of(missing.pop())
+    return _record_of(frame)
+
+
+def _is_part(mark: _Record | dict[str, Any] | None, frame: Frame) -> bool:
     """Tell whether the frame noted as `mark` is `frame` or a part of it, in any thread."""
     if isinstance(mark, dict):  # from another process: a part, if of the same operation
         return bool(mark.get("correlation_id") == frame.correlation_id)
-    part = mark if isinstance(mark, Frame) else None
+    part = mark if type(mark) is _Record else None
     while part is not None:
-        if part is frame:
+        if part.stands_for(frame):
             return True
-        part = part.parent
+        part = part.around
     return False
+
+
+def _kept_values(frame: Frame) -> Mapping[str, object]:
+    """Return the values of `frame` without objects of the program."""
+    values = frame.values
+    for value in values.values():
+        if not _is_scalar(value):
+            break
+    else:
+        return values
+    if _freeze is not None:
+        return _freeze(frame)
+    return {key: value for key, value in values.items() if _is_scalar(value)}
+
+
+def _is_scalar(value: Any) -> bool:
+    """Tell whether `value` is a small scalar, without running code of the program."""
+    kind = type(value)
+    if kind is str:
+        return len(value) <= _MAX_STRING
+    if kind is int:
+        return bool(value.bit_length() <= _MAX_BITS)
+    return value is None or kind is float or kind is bool

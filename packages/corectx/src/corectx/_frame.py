@@ -90,7 +90,9 @@ class Frame:
     """
 
     __slots__ = (
+        "__weakref__",
         "_id",
+        "_record",
         "correlation_id",
         "flow",
         "label",
@@ -109,6 +111,7 @@ class Frame:
     label: Any
     outer: Frame | None
     _id: str
+    _record: Any  # of `_failures`
 
     def __init__(
         self,
@@ -166,6 +169,9 @@ class Frame:
         if not hasattr(self, "_id"):
             self._id = made
         _ids_in_making.pop(id(self), None)
+        record = getattr(self, "_record", None)
+        if record is not None:  # an exception that left this frame tells the same ID
+            record.id = self._id
         return self._id
 
     def identity(self) -> dict[str, str]:

@@ -120,6 +120,7 @@ def _around_function(
             result = function(*args, **kwargs)
         except BaseException as exc:
             leave(token, exc)
+            del frame, token  # the traceback of an exception holds this call
             raise
         leave(token)
         return result
@@ -151,6 +152,7 @@ def _around_coroutine(
             result = await function(*args, **kwargs)
         except BaseException as exc:
             leave(token, exc)
+            del frame, token  # the traceback of an exception holds this call
             raise
         leave(token)
         return result
@@ -176,6 +178,7 @@ def _around_generator(
         if frame is None and is_work:
             return (yield from body)
         inside = _Inside(frame, is_work)
+        del frame  # the traceback of an exception holds this call
         resume: Callable[[Any], Any] = body.send
         sent: Any = None
         failure: BaseException | None = None
@@ -213,6 +216,7 @@ def _around_async_generator(
         frame = open_frame()
         body: AsyncGenerator[Any, Any] = function(*args, **kwargs)
         inside = _Nowhere() if frame is None and is_work else _Inside(frame, is_work)
+        del frame  # the traceback of an exception holds this call
         resume: Callable[[Any], Any] = _first_step
         sent: Any = body
         failure: BaseException | None = None
@@ -268,6 +272,7 @@ class _Inside:
     def __init__(self, frame: Frame | None, is_work: bool) -> None:
         self._frame = frame
         self._inner = frame
+        self._outer: Frame | None = None
         self._is_work = is_work
 
     def __enter__(self) -> None:
@@ -329,6 +334,7 @@ class _Inside:
             with self:
                 notify_left(frame, exc)
             frame.outer = UNOPENED
+        self._frame = self._inner = self._outer = None
 
 
 class _Nowhere(_Inside):

@@ -21,9 +21,10 @@ Operations
     is ``{RUNS: {flow: run}}``. `new_trace_id` makes the correlation ID of a new operation where no
     observer is to choose it (`listeners.starting`).
 Ends
-    `note_failure` notes on an exception which frame it left. `treat_as_control_flow` names
-    exceptions that are no failures. `run_finalizer` calls a function that may run in a finalizer
-    and may set context variables: on Python 3.10 and 3.11 that can crash the interpreter.
+    `note_failure` notes on an exception which frame it left, and `keep_with_failures` lets an entry
+    of the operation's store go with it. `treat_as_control_flow` names exceptions that are no
+    failures. `run_finalizer` calls a function that may run in a finalizer and may set context
+    variables: on Python 3.10 and 3.11 that can crash the interpreter.
 Observers
     `listeners` holds the methods of all observers by event, so that ``if listeners.entered:
     notify_entered(frame)`` costs one truth test where there is none.
@@ -39,7 +40,7 @@ from __future__ import annotations
 
 from corectx._collector import run_finalizer
 from corectx._current import CURRENT, arriving_id, get_current, set_current
-from corectx._failures import note_failure
+from corectx._failures import keep_with_failures, note_failure
 from corectx._frame import NO_VALUES, as_id, new_trace_id, remote
 from corectx._observers import (
     listeners,
@@ -63,6 +64,7 @@ __all__ = [
     "as_id",
     "get_current",
     "is_ambiguous",
+    "keep_with_failures",
     "kind_of",
     "latest_run",
     "listeners",

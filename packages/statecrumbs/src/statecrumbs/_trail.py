@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from itertools import repeat
 
-from statecrumbs._crumb import ring_of
+from corectx.lowlevel import keep_with_failures
+from statecrumbs._crumb import place_of, ring_of
 from statecrumbs._options import options
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from corectx import Frame
     from statecrumbs._crumb import Crumb
+    from statecrumbs._values import Scalar
 
 _KEY = "statecrumbs.trail"
 
@@ -67,3 +69,13 @@ def trails_around(frame: Frame | None) -> Iterator[Trail]:
             if isinstance(trail, Trail):
                 yield trail
         frame = frame.parent
+
+
+def _context_of(frame: Frame) -> dict[str, Scalar]:
+    (context, _), _ = place_of(frame)
+    return context
+
+
+# A dump of an exception shows the trail and the context of the frame that it left first. The frame
+# itself is gone by then.
+keep_with_failures(_KEY, _context_of)
