@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
 import gc
 import multiprocessing
 import threading
@@ -501,8 +502,9 @@ def test_a_bound_thread_goes_on_with_the_run():
 
     @f.entrypoint
     def begin():
+        # The empty context is the one of a thread that does not inherit its starter's.
         for target in (corectx.bind(work), work):
-            thread = threading.Thread(target=target)
+            thread = threading.Thread(target=contextvars.Context().run, args=(target,))
             thread.start()
             thread.join()
         return current()

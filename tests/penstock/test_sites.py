@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -84,7 +85,9 @@ def test_sphinx_shows_the_text_drawing_where_there_is_no_html(sphinx, tmp_path):
 def test_sphinx_fails_a_strict_build_on_an_unknown_flow(sphinx):
     done = sphinx(PAGE.replace("orders", "oders"))
     assert done.returncode != 0
-    assert "index.rst:5: WARNING: Unknown flow 'oders'. Did you mean 'orders'?" in done.stderr
+    # Sphinx before 8.1 ends at the first warning, and says so in a line above.
+    message = r"index\.rst:5:( WARNING: )?Unknown flow 'oders'\. Did you mean 'orders'\?"
+    assert re.search(message, done.stderr)
 
 
 def test_sphinx_refuses_a_program_that_cannot_be_imported(sphinx, tmp_path):
