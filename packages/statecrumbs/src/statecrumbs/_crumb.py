@@ -10,7 +10,7 @@ and values of any other type.
 from __future__ import annotations
 
 from statecrumbs._options import options
-from statecrumbs._redact import REDACTED
+from statecrumbs._redact import LABEL, REDACTED, VALUE, belong_together
 from statecrumbs._values import encodable, fit, jsonable, render
 
 TYPE_CHECKING = False
@@ -70,6 +70,7 @@ def freeze_data(data: Mapping[str, object]) -> dict[str, Scalar]:
     frozen: dict[str, Scalar] = {}
     redactor = options.redactor
     room = _MAX_CRUMB
+    kinds = 0
     # Exact strings: a name of a subclass of str may have a `__hash__` and an `__eq__` of its own.
     given = [(str.__str__(name), value) for name, value in data.items()]
     names = {name for name, _ in given}
@@ -81,12 +82,31 @@ def freeze_data(data: Mapping[str, object]) -> dict[str, Scalar]:
         if redactor is not None and redactor.is_sensitive(key):
             text = REDACTED
         else:
+            if redactor is not None:
+                kinds |= redactor.field_kind(key)
             text = render(value, redactor, limit=min(_MAX_VALUE, room))
             if not text.isascii() and 4 * len(text) > room:
                 text = text[: room // 4]
         frozen[key] = Rendered(text)
         room -= len(key) + (len(text) if text.isascii() else 4 * len(text))
+    if kinds and redactor is not None and belong_together(kinds):
+        texts = {name: str(value) for name, value in frozen.items()}
+        scrubbed = redactor.scrub_fields(texts)
+        frozen = {name: Rendered(text[:_MAX_VALUE]) for name, text in scrubbed.items()}
     return frozen
+
+
+def names_one_another(name: str, names: Collection[str]) -> bool:
+    """Return whether the value of `name` may be the name of another value of the same crumb.
+
+    Such values have to be looked at together: crumb("env", name="DB_PASSWORD", value="...").
+    """
+    redactor = options.redactor
+    if redactor is None:
+        return False
+    kind = redactor.field_kind(name)
+    other = LABEL if kind & VALUE else VALUE if kind & LABEL else 0
+    return bool(other) and any(redactor.field_kind(each) & other for each in names)
 
 
 def place_of(frame: Frame) -> tuple[Place, bool]:

@@ -23,6 +23,7 @@ from statecrumbs._crumb import (
     freeze_data,
     freeze_event,
     name_text,
+    names_one_another,
     place_of,
     rendered_data,
     ring_of,
@@ -204,6 +205,7 @@ def _learn(event: str, data: dict[str, Any], frozen: dict[str, Scalar]) -> None:
             and name in frozen
             and name not in SYSTEM_FIELDS
             and not (redactor is not None and redactor.is_sensitive(name))
+            and not (len(data) > 1 and names_one_another(name, {*names, *data}))
         ):
             names.add(name)
 

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = command(arguments)
         sys.stdout.flush()
     except UnreadableError as error:
-        return _comto_json(error)
+        return _complain(error)
     except BrokenPipeError:
         # The reader has closed the pipe (`| head`). Python would complain when it flushes again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -110,6 +110,20 @@ def _parser() -> argparse.ArgumentParser:
     reporter.add_argument("path", metavar="FILE")
     reporter.add_argument("-o", "--output", required=True, metavar="x.html", help="- for stdout")
     reporter.set_defaults(command=_report)
+
+    redacter = commands.add_parser(
+        "redact",
+        help="copy text from stdin to stdout as a crumb would show it, with its secrets blanked",
+    )
+    redacter.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        dest="names",
+        metavar="NAME",
+        help="one more sensitive name, as in enable(redact=[NAME]); may be repeated",
+    )
+    redacter.set_defaults(command=_redact)
     return parser
 
 
@@ -121,7 +135,7 @@ def _read(arguments: argparse.Namespace) -> int:
         try:
             recordings.append(load(file))
         except UnreadableError as error:
-            code = _comto_json(error)
+            code = _complain(error)
     if arguments.json:
         dumps = {recording.path: recording.to_dump() for recording in recordings}
         if os.path.isdir(path):
@@ -155,7 +169,7 @@ def _tail(arguments: argparse.Namespace) -> int:
             tail.look(limit=arguments.lines)
             tails[file] = tail
         except UnreadableError as error:
-            code = _comto_json(error)
+            code = _complain(error)
     if arguments.follow and is_folder:
         follow_folder(path, open_tail, tails)
     elif arguments.follow:
@@ -180,8 +194,18 @@ def _report(arguments: argparse.Namespace) -> int:
     try:
         write_private(arguments.output, page + "\n")
     except OSError as error:
-        return _comto_json(f"Cannot write {arguments.output}: {error.strerror}.")
+        return _complain(f"Cannot write {arguments.output}: {error.strerror}.")
     print(f"Wrote {arguments.output}")
+    return 0
+
+
+def _redact(arguments: argparse.Namespace) -> int:
+    from statecrumbs._redact import Redactor, split_words
+
+    nameless = [name for name in arguments.names if not split_words(name)]
+    if nameless:
+        return _complain(f"--name {nameless[0]!r} has no letter and no digit.")
+    sys.stdout.write(Redactor(arguments.names).scrub(sys.stdin.read()))
     return 0
 
 
@@ -221,7 +245,7 @@ def _print_json(value: Any) -> None:
     print(json.dumps(to_json(value), indent=2, allow_nan=False))
 
 
-def _comto_json(problem: object) -> int:
+def _complain(problem: object) -> int:
     # It names files that other users may have put into the folder.
     print(f"statecrumbs: {escaped(str(problem))}", file=sys.stderr)
     return 1

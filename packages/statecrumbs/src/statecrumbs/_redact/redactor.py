@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
-from statecrumbs._redact.names import HINTS, REDACTED, SecretNames, split_words
+from statecrumbs._redact.fields import FieldKinds
+from statecrumbs._redact.names import REDACTED, SecretNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+    from statecrumbs._redact.text import TextScrubber
 
 # Characters. Tokens with a known format, and tokens after `Bearer`, are longer.
 _SHORTEST_TOKEN = 12
@@ -17,33 +20,49 @@ _SHORTEST_TOKEN = 12
 class Redactor:
     """Tells which names are sensitive, and blanks secrets in text.
 
-    The `extra` names must have been checked. They are sensitive too, anywhere inside a name:
-    `extra=["tenant id"]` covers `tenant_id`, `X-Tenant-Id` and `oldTenantId`.
+    The `extra` names must have been checked. They are sensitive too, as words of a name, and inside
+    of a longer word if they have five letters or more: `extra=["tenant id"]` covers `tenant_id`,
+    `X-Tenant-Id` and `oldTenantId`, and `extra=["pin"]` covers `user_pin` but not `shipping`.
 
     `is_sensitive(key)` answers for one name. It takes about 30 ns for a name that was seen before.
+    `field_kind(key)` tells more of the name of a field, as the constants of `fields` say.
     """
 
-    __slots__ = ("_hints", "is_sensitive")
+    __slots__ = ("_names", "_scrubber", "field_kind", "is_sensitive")
 
-    # The lookup of the dict itself, without a Python frame around it.
+    # The lookups of the dicts themselves, without a Python frame around them.
     is_sensitive: Callable[[str], bool]
+    field_kind: Callable[[str], int]
 
     def __init__(self, extra: Iterable[str] = ()) -> None:
-        extra_names = [split_words(name) for name in extra]
-        self.is_sensitive = SecretNames(extra_names).__getitem__
-        self._hints = (*HINTS, *(max(words, key=len) for words in extra_names))
+        self._names = SecretNames(extra)
+        self.is_sensitive = self._names.__getitem__
+        self.field_kind = FieldKinds(self._names).__getitem__
+        self._scrubber: TextScrubber | None = None
 
     def scrub(self, text: str) -> str:
         """Return `text` with each secret replaced by `[redacted]`.
 
         It finds values beside a sensitive name (`key=value`, `key: value`, JSON, Python, URL
-        queries, headers, command lines, XML; nested and escaped), passwords in URLs, the token of
-        `https://TOKEN@host`, and tokens with a known format. The time is linear in the length of
-        any text.
+        queries, headers, command lines, XML; nested and escaped), values in a list parallel to a
+        list of names (SQL, CSV, tables), records of a name and a value, passwords in URLs, and
+        tokens with a known format. The time is linear in the length of any text.
         """
         if len(text) < _SHORTEST_TOKEN and "=" not in text and ":" not in text:
             return text
-        return _scrub(text, self.is_sensitive, self._hints)
+        scrubber = self._scrubber or self._load()
+        return REDACTED if scrubber is None else scrubber.scrub(text)
+
+    def scrub_fields(self, fields: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the texts of the `fields` of one object with each secret replaced.
+
+        Together they tell more than each alone: one may be the name of another, or a statement
+        whose parameters are in another.
+        """
+        scrubber = self._scrubber or self._load()
+        if scrubber is None:
+            return dict.fromkeys(fields, REDACTED)
+        return scrubber.scrub_fields(fields)
 
     def scrub_arguments(self, arguments: Iterable[str]) -> list[str]:
         """Return the arguments of a command line with each secret replaced by `[redacted]`.
@@ -60,25 +79,23 @@ class Redactor:
             is_value = name != argument and "=" not in name and self.is_sensitive(name)
         return scrubbed
 
-
-def _import_scrub(text: str, is_sensitive: Callable[[str], bool], hints: tuple[str, ...]) -> str:
-    """Scrub the first text. It imports the patterns, and later texts go directly to them."""
-    try:
-        load_patterns()
-    except ImportError:  # a signal handler or a finalizer that runs in the middle of that import
-        return REDACTED
-    return _scrub(text, is_sensitive, hints)
-
-
-_scrub: Callable[[str, Callable[[str], bool], tuple[str, ...]], str] = _import_scrub
+    def _load(self) -> TextScrubber | None:
+        """Import the patterns at the first text; return None where that is not possible now."""
+        try:
+            from statecrumbs._redact.text import TextScrubber  # it needs `re`
+        except (
+            ImportError
+        ):  # a signal handler or a finalizer that runs in the middle of that import
+            return None
+        self._scrubber = TextScrubber(self._names)
+        return self._scrubber
 
 
 def load_patterns() -> None:
     """Import the patterns now, not at the first text."""
-    global _scrub
-    from statecrumbs._redact.patterns import scrub  # it needs `re`
+    from statecrumbs._redact.text import TextScrubber
 
-    _scrub = scrub
+    del TextScrubber  # it is only imported
 
 
 if hasattr(os, "register_at_fork"):  # absent on Windows

@@ -68,7 +68,10 @@ def render(value: Any, redactor: Redactor | None, *, limit: int = 1024) -> str:
         elif (kind is int and -_WORD <= value < _WORD) or value is None or kind is bool:
             text = repr(value)
         if text is None or len(text) > limit:
-            text = Renderer(redactor, limit, SHOWERS, show_object).show(value, limit, 0)
+            renderer = Renderer(redactor, limit, SHOWERS, show_object)
+            text = renderer.show(value, limit, 0)
+            if renderer.has_parallels and redactor is not None:
+                text = redactor.scrub(text)
             if len(text) > limit or not text.isascii():
                 text = fit(text, limit)
         return text

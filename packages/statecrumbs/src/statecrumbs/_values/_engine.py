@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import get_ident
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._redact import REDACTED
+from statecrumbs._redact import PATH, REDACTED, SECRET, belong_together
 from statecrumbs._values._classes import class_of, instance_dict
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ _SLACK = 512  # characters scrubbed beyond what is shown, so that a secret acros
 _EDGE = 256  # of them, those that are never shown, since a secret may have begun there
 _SHORT = 64  # characters; their repr has at most ten times as many
 _HARMLESS = 8  # characters; shorter than any secret that is recognised without a name beside it
+_STATEMENT = 4096  # characters of one, in which a placeholder is looked for
 _WORD = 1 << 63
 _SECRET = repr(REDACTED)
 
@@ -44,10 +45,21 @@ class Renderer:
 
     `room` is the number of characters that a part may take. It is kept roughly, and `fit` makes it
     exact. It also bounds the time: each item uses some of it up. `showers` are for classes that are
-    known, `show_object` is for all others.
+    known, `show_object` is for all others. Where `has_parallels` is true afterwards, parts of the
+    text say of other parts that they are secrets, and it has to be scrubbed as a whole.
     """
 
-    __slots__ = ("_inside", "_is_sensitive", "_limit", "_scrub", "_show_object", "_showers")
+    __slots__ = (
+        "_inside",
+        "_is_sensitive",
+        "_kind_of",
+        "_limit",
+        "_pairs",
+        "_scrub",
+        "_show_object",
+        "_showers",
+        "has_parallels",
+    )
 
     def __init__(
         self,
@@ -60,6 +72,11 @@ class Renderer:
         self._is_sensitive: Callable[[str], bool] = (
             _nothing_is if redactor is None else redactor.is_sensitive
         )
+        self._kind_of: Callable[[str], int] = (
+            _nothing_is if redactor is None else redactor.field_kind
+        )
+        self._pairs = True  # whether a sensitive name and one more item are a name and its value
+        self.has_parallels = False
         self._limit = limit
         self._showers = showers
         self._show_object = show_object
@@ -135,6 +152,7 @@ class Renderer:
         """Return whether `items` are a sensitive name and its value, as in a list of headers."""
         return (
             len(items) == 2  # noqa: PLR2004
+            and self._pairs
             and (type(items[0]) is str or type(items[0]) is bytes)
             and self.names_secret(items[0])
         )
@@ -153,13 +171,17 @@ class Renderer:
         if not self._enter(value, count, depth):
             return f"{opening}{'...' if count else ''}{closing}"
         room -= len(opening) + len(closing) + _MARK
+        if count > 1 and self._is_parallel(items[0], items[1]):
+            self.has_parallels = True
         parts: list[str] = []
         hidden = False  # whether the item is the value of an option: ["--password", "hunter2"]
         for item in items:
             if room <= 0:
                 break
             kind = class_of(item)
-            option = kind is str and item.startswith("--")
+            option = kind is str and item[:1] == "-" and item.startswith("--")
+            if kind is str and item[:1] == "-" != item:
+                self.has_parallels = True  # of a command; its program says what "-p" means
             if hidden and not option:
                 part = _SECRET
             elif kind is list and self.is_secret_pair(item):
@@ -187,20 +209,26 @@ class Renderer:
             return f"{opening}{'...' if count else ''}{closing}"
         room -= len(opening) + len(closing) + _MARK
         parts: list[str] = []
+        kinds = 0
         for key, item in items:
             if room <= 0:
                 break
             label = self.show(key, room, depth + 1)
             if class_of(key) is str:
-                secret = self._is_sensitive(key) or (key in _VALUES and self._is_labelled(items))
+                kind = self._kind_of(key)
+                kinds |= kind
             else:
-                secret = self.names_secret(key)
-            if secret:
+                kind = SECRET if self.names_secret(key) else 0
+            if kind == 0:
+                part = f"{label}: {self.show(item, room - len(label), depth + 1)}"
+            elif kind & SECRET:
                 part = f"{label}: {_SECRET}"
             else:
-                part = f"{label}: {self.show(item, room - len(label), depth + 1)}"
+                part = f"{label}: {self._show_field(kind, item, room - len(label), depth + 1)}"
             parts.append(part)
             room -= len(part) + 2
+        if kinds > SECRET and belong_together(kinds):
+            self.has_parallels = True
         self._inside.pop()
         return _joined(parts, count, opening, closing)
 
@@ -221,19 +249,24 @@ class Renderer:
             return "..." if id(value) in self._inside else f"{name}({'...' if count else ''})"
         room -= len(name) + _MARK
         parts: list[str] = []
+        kinds = 0
         for field, item in first(fields, count):
             if room <= 0:
                 break
             if type(field) is not str:  # a key of a namespace can be of a subclass
                 field = str.__str__(field)  # noqa: PLW2901
-            if self._is_sensitive(field):
+            kind = self._kind_of(field)
+            if kind & SECRET:
                 part = _SECRET
             elif field == "netloc":
                 part = self._show_netloc(item, parts, room, depth)
             else:
-                part = self.show(item, room, depth + 1)
+                kinds |= kind
+                part = self._show_field(kind, item, room, depth + 1)
             parts.append(f"{field}={part}" if field else part)
             room -= len(parts[-1]) + 2
+        if kinds and belong_together(kinds):
+            self.has_parallels = True
         self._inside.pop()
         return _joined(parts, count, f"{name}(", ")")
 
@@ -268,11 +301,27 @@ class Renderer:
         self._inside.append(id(value))
         return True
 
-    def _is_labelled(self, items: Iterable[tuple[Any, Any]]) -> bool:
-        # {"name": "DB_PASSWORD", "value": "hunter2"}: forms, HAR files, AWS tags, Kubernetes.
-        return any(
-            type(label) is str and label in _LABELS and self.names_secret(name)
-            for label, name in items
+    def _show_field(self, kind: int, item: Any, room: int, depth: int) -> str:
+        if not kind & PATH:
+            return self.show(item, room, depth)
+        before, self._pairs = self._pairs, False  # {"loc": ("password", "min_length")}
+        text = self.show(item, room, depth)
+        self._pairs = before
+        return text
+
+    def _is_parallel(self, item: Any, following: Any) -> bool:
+        """Return whether the first `item` of a list may say what is secret in the `following`.
+
+        That is a list of names before lists of values, or SQL before its parameters.
+        """
+        kind = class_of(following)
+        if kind is not tuple and kind is not list:
+            return False
+        kind = class_of(item)
+        if kind is str:
+            return any(map(item[:_STATEMENT].__contains__, "?%$:"))
+        return (kind is tuple or kind is list) and any(
+            class_of(each) is str and self._is_sensitive(each) for each in item[:WHOLE]
         )
 
     def _scrubbed(self, text: str, room: int) -> tuple[str, int]:
@@ -281,10 +330,6 @@ class Renderer:
         window = max(room, 0) + _SLACK
         part = self._scrub(str.__getitem__(text, slice(0, window)))
         return (part, 0) if length <= window else (part[:-_EDGE], length - window + _EDGE)
-
-
-_VALUES = ("value", "Value")
-_LABELS = ("name", "key", "Name", "Key")
 
 
 def first(items: Iterable[Any], count: int) -> list[Any]:

@@ -1,0 +1,258 @@
+r"""Find tokens by their format, as their providers document it.
+
+`docs/redaction.md` lists the same providers. Tokens of `FORMATS` begin with fixed characters and
+have a run of 16 letters, digits, hyphens and underscores; only texts with such a run are searched
+for them. Tokens of `MARKED` contain fixed characters elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Span = tuple[int, int]
+
+_UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+# The providers of the scanner of GitLab (docs.gitlab.com, "Detected secrets") and of GitHub
+# ("Supported secret scanning patterns"), as far as their tokens have a format of their own.
+# Lengths are the least that a provider documents or less, since tokens grow.
+FORMATS: dict[str, tuple[str, ...]] = {
+    "1Password": (r"ops_eyJ[\w-]{40,}", r"A3-[A-Z0-9]{6}-[A-Z0-9]{6,11}(?:-[A-Z0-9]{5}){3,4}"),
+    "Adafruit IO": (r"aio_[A-Za-z0-9]{28}",),
+    "age": (r"AGE-SECRET-KEY-1[A-Z0-9]{50,}",),
+    "Airtable": (r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",),
+    "Aiven": (r"AVNS_[\w-]{16,}",),
+    "Alibaba Cloud": (r"LTAI[A-Za-z0-9]{12,30}",),
+    "Anthropic, OpenAI, OpenRouter, DeepSeek": (r"sk-(?=[A-Za-z_-]{0,64}\d)[\w-]{20,}",),
+    "Artifactory": (r"AKCp[A-Za-z0-9]{60,}", r"cmVmd[A-Za-z0-9]{50,}"),
+    "Asana": (r"1/\d{13,19}:[0-9a-f]{32}", r"2/\d{13,19}/\d{13,19}:[0-9a-f]{32}"),
+    "Atlassian": (r"AT[AC]TT3[\w=-]{50,}", r"ATBB[\w=-]{24,}", r"ATTA[0-9a-f]{60,}"),
+    "AWS": (
+        r"AKIA[A-Z0-9]{16}",
+        r"ASIA[A-Z0-9]{16}",
+        r"ABIA[A-Z0-9]{16}",
+        r"ACCA[A-Z0-9]{16}",
+        r"ABSK[A-Za-z0-9+/]{40,}={0,2}",
+    ),
+    "Brevo": (r"xkeysib-[0-9a-f]{64}-[A-Za-z0-9]{16}", r"xsmtpsib-[0-9a-f]{64}-[A-Za-z0-9]{16}"),
+    "Buildkite": (r"bku[a-z]_[\w-]{30,}",),
+    "Cerebras": (r"csk-[a-z0-9]{40,}",),
+    "CircleCI": (r"CCI(?:PAT|PRJ)_[A-Za-z0-9]{22}_[0-9a-f]{40}",),
+    "Clojars": (r"CLOJARS_[a-z0-9]{60}",),
+    "Cloudflare": (r"cf[a-z]{1,3}_[A-Za-z0-9]{40,}", r"v1\.0-[0-9a-f]{24}-[0-9a-f]{146}"),
+    "Contentful": (r"CFPAT-[\w-]{40,}",),
+    "crates.io": (r"cio[A-Za-z0-9]{32}(?![A-Za-z0-9])",),
+    "Databricks": (r"dapi[0-9a-f]{32}(?:-\d)?", r"dkea[0-9a-f]{32}"),
+    "DigitalOcean": (r"do[opr]_v1_[0-9a-f]{64}",),
+    "Docker Hub": (r"dckr_[a-z]{3}_[\w-]{20,}",),
+    "Doppler": (r"dp\.(?:audit|ct|pt|said|scim|scrt|st)\.(?:[\w-]{2,35}\.)?[A-Za-z0-9]{40,44}",),
+    "Duffel": (r"duffel_(?:live|test)_[\w-]{30,}",),
+    "Dynatrace": (r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}",),
+    "EasyPost": (r"EZ[AT]K[A-Za-z0-9]{54}",),
+    "Facebook": (r"EAA[A-Za-z0-9]{40,}",),
+    "Figma": (r"fig[dou][rh]?_[\w-]{40,}",),
+    "Flutterwave": (r"FLWSECK(?:_TEST)?-[\w-]{12,}",),
+    "Fly.io": (r"FlyV1 fm\d_[\w+/=,-]{40,}", r"fm[12][ar]?_[\w+/=-]{60,}", r"fo1_[\w-]{40,}"),
+    "Frame.io": (r"fio-u-[\w=-]{40,}",),
+    "GitHub": (r"gh[oprsu]_\w{20,}", r"github_pat_\w{20,}"),
+    "GitLab": (
+        r"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-[\w.-]{16,}",
+        r"gloas-[\w-]{16,}",
+        r"GR1348941[\w-]{20,}",
+        r"_gitlab_session=[0-9a-z]{32}",
+    ),
+    "Google": (
+        r"AIza[\w-]{35}",
+        r"ya29\.[\w-]{20,}",
+        r"GOCSPX-[\w-]{20,}",
+        r"1//0[\w-]{30,}",
+    ),
+    "Grafana": (r"glc_[A-Za-z0-9+/]{32,}={0,2}", r"glsa_[A-Za-z0-9]{32}_[0-9A-Fa-f]{8}"),
+    "Groq": (r"gsk_[A-Za-z0-9]{40,}",),
+    "Harness": tuple(rf"{kind}at\.[\w-]{{22}}\.[0-9a-f]{{24}}\.[A-Za-z0-9]{{20}}" for kind in "ps"),
+    "HashiCorp Vault": (r"hv[bsr]\.[\w-]{20,}",),
+    "Heroku": (r"HRKU-[\w-]{36,}",),
+    "Hugging Face": (r"hf_\w{30,}", r"api_org_[A-Za-z]{34}"),
+    "Infracost": (r"ico-[A-Za-z0-9]{32}",),
+    "JSON Web Token, Django and Flask signatures": (r"eyJ[\w-]{8,}[.:][\w.:-]*",),
+    "LangSmith": (r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}",),
+    "LaunchDarkly": (rf"sdk-{_UUID}", rf"api-{_UUID}", rf"mob-{_UUID}"),
+    "Linear": (r"lin_(?:api|oauth)_[A-Za-z0-9]{32,}",),
+    "Lob": (r"live_(?:pub_)?[0-9a-f]{31,35}", r"test_(?:pub_)?[0-9a-f]{31,35}"),
+    "Mailgun": (r"key-[0-9a-f]{32}",),
+    "Mapbox": (r"sk\.eyJ[\w-]{20,}\.[\w-]{10,}", r"tk\.eyJ[\w-]{20,}\.[\w-]{10,}"),
+    "MessageBird": (r"live_[A-Za-z0-9]{25}(?![A-Za-z0-9])",),
+    "Microsoft SAS": (r"sig=[A-Za-z0-9%+/]{43,}(?:%3D|=)",),
+    "Neon": (r"napi_[a-z0-9]{40,}",),
+    "Netlify": (r"nf[cpou]_[A-Za-z0-9]{30,}",),
+    "New Relic": (r"NRAK-[A-Z0-9]{27}", r"NR(?:AA|II|RA|SP|BR|JS)-[\w-]{20,}"),
+    "Notion": (r"ntn_[A-Za-z0-9]{40,}", r"secret_[A-Za-z0-9]{43}"),
+    "npm": (r"npm_\w{36}",),
+    "NuGet": (r"oy2[a-z0-9]{43}",),
+    "Okta": (r"00[A-Za-z0-9][\w-]{39}(?![\w-])",),
+    "OpenShift": (r"sha256~[\w-]{43}",),
+    "Password hashes of Django and Werkzeug": (
+        r"pbkdf2_\w{3,12}\$\d{1,9}\$[^\s$\"']{1,64}\$[A-Za-z0-9+/=]{20,}",
+        r"scrypt:[\w:]{1,40}\$[^\s$\"']{1,64}\$[0-9a-f]{32,}",
+        r"pbkdf2:[\w:]{1,40}\$[^\s$\"']{1,64}\$[0-9a-f]{32,}",
+    ),
+    "Perplexity": (r"pplx-[A-Za-z0-9]{32,}",),
+    "Pinecone": (r"pcsk_[\w-]{40,}",),
+    "Plaid": (rf"access-(?:sandbox|development|production)-{_UUID}",),
+    "PlanetScale": (r"pscale_(?:tkn|oauth|pw|api)_[\w.=-]{32,}",),
+    "Postman": (r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}",),
+    "PostHog": (r"ph[xs]_[A-Za-z0-9]{40,}",),
+    "Prefect": (r"pn[ub]_[A-Za-z0-9]{36}",),
+    "Pulumi": (r"pul-[0-9a-f]{40}",),
+    "PyPI": (r"pypi-AgE[\w-]{16,}",),
+    "Razorpay": (r"rzp_(?:live|test)_[A-Za-z0-9]{14}",),
+    "ReadMe": (r"rdme_[a-z0-9]{70}",),
+    "Render": (r"rnd_[A-Za-z0-9]{28,}",),
+    "Replicate": (r"r8_[A-Za-z0-9]{37}",),
+    "Resend": (r"re_[A-Za-z0-9]{8,12}_[A-Za-z0-9]{20,}",),
+    "RubyGems": (r"rubygems_[0-9a-f]{48}",),
+    "Scaleway": (r"SCW[A-Z0-9]{17}",),
+    "Scalingo": (r"tk-us-[\w-]{48}",),
+    "SendGrid": (r"SG\.[\w-]{16,}\.[\w-]{16,}",),
+    "Sentry": (r"sntrys_[\w+/=]{40,}", r"sntryu_[0-9a-f]{64}"),
+    "Shippo": (r"shippo_(?:live|test)_[0-9a-f]{40}",),
+    "Shopify": (r"shp(?:at|ca|pa|ss|tka)_[0-9a-fA-F]{32}",),
+    "Slack": (r"xox[a-z](?:\.[a-z]{4})?-[\w-]{10,}", r"xapp-\d-[\w-]{20,}"),
+    "SonarQube": (r"sq[apu]_[0-9a-f]{40}",),
+    "Sourcegraph": (r"sg[pd]_(?:[\w-]{1,20}_)?[0-9a-f]{40,}",),
+    "Square": (r"sq0[a-z]{3}-[\w-]{22,}", r"EAAA[\w-]{56,}"),
+    "Stripe, Paystack, Clerk": (
+        r"sk_(?:live|test)_\w{10,}",
+        r"rk_(?:live|test)_\w{10,}",
+        r"whsec_[\w+/=-]{16,}",
+    ),
+    "Supabase": (r"sbp_[0-9a-f]{40}", r"sb_secret_[\w-]{20,}"),
+    "Tailscale": (r"tskey-[a-z]+-[\w-]{16,}",),
+    "Tencent Cloud": (r"AKID[A-Za-z0-9]{32}",),
+    "Twilio": (r"SK[0-9a-f]{32}",),
+    "Typeform": (r"tfp_[\w.-]{40,}",),
+    "Vercel": (r"vc[apikr]{1,3}_[A-Za-z0-9]{24,}",),
+    "Volcengine": (r"AKLT[\w-]{40,}",),
+    "WakaTime": (rf"waka_{_UUID}",),
+    "xAI": (r"xai-[A-Za-z0-9]{40,}",),
+    "Yandex Cloud": (
+        r"AQVN[\w-]{35,}",
+        r"y0_[\w-]{40,}",
+        r"t1\.[A-Za-z0-9]{40}[\w-]{0,20}=*\.[\w-]{80,}",
+    ),
+}
+
+# By the characters that each contains. A look-behind keeps what is not secret.
+MARKED: dict[str, dict[str, str]] = {
+    "Azure application secret": {"8Q~": r"[\w~.-]{3}8Q~[\w~.-]{31,34}"},
+    "Discord": {".": r"(?<![\w-])[MNO][A-Za-z0-9]{23,27}\.[\w-]{6}\.[\w-]{27,}"},
+    "HashiCorp Terraform": {".atlasv1.": r"[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,}"},
+    "Mailchimp": {"-us": r"(?<![\w-])[0-9a-f]{32}-us\d{1,2}"},
+    "Telegram": {":AA": r"\d{8,10}:AA[\w-]{32,35}"},
+    "Password hashes of crypt": {
+        "$": (
+            r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}"
+            r"|\$argon2(?:id|i|d)\$[^\s\"'<>]{20,200}"
+            r"|\$(?:1|5|6|7|y|gy|apr1|sha1|md5)\$[./A-Za-z0-9,=$]{16,200}"
+        )
+    },
+}
+# The secret part of the address of a webhook
+WEBHOOKS = {
+    "Discord": r"(?<=/api/webhooks/)\d{10,24}/[\w-]{20,}",
+    "Google Chat": r"(?<=chat\.googleapis\.com/v1/spaces/)[\w-]+/messages\?[^\s\"'<>]+",
+    "Microsoft Teams": r"(?<=/IncomingWebhook/)[0-9a-f]{32}/[\w-]+",
+    "Slack": r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/-]+",
+    "Zapier": r"(?<=hooks\.zapier\.com/hooks/catch/)\d+/\w+",
+}
+# Blocks and lists without a run.
+_OTHERS = {
+    "PRIVATE KEY": (
+        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+        r"[\s\S]*?(?:-----END [A-Z0-9 ]{0,60}-----|\Z)"
+    ),
+    "Private-Lines: ": r"(?<=Private-Lines: )[\s\S]*?(?=\\nPrivate-MAC|\nPrivate-MAC|\Z)",  # PuTTY
+    # The cookies of a jar, as http.cookiejar shows them (requests and httpx use it)
+    "<Cookie ": r"(?<=<Cookie )[^<>]*",
+    "Cookie(version=": r"(?<=\bCookie\(version=)[^()]*",
+}
+
+_BEFORE = 40  # characters of a token that may stand before its run
+
+RUN = b"a" * 16  # in the classes of a text
+
+# A token begins after another sign, or after the rest of an escape: \n, %20, \u003d
+_BEGIN = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
+_HEAD = re.compile(r"[\w/-]{1,3}(?![?*+{])")
+
+
+def _by_head() -> dict[str, list[str]]:
+    heads: dict[str, list[str]] = {}
+    for formats in FORMATS.values():
+        for each in formats:
+            found = _HEAD.match(each)
+            assert found  # noqa: S101
+            heads.setdefault(found[0], []).append(each)
+    return heads
+
+
+_FORMATS = _by_head()
+_STARTS = re.compile(_BEGIN + "(?:" + "|".join(sorted(_FORMATS, reverse=True)) + ")")
+_MARKED = {sign: form for forms in MARKED.values() for sign, form in forms.items()}
+_compiled: dict[str, re.Pattern[str]] = {}
+
+
+def find_blocks(text: str) -> Iterator[Span]:
+    """Yield where private keys, addresses of webhooks and lists of cookies stand in `text`."""
+    if "hook" in text or "chat.g" in text:
+        for form in WEBHOOKS.values():
+            for found in _pattern(form).finditer(text):
+                yield found.span()
+    for sign, form in _OTHERS.items():
+        if sign in text:
+            for found in _pattern(form).finditer(text):
+                yield found.span()
+
+
+def find_tokens(text: str, classes: bytes) -> Iterator[Span]:
+    """Yield where tokens stand in `text`.
+
+    `classes` has "a" for each character that a run may consist of, and "=" or a blank for another.
+    """
+    for sign, form in _MARKED.items():
+        if sign in text:
+            for found in _pattern(form).finditer(text):
+                yield found.span()
+    done = 0
+    run = classes.find(RUN)
+    while run >= 0:
+        end = _run_end(classes, run)
+        position = max(run - _BEFORE, done)
+        while start := _STARTS.search(text, position, end):
+            position = start.end()
+            for length in (1, 2, 3):
+                for form in _FORMATS.get(text[start.start() : start.start() + length], ()):
+                    if token := _pattern(form).match(text, start.start()):
+                        yield token.span()
+                        position = max(position, token.end())
+        done = max(position, end)
+        run = classes.find(RUN, done)
+
+
+def _run_end(classes: bytes, start: int) -> int:
+    blank = classes.find(b" ", start)
+    other = classes.find(b"=", start, blank if blank >= 0 else None)
+    end = other if other >= 0 else blank
+    return end if end >= 0 else len(classes)
+
+
+def _pattern(form: str) -> re.Pattern[str]:
+    # A program meets few of the formats, and compiling all of them would take 20 ms.
+    pattern = _compiled.get(form)
+    if pattern is None:
+        pattern = _compiled[form] = re.compile(form)
+    return pattern
