@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _DEPTH = 32  # the deepest that we make ourselves: ten causes, each a member of a group
 _LENGTH = 200  # characters of a repr
+_MAX_BITS = 2048  # of an int: fewer digits than the least limit that Python can be told
 
 _repr = Repr()
 _repr.maxother = _repr.maxstring = _repr.maxlong = _LENGTH
@@ -23,8 +24,12 @@ def to_json(value: object, around: tuple[int, ...] = ()) -> Json:
 
     `around` are the IDs of the containers around it.
     """
-    if value is None or type(value) is bool or type(value) is int or type(value) is str:
+    if value is None or type(value) is bool or type(value) is str:
         return value
+    if type(value) is int:
+        bits = value.bit_length()
+        # Python refuses to write an int of more decimal digits than it is told to.
+        return value if bits <= _MAX_BITS else f"<int of {bits} bits>"
     if type(value) is float:
         return value if isfinite(value) else repr(value)
     if len(around) < _DEPTH and id(value) not in around:

@@ -31,6 +31,7 @@ from statecrumbs._crumb import (
 )
 from statecrumbs._options import options
 from statecrumbs._trail import Trail, trail_of, trails_around
+from statecrumbs._values import safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +77,12 @@ def _look_up_thread_name() -> str:
         return "MainThread"
     ident = get_ident()
     thread = getattr(threading, "_active", {}).get(ident)
-    return f"Thread-{ident}" if thread is None else name_text(str(thread.name))
+    try:
+        return f"Thread-{ident}" if thread is None else name_text(safe_text(thread.name))
+    except BaseException as error:  # a subclass may have a `name` that raises anything
+        if raised_by_signal(error):
+            raise
+        return f"Thread-{ident}"
 
 
 _ring = ring_of(options.max_crumbs)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
 
 from corectx.lowlevel import CURRENT
 from statecrumbs._crash._dump import report_crash
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from corectx import Frame
 
 _hooks: list[_Hook] = []
+_in_hooks: set[int] = set()  # the threads that are in one of ours
 _asyncio_filter: _AsyncioFilter | None = None
 _children_watched = False
 _fork_watched = False
@@ -89,12 +91,25 @@ class _Hook:
 
     def __call__(self, *args: Any) -> None:
         """Report the exception, then call the hook that was there before."""
+        thread = get_ident()
+        is_outermost = thread not in _in_hooks
+        _in_hooks.add(thread)
         try:
             # While the interpreter is finalized, modules are gone.
             if not sys.is_finalizing():
                 _report(self._exception_of(args), is_end=self._is_end)
         finally:
-            self._previous(*args)
+            try:
+                self._previous(*args)
+            except RecursionError:
+                # A program that puts a hook over ours again and again makes a chain of any length.
+                # Then the exception is shown as Python shows it.
+                if not is_outermost:
+                    raise
+                getattr(self._module, f"__{self._name}__")(*args)
+            finally:
+                if is_outermost:
+                    _in_hooks.discard(thread)
 
 
 def _report(exc: BaseException | None, frame: Frame | None = None, *, is_end: bool = False) -> None:

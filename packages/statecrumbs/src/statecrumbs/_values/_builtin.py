@@ -267,16 +267,52 @@ def _typed_array(renderer: Renderer, value: Any, owner: Any, room: int, depth: i
     return renderer.sequence(value, list(items), count, opening, "])", room, depth)
 
 
+def _user(renderer: Renderer, value: Any, _owner: Any, room: int, depth: int) -> str:
+    # A class of the user inherits from this one; its repr is that of its `data`.
+    held = instance_dict(value)
+    return renderer.show(held["data"], room, depth) if "data" in held else object.__repr__(value)
+
+
+def _chain_map(renderer: Renderer, value: Any, _owner: Any, room: int, depth: int) -> str:
+    maps = instance_dict(value).get("maps")
+    if type(maps) is not list:
+        return object.__repr__(value)
+    count = LIST.__len__(maps)
+    fields = [("", each) for each in maps[: count if count <= WHOLE else HEAD]]
+    return renderer.fields(value, name_of(type(value)), fields, count, room, depth)
+
+
+def _mapping_view(renderer: Renderer, value: Any, owner: Any, room: int, depth: int) -> str:
+    mapping = names_in(owner)["_mapping"].__get__(value)
+    return renderer.fields(value, name_of(type(value)), [("", mapping)], 1, room, depth)
+
+
+def _enum(renderer: Renderer, value: Any, _owner: Any, room: int, depth: int) -> str:
+    held = instance_dict(value)
+    inner = held.get("_value_")
+    if type(inner) in (int, bool, float, type(None)):
+        return renderer.call_repr(value, room, depth)
+    # Its own repr contains the whole repr of its value, which may be of any class.
+    opening = f"<{name_of(type(value))}.{held.get('_name_')}: "
+    return f"{opening}{renderer.show(inner, room - len(opening) - 1, depth + 1)}>"
+
+
 # By module, then by the name of the class. They are known by name, since importing these modules
 # here would cost every program their import.
 STDLIB_SHOWERS: dict[str, dict[str, StdlibShower]] = {
     "array": {"array": _typed_array},
     "collections": {
+        "ChainMap": _chain_map,
         "Counter": _counter,
         "OrderedDict": _ordered_dict,
+        "UserDict": _user,
+        "UserList": _user,
+        "UserString": _user,
         "defaultdict": _defaultdict,
         "deque": _deque,
     },
+    "collections.abc": {"MappingView": _mapping_view},
+    "enum": {"Enum": _enum},
     "functools": {"partial": _partial},
     "types": {"SimpleNamespace": _namespace},
 }
