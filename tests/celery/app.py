@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -89,12 +90,27 @@ if "TEST_CELERY" in os.environ:  # this is the worker
     if settings.pop("instrumented", False):
         instrument()
     penstock_celery.configure(**settings.get("penstock", {}))
+
+    if settings.pop("logs", False):
+
+        class Saying(logging.Handler):
+            def emit(self, record):
+                say("log", message=record.getMessage())
+
+        @signals.after_setup_logger.connect(weak=False)
+        def say_logs(logger, **_):
+            logger.addHandler(Saying())
+
     app = make_app(settings)
     statecrumbs.enable(on_crash=keep_dump, max_crumbs=1000)
 
     @signals.worker_ready.connect(weak=False)
     def say_ready(**_):
         say("ready")
+
+    @signals.task_received.connect(weak=False)
+    def say_received(request, **_):
+        say("received", task_id=request.id)
 
     @signals.task_prerun.connect(weak=False)
     def say_prerun(task_id, task, **_):
@@ -115,3 +131,7 @@ if "TEST_CELERY" in os.environ:  # this is the worker
     @signals.task_postrun.connect(weak=False)
     def say_postrun(task_id, task, **_):
         say("postrun", task=task.name, task_id=task_id)
+
+    @signals.task_revoked.connect(weak=False)
+    def say_revoked(sender, request, terminated, expired, **_):
+        say("revoked", task_id=request.id, terminated=terminated, expired=expired)

@@ -90,6 +90,13 @@ def test_the_crumbs_of_the_sender_are_shown_first_and_say_where_they_came_from(w
     assert list(dump[0])[:4] == ["event", "ts", "thread", "frame"]
 
 
+def test_a_task_that_expired_is_discarded_with_its_id(worker, operation):
+    result = tasks.where.apply_async(expires=-1)
+    revoked = worker.wait_for("revoked", task_id=result.id)
+    assert (revoked["id"], revoked["parent"]) == (operation.correlation_id, operation.id)
+    assert revoked["expired"] is True
+
+
 def test_only_the_allowed_values_travel(worker, operation):
     with scope(tenant="acme", user="ann"):
         result = tasks.where.delay()

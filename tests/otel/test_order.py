@@ -14,9 +14,10 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware as OpenTelemetryWsgi
 from opentelemetry.trace import SpanKind, StatusCode
 
-from corectx import correlation_id, values
+from corectx import correlation_id, enter, leave, values
 from penstock.contrib.asgi import FlowMiddleware as Asgi
 from penstock.contrib.wsgi import FlowMiddleware as Wsgi
+from penstock_celery._messages import frame_of
 from penstock_otel import instrument
 
 from .conftest import traced
@@ -306,3 +307,59 @@ def test_suppressed_instrumentation_makes_no_span(ask, make, traces):
 def test_a_traceparent_of_a_future_version_is_taken(traceparent, is_taken, traces):
     response, _ = ask_asgi(ours_alone(traces), {"traceparent": traceparent})
     assert (response["x-correlation-id"] == TRACE) is is_taken
+
+
+def run_task(request):
+    """Run one execution of a task by its request; return its frame."""
+    from types import SimpleNamespace
+
+    app = SimpleNamespace(conf=SimpleNamespace(broker_read_url=None, broker_url="amqp://x"))
+    task = SimpleNamespace(name="shop.charge", run=lambda: None, app=app)
+    frame = frame_of(task, request, "t-1")
+    leave(enter(frame))
+    return frame
+
+
+def test_a_task_of_a_sender_with_opentelemetry_alone_is_in_its_trace(traces):
+    request = {"id": "t-1", "delivery_info": {"routing_key": "orders"}, "headers": UPSTREAM}
+    frame = run_task(request)
+    (span,) = traces.finished
+    assert frame.correlation_id == TRACE
+    assert f"{span.context.trace_id:032x}" == TRACE
+    assert f"{span.parent.span_id:016x}" == SENDER
+    assert span.kind is SpanKind.CONSUMER
+
+
+def test_the_span_of_a_task_has_the_attributes_of_messaging(traces):
+    run_task({"id": "t-1", "delivery_info": {"routing_key": "orders"}})
+    (span,) = traces.finished
+    found = {key: span.attributes[key] for key in span.attributes if key.startswith("messaging.")}
+    assert found == {
+        "messaging.system": "rabbitmq",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": "orders",
+        "messaging.message.id": "t-1",
+    }
+
+
+def test_tracing_begins_before_our_frame_and_the_programs_receivers_after_it():
+    from celery.signals import task_prerun
+
+    from penstock_celery import _executions
+
+    def traced(**_): ...
+
+    def own(**_): ...
+
+    traced.__module__ = "opentelemetry.instrumentation.celery"
+    before = list(task_prerun.receivers)
+    try:
+        task_prerun.connect(traced, weak=False)
+        task_prerun.connect(own, weak=False)
+        _executions.begin_after_tracing()
+        order = [receiver for _, receiver in task_prerun.receivers]
+        ours = order.index(_executions._begin)
+        assert order.index(traced) < ours < order.index(own)
+    finally:
+        task_prerun.receivers[:] = before

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Ignore, Reject, Retry
-from celery.signals import task_failure, task_postrun, task_prerun
+from celery.signals import task_failure, task_postrun, task_prerun, worker_process_init
 
 from corectx import attach, current, detach, enter, failed_frame, leave
 from corectx.lowlevel import treat_as_control_flow
-from penstock_celery._messages import frame_of
+from penstock_celery._messages import close_site, frame_of
 from statecrumbs import report
 from statecrumbs.lowlevel import forget_inherited_duplicates
 
@@ -59,8 +59,55 @@ def connect() -> None:
     """Listen to Celery's signals, and treat `CONTROL_FLOW` as no failure of a step either."""
     treat_as_control_flow(*CONTROL_FLOW)
     task_prerun.connect(_begin, weak=False, dispatch_uid="penstock_celery.task_prerun")
-    task_postrun.connect(_end, weak=False, dispatch_uid="penstock_celery.task_postrun")
+    task_postrun.connect(_end, weak=False, dispatch_uid=f"penstock_celery.task_postrun.{_turns[0]}")
     task_failure.connect(_report, weak=False, dispatch_uid="penstock_celery.task_failure")
+    begin_children_last()
+
+
+# The end of the UID of `_end`, which changes each time that `_end` becomes the last receiver.
+_turns = [0]
+
+
+# Its receivers begin a span for each task.
+_TRACING = "opentelemetry.instrumentation.celery"
+
+
+def begin_after_tracing(**_: object) -> None:
+    """Let OpenTelemetry's instrumentation begin first, so that its trace gives the ID.
+
+    The receivers of the program stay after ours, so that they see the ID too.
+    """
+    receivers = task_prerun.receivers
+    ours = [at for at, (_, receiver) in enumerate(receivers) if receiver is _begin]
+    traced = [
+        at
+        for at, (_, receiver) in enumerate(receivers)
+        if getattr(receiver, "__module__", None) == _TRACING
+    ]
+    if ours and traced and ours[0] < traced[-1]:
+        first, last = ours[0], traced[-1] + 1
+        receivers[first:last] = [*receivers[first + 1 : last], receivers[first]]
+
+
+def begin_children_last() -> None:
+    """Let what the program does in a new child happen first: it may turn the tracing on."""
+    uid = "penstock_celery.worker_process_init"
+    worker_process_init.disconnect(dispatch_uid=uid)
+    worker_process_init.connect(begin_after_tracing, weak=False, dispatch_uid=uid)
+
+
+def _end_last() -> None:
+    """Let the frame be current in the receivers of others: make `_end` the last one.
+
+    For a moment there are two of it, since a task may end in another thread. The second does
+    nothing.
+    """
+    if task_postrun.receivers[-1][1] is not _end:
+        turn = _turns[0]
+        _turns[0] = turn + 1
+        uid = "penstock_celery.task_postrun"
+        task_postrun.connect(_end, weak=False, dispatch_uid=f"{uid}.{turn + 1}")
+        task_postrun.disconnect(dispatch_uid=f"{uid}.{turn}")
 
 
 def execution_of(task_id: str | None) -> Execution | None:
@@ -90,6 +137,8 @@ def _begin(task_id: str, task: Any, **_: object) -> None:
     execution = Execution(task_id, frame_of(task, request, task_id, sender=sender))
     execution.token = enter(execution.frame)
     _executions.stack.append(execution)
+    _end_last()
+    begin_after_tracing()
 
 
 def _caller(task_id: str, retries: int) -> Frame | None:
@@ -108,6 +157,7 @@ def _end(task_id: str, retval: object = None, state: str | None = None, **_: obj
         execution = stack.pop()
         if execution.token is not None:
             leave(execution.token, _failure(retval, state))
+            close_site(execution.frame)
         if execution.task_id == task_id:
             _executions.ended = execution
             break

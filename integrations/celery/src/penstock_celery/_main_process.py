@@ -11,9 +11,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import celeryd_after_setup
+from celery.worker.state import revoked as revoked_ids
 from kombu.utils.imports import symbol_by_name
 
-from penstock_celery._executions import Execution, current_execution
+from penstock_celery._executions import (
+    Execution,
+    begin_after_tracing,
+    begin_children_last,
+    current_execution,
+)
 from penstock_celery._messages import frame_of
 
 if TYPE_CHECKING:
@@ -31,6 +37,9 @@ def _set_request_classes(instance: Any, **_: object) -> None:
     """Let the requests of every task know its frame; `Task.Request` names their class."""
     for task in instance.app.tasks.values():
         task.Request = request_class(symbol_by_name(task.Request))
+    # The modules of the program are imported, and have connected their receivers.
+    begin_after_tracing()
+    begin_children_last()
 
 
 @cache
@@ -55,6 +64,16 @@ def request_class(base: type[Request]) -> type[Request]:
         def on_retry(self, exc_info: Any) -> Any:
             with current_execution(self._execution()):
                 return super().on_retry(exc_info)
+
+        def revoked(self) -> bool:
+            if not (self.expires or self.stamped_headers or self.id in revoked_ids):
+                return bool(super().revoked())  # the usual case needs no frame
+            with current_execution(self._execution()):
+                return bool(super().revoked())
+
+        def terminate(self, pool: Any, signal: Any = None) -> None:
+            with current_execution(self._execution()):
+                super().terminate(pool, signal)
 
         def _execution(self) -> Execution:
             """Return the same execution each time: two handlers may be called for one failure."""

@@ -6,12 +6,12 @@ about to publish a message, whatever caused that: `delay`, a chain, a retry, `se
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from celery.signals import before_task_publish
 
 from corectx import HEADER, Frame, Site, current, extract, inject, start
+from corectx.lowlevel import arriving_id
 from penstock.lowlevel import declaration_of
 from statecrumbs.lowlevel import MAX_OUTGOING_CRUMBS, inherit_crumbs, outgoing_crumbs
 
@@ -118,7 +118,7 @@ def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = No
     if sender is not None and sender.correlation_id is not None:
         frame = sender.child(site, values)
     else:
-        frame = start(site, parent=sender, values=values)
+        frame = start(site, correlation_id=arriving_id(site), parent=sender, values=values)
     crumbs = _header(request, CRUMBS_HEADER)
     if crumbs is not None:
         inherit_crumbs(frame, crumbs)
@@ -134,28 +134,87 @@ def _header(request: Any, key: str) -> Any:
     return found
 
 
-class ChordSite(Site):
-    """Open the frames of one task of a chord; other processes know it by the ID of the header.
+class TaskSite(Site):
+    """Open the frame of one execution of a task.
 
-    For a task of the header, `part` is that ID and the number of the task. For the body,
-    `after_parts` is that ID and the number of results that arrived. One of the two is None.
+    `headers` and `describe` are for a tracing backend: the headers of the message, and attributes
+    by OpenTelemetry's conventions for messaging. Only a task of a chord has `part` and
+    `after_parts`, one of them None. For the header, `part` is the ID of that header and the number
+    of the task, by which other processes know it. For the body, `after_parts` is that ID and the
+    number of results that arrived.
     """
 
-    __slots__ = ("after_parts", "part")
+    __slots__ = ("_request", "_task", "after_parts", "part")
+    part: tuple[str, int] | None
+    after_parts: tuple[str, int] | None
 
-    def __init__(
-        self,
-        name: str,
-        flow: str | None,
-        part: tuple[str, int] | None,
-        after_parts: tuple[str, int] | None,
-    ) -> None:
-        super().__init__("task", name, flow)
-        self.part = part
-        self.after_parts = after_parts
+    def __init__(self, task: Any, request: Any, flow: str | None) -> None:
+        super().__init__("task", task.name, flow)
+        self._task = task
+        self._request = request
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the message that are text; an eager task has none."""
+        if self._request is None or self._request.get("is_eager"):
+            return {}
+        found: dict[str, str] = {}
+        fields: Any = self._request if isinstance(self._request, dict) else vars(self._request)
+        for source in (fields.get("headers"), fields):
+            if isinstance(source, dict):
+                texts = cast("dict[str, object]", source)
+                found.update((key, text) for key, text in texts.items() if isinstance(text, str))
+        return found
+
+    def describe(self) -> dict[str, Any]:
+        """Return the attributes of the message; an eager task has none.
+
+        Source: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+        """
+        if self._request is None or self._request.get("is_eager"):
+            return {}
+        delivery: Any = self._request.get("delivery_info") or {}
+        return {
+            "messaging.system": _system(self._task.app),
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": delivery.get("routing_key"),
+            "messaging.message.id": self._request.get("id"),
+        }
+
+    def close(self) -> None:
+        """Let go of the request: a frame that is remembered must not keep it alive."""
+        self._task = self._request = None
 
 
-def site_of(task: Any, request: Any) -> Site:
+def close_site(frame: Frame) -> None:
+    """Let the site of a task that has ended go of its request."""
+    if isinstance(frame.site, TaskSite):
+        frame.site.close()
+
+
+# The names of OpenTelemetry's registry for schemes of broker URLs that have another name.
+_SYSTEMS = {
+    "amqp": "rabbitmq",
+    "pyamqp": "rabbitmq",
+    "py-amqp": "rabbitmq",
+    "librabbitmq": "rabbitmq",
+    "rediss": "redis",
+    "sentinel": "redis",
+    "sqs": "aws_sqs",
+    "confluentkafka": "kafka",
+    "gcpubsub": "gcp_pubsub",
+    "azureservicebus": "servicebus",
+}
+
+
+def _system(app: Any) -> str:
+    url = app.conf.broker_read_url or app.conf.broker_url or "amqp"
+    first = url if isinstance(url, str) else next(iter(url), "amqp")
+    scheme = first.partition(":")[0].partition("+")[0]
+    return _SYSTEMS.get(scheme, scheme)
+
+
+def site_of(task: Any, request: Any) -> TaskSite:
     """Return the site for one execution of `task`; `request` is Celery's `Context` or a dict.
 
     If the task begins a flow, its frame is in that flow too: a chain sends the next task after the
@@ -164,9 +223,10 @@ def site_of(task: Any, request: Any) -> Site:
     declaration = declaration_of(task.run)
     flow = None if declaration is None else declaration.begins
     group: object = request.get("group")
+    site = TaskSite(task, request, flow)
     # A retry is inside the first try, which other processes know.
     if not isinstance(group, str) or request.get("retries"):
-        return _site(task.name, flow)
+        return site
     number: object = request.get("group_index")
     if number is None:
         # Celery gives the body the ID of its header as a group, and the results as an argument.
@@ -174,13 +234,9 @@ def site_of(task: Any, request: Any) -> Site:
         # A message from elsewhere may have a mapping of arguments instead.
         results: object = args[0] if isinstance(args, (list, tuple)) and args else None
         if isinstance(results, (list, tuple)):
-            size = len(cast("list[object]", results))
-            return ChordSite(task.name, flow, None, (group, size))
+            site.part = None
+            site.after_parts = (group, len(cast("list[object]", results)))
     elif isinstance(number, int) and request.get("chord") is not None:
-        return ChordSite(task.name, flow, (group, number), None)
-    return _site(task.name, flow)
-
-
-@lru_cache(maxsize=1024)
-def _site(name: str, flow: str | None) -> Site:
-    return Site("task", name, flow)
+        site.part = (group, number)
+        site.after_parts = None
+    return site
