@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import pickle
 import subprocess
@@ -494,3 +495,66 @@ def around(frame):
         if frame.kind != "entrypoint":
             yield frame
         frame = frame.parent
+
+
+class Mailer:
+    """An object that is called."""
+
+    def __call__(self, what):
+        return ("mail", what)
+
+
+def send(how, what):
+    return (how, what)
+
+
+@pytest.mark.parametrize("function", [functools.partial(send, "mail"), Mailer()])
+def test_a_callable_without_a_name_needs_one(registry, function):
+    with pytest.raises(TypeError, match=r"needs a name .* Write @flow_task\(name='shop"):
+        flow_task(function)
+
+
+def test_partials_of_one_function_are_tasks_of_their_own(registry, app):
+    mail = flow_task(functools.partial(send, "mail"), app=app, name="shop.mail")
+    sms = flow_task(functools.partial(send, "sms"), app=app, name="shop.sms")
+    assert mail.apply(("hi",)).get() == ("mail", "hi")
+    assert sms.apply(("hi",)).get() == ("sms", "hi")
+    assert {step.name for step in registry.unclaimed} == {"mail", "sms"}
+
+
+def injecting(function):
+    """Give the function a session, as many decorators do."""
+
+    @functools.wraps(function)
+    def inner(*args):
+        return function("session", *args)
+
+    return inner
+
+
+def test_a_task_takes_what_its_function_takes_not_what_is_below_that(registry, app):
+    @flow("shop")
+    @flow_task(app=app, name="shop.charge")
+    @injecting
+    def charge(session, order):
+        return (session, order)
+
+    assert charge.delay(7).get() == ("session", 7)
+
+
+def test_the_arguments_of_a_step_below_a_task_are_checked_when_it_is_sent(registry, app):
+    @app.task(name="shop.ship")
+    @flow("shop").step(after="charge")
+    def ship(order):
+        return order
+
+    @app.task(name="shop.tell")
+    @injecting
+    @flow("shop").step(after="charge")
+    def tell(session, order):
+        return (session, order)
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'order'"):
+        ship.delay()
+    assert ship.delay(7).get() == 7
+    assert tell.delay(7).get() == ("session", 7)

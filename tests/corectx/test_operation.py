@@ -9,7 +9,18 @@ import weakref
 
 import pytest
 
-from corectx import HEADER, Site, attach, detach, extract, inject, start
+from corectx import (
+    HEADER,
+    Site,
+    add_values,
+    attach,
+    detach,
+    extract,
+    inject,
+    scope,
+    start,
+    values,
+)
 from corectx.lowlevel import is_ambiguous, latest_run, remember_run, run_ids
 
 SITE = Site("request", "GET")
@@ -151,3 +162,34 @@ def test_an_operation_that_ended_is_freed_without_the_garbage_collector():
 def test_another_operation_knows_none_of_the_runs(operation):
     remember_run(operation.store, "orders", {})
     assert latest_run(start(SITE, parent=operation).store, "orders") is None
+
+
+def test_values_that_are_added_hold_for_the_rest_of_the_operation(operation):
+    with scope(order=1):
+        with scope(line=2):
+            add_values(user="bob", line=3)
+            assert dict(values()) == {"order": 1, "line": 3, "user": "bob"}
+        assert dict(values()) == {"order": 1, "user": "bob", "line": 3}
+    assert dict(values()) == {"user": "bob", "line": 3}
+    with scope(user="eve"):
+        assert values()["user"] == "eve"
+
+
+def test_added_values_stay_in_their_operation(operation):
+    inner = start(SITE, parent=operation)
+    token = attach(inner)
+    add_values(user="bob")
+    detach(token)
+    assert dict(values()) == {}
+    assert dict(inner.values) == {"user": "bob"}
+
+
+def test_values_that_are_added_outside_of_any_frame_are_logged_once(records):
+    add_values(user="bob")
+    add_values(user="eve")
+    (record,) = records
+    assert record.getMessage() == (
+        "add_values(user=...) was called outside of any request, task, flow or scope: the values "
+        "are lost."
+    )
+    records.clear()

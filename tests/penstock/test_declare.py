@@ -500,3 +500,80 @@ def test_misuse_is_one_clear_error(misuse):
     do_it, message = MISUSES[misuse]
     with pytest.raises(TypeError, match=message):
         do_it()
+
+
+def injecting(function):
+    """Give the function a session, as many decorators do."""
+
+    @functools.wraps(function)
+    def inner(*args, **kwargs):
+        return function("session", *args, **kwargs)
+
+    return inner
+
+
+def bare(session, order, *, fast=False):
+    return (session, order, fast)
+
+
+async def bare_async(order):
+    return order
+
+
+@pytest.mark.parametrize(
+    "function", [bare, bare_async, injecting(bare), functools.partial(bare, 1)]
+)
+@pytest.mark.parametrize("kind", ["entrypoint", "step"])
+def test_every_reader_of_signatures_sees_what_it_saw_before(registry, function, kind):
+    declared = getattr(flow("f"), kind)(function)
+    assert inspect.signature(declared) == inspect.signature(function)
+    assert inspect.getfullargspec(declared) == inspect.getfullargspec(function)
+
+
+def test_a_decorator_above_may_change_the_arguments(registry):
+    declared = injecting(flow("f").step(bare))
+    assert inspect.getfullargspec(declared).varargs == "args"
+    assert inspect.getfullargspec(declared).args == []
+    assert declared(7) == ("session", 7, False)
+
+
+def test_arguments_are_checked_by_getcallargs(registry):
+    declared = flow("f").step(bare)
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        inspect.getcallargs(declared, 1)
+
+
+def test_a_method_keeps_its_signature_for_every_reader(registry):
+    class Shop:
+        @flow("f").step
+        def charge(self, order):
+            return order
+
+        @flow("f").step
+        @classmethod
+        def ship(cls, order):
+            return order
+
+    assert inspect.getfullargspec(Shop().charge).args == ["self", "order"]
+    assert str(inspect.signature(Shop().charge)) == "(order)"
+    assert str(inspect.signature(Shop.ship)) == "(order)"
+
+
+class MadeByAFramework:
+    """As a task of Django is: an object with the function in `func`."""
+
+    def __init__(self, func):
+        self.func = func
+        self.__name__ = func.__name__
+
+
+def test_a_fixture_of_pytest_is_refused_with_advice(registry):
+    fixture = pytest.fixture(lambda: 1)
+    with pytest.raises(TypeError, match=r"@step stands above @pytest\.fixture\. Write it below"):
+        flow("f").step(fixture)
+
+
+@pytest.mark.parametrize("decorator", [flow("f"), flow("f").step])
+def test_an_object_that_a_framework_made_is_refused_with_advice(registry, decorator):
+    with pytest.raises(TypeError, match=r"stands above 'bare', which a decorator has made a .*"):
+        decorator(MadeByAFramework(bare))

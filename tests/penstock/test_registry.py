@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pathlib
 import sys
 import textwrap
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corectx import current
 from penstock import entrypoint, flow, step
+from penstock._check import check
 from penstock._declare import Registry, Step, _registry
 from penstock.testing import isolated_registry
 
@@ -230,3 +234,116 @@ def test_what_is_declared_while_another_thread_looks_is_neither_missed_nor_in_th
     monkeypatch.setattr(_registry, "_rank", ranked_meanwhile)
     busy.steps_of("orders")
     assert list(busy.steps_of("orders")) == ["begin", "ship"]
+
+
+def create_app():
+    """Declare as an application factory does, at each call."""
+    shop = flow("shop")
+
+    @shop.entrypoint
+    def receive():
+        return charge()
+
+    @shop.step(after=receive)
+    def charge():
+        return current().site
+
+    return receive
+
+
+def test_code_that_declares_again_is_one_declaration(registry):
+    first, second = create_app(), create_app()
+    assert list(registry.flows["shop"].steps) == ["receive", "charge"]
+    assert registry.conflicts == []
+    assert first() is second() is registry.flows["shop"].steps["charge"]
+
+
+def test_two_functions_of_one_name_in_a_module_are_a_conflict(registry):
+    shop = flow("shop")
+
+    @shop.entrypoint
+    def receive(): ...
+
+    def declare_charge():
+        @shop.step(after=receive)
+        def charge():
+            "First."
+
+        return charge.__code__
+
+    @shop.step(after=receive)
+    def charge():
+        "Copied, not renamed."
+
+    declare_charge()
+    [(chosen, other)] = registry.conflicts
+    assert {chosen.qualname, other.qualname} == {charge.__qualname__, other.qualname}
+    (problem,) = [each for each in check(registry) if each.kind == "conflict"]
+    assert f":{chosen.line})" in problem.message
+    assert problem.line == other.line
+
+
+def test_the_implementations_of_a_generic_function_are_a_conflict(registry):
+    shop = flow("shop")
+    for_all = functools.singledispatch(lambda order: None)
+
+    @for_all.register
+    @shop.step
+    def _(order: int): ...
+
+    @for_all.register
+    @shop.step
+    def _(order: str): ...
+
+    assert len(registry.conflicts) == 1
+
+
+def test_one_function_with_another_after_is_a_conflict(registry):
+    shop = flow("shop")
+    for name in ("a", "b"):
+
+        @shop.step(after=name)
+        def charge(): ...
+
+    assert len(registry.conflicts) == 1
+
+
+def test_a_loop_that_declares_the_same_is_one_declaration(registry):
+    shop = flow("shop")
+    for _ in range(3):
+
+        @shop.step(after="receive")
+        def charge(): ...
+
+    assert registry.conflicts == []
+
+
+def test_in_a_notebook_the_later_function_replaces_the_earlier_one(registry):
+    cell = """
+from penstock import flow
+
+@flow("shop").step(after={after!r})
+def charge(): ...
+"""
+    namespace = {"__name__": "__main__"}
+    for after in ("receive", "check"):
+        exec(compile(cell.format(after=after), f"<cell {after}>", "exec"), namespace)  # noqa: S102
+    assert registry.conflicts == []
+    assert registry.flows["shop"].steps["charge"].after == ("check",)
+
+
+def test_threads_that_declare_at_once_lose_nothing(registry):
+    barrier = threading.Barrier(8)
+
+    def declare(thread):
+        barrier.wait()
+        for number in range(50):
+            flow("shop").step(name=f"{thread}-{number}")(lambda: None)
+            flow("shop").step(name="shared")(declare)
+
+    threads = [threading.Thread(target=declare, args=(each,)) for each in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(registry.flows["shop"].steps) == 8 * 50 + 1

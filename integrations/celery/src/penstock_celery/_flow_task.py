@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
@@ -82,16 +81,15 @@ def flow_task(
     step; `penstock.step` describes `after`. A function that is an entrypoint or a step already
     stays one. With neither `after` nor a flow it is an ordinary task.
 
-    Raises `TypeError` for a task, for another object that is no function, and for an option that is
-    nearly ``after`` or ``app``: Celery would take it for an attribute of the task.
+    Raises `TypeError` for a task, for another object that is no function, for a partial or an
+    object with `__call__` without ``name=``, and for an option that is nearly ``after`` or ``app``:
+    Celery would take it for an attribute of the task.
     """
     _check_options(options)
     predecessors = _kept(after)
 
     def make(function: Any) -> Any:
-        declared = _declared(function, predecessors)
-        # Celery checks the arguments of a task by this signature when the task is sent.
-        declared.__signature__ = signature(function)
+        declared = _declared(function, predecessors, options.get("name"))
         make_task: Callable[..., Any] = shared_task if app is None else app.task
         made = make_task(**options)(declared)
         is_made = not issubclass(type(made), Proxy)
@@ -120,7 +118,7 @@ def _check_options(options: dict[str, Any]) -> None:
             raise TypeError(f"@flow_task has no option {name!r}. Did you mean {nearest[0]}=?")
 
 
-def _declared(function: Any, after: After) -> Any:
+def _declared(function: Any, after: After, task_name: object) -> Any:
     """Return `function` as the entrypoint or the step that it is."""
     if issubclass(type(function), (Proxy, Task)):
         raise TypeError(
@@ -138,7 +136,19 @@ def _declared(function: Any, after: After) -> Any:
             )
         return function
     kind = "entrypoint" if after is None or _is_elsewhere(after) else "step"
-    return declare(function, kind, after=after, call_kind="task")
+    if hasattr(function, "__name__") or not callable(function):
+        return declare(function, kind, after=after, call_kind="task")
+    # A partial, or an object with `__call__`. Celery would name each of them like our wrapper, and
+    # know only the first.
+    if not isinstance(task_name, str):
+        raise TypeError(
+            f"@flow_task needs a name for {function!r}, which has none of its own. Write "
+            "@flow_task(name='shop.tasks.mail')."
+        )
+    name = task_name.rpartition(".")[2]
+    declared = declare(function, kind, after=after, name=name, call_kind="task")
+    declared.__name__ = declared.__qualname__ = name
+    return declared
 
 
 def _not_a_task(function: Any) -> str:

@@ -108,7 +108,8 @@ class FlowMiddleware:
         site: Any = frame.site
         site.route = f"/{match.route}"
         values = {"route": match.route, "view": match.view_name or site.name}
-        attach(frame.child(_ROUTED, values))
+        # In the current frame: a middleware below may have opened a scope.
+        attach((current() or frame).child(_ROUTED, values))
 
     async def _process_view_async(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any

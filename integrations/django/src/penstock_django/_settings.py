@@ -14,15 +14,22 @@ from corectx import CORRELATION_HEADER
 from penstock.contrib.http import RequestOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 _HEADER = re.compile(r"[A-Za-z0-9-]+\Z")
 
 
 class Options(RequestOptions):
-    """The checked options: those of every middleware, with Django's spelling."""
+    """The checked options: those of every middleware, with Django's spelling.
 
-    __slots__ = ()
+    A management command whose name is in `ignore_commands` is no operation.
+    """
+
+    __slots__ = ("ignore_commands",)
+
+    def __init__(self, *, ignore_commands: Collection[str] = (), **options: Any) -> None:
+        super().__init__(**options)
+        self.ignore_commands = frozenset(ignore_commands)
 
     def spelled(self, option: str) -> str:
         """Return `option` as the settings have it."""
@@ -113,6 +120,12 @@ def _check_paths(value: object) -> str | None:
     return None
 
 
+def _check_commands(value: object) -> str | None:
+    if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
+        return None
+    return f"is a list of the names of management commands, not {value!r}."
+
+
 _CHECKS: dict[str, Callable[[object], str | None]] = {
     "HEADER": _check_header,
     "TRUST_INBOUND": _check_bool,
@@ -122,4 +135,5 @@ _CHECKS: dict[str, Callable[[object], str | None]] = {
     "VALIDATE_ID": _check_function,
     "TRANSFORM_ID": _check_function,
     "IGNORE_PATHS": _check_paths,
+    "IGNORE_COMMANDS": _check_commands,
 }

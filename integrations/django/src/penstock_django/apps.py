@@ -1,4 +1,4 @@
-"""The optional Django app: a system check of ``settings.PENSTOCK``, and ``manage.py penstock``."""
+"""The optional Django app: a system check, commands as operations, and ``manage.py penstock``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from penstock_django._settings import find_problems
+from penstock_django._command import begin_command
+from penstock_django._settings import find_problems, options
 
 __all__ = ["PenstockConfig", "check_settings"]
 
@@ -20,8 +21,13 @@ class PenstockConfig(AppConfig):
     verbose_name = "penstock"
 
     def ready(self) -> None:
-        """Register the system check."""
+        """Register the system check, and make a management command an operation."""
         register(check_settings)
+        try:
+            ignored = options().ignore_commands
+        except ValueError:
+            return  # the system check tells
+        begin_command(ignored)
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:

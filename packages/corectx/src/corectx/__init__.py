@@ -10,7 +10,7 @@ knows its parent, its correlation ID and its values. One context variable holds 
     _failures    failed_frame(): the frame that an exception left first
     _current     the context variable; start, attach/detach, enter/leave
     _wrap        a frame around a function, coroutine, generator or async generator; bind()
-    _scope       scope(**values): a frame made of values
+    _scope       scope(**values): a frame made of values; add_values(**values)
     _headers     inject/extract: the frame as headers
     _process     process_mark(): notice a fork that ran no hook
     executors    ContextExecutor: the submitter's frame in the threads and processes of a pool
@@ -35,7 +35,7 @@ from corectx._current import (
 from corectx._failures import failed_frame
 from corectx._frame import Frame, Site, is_valid_id
 from corectx._observers import subscribe
-from corectx._scope import scope
+from corectx._scope import add_values, scope
 from corectx._wrap import bind
 
 TYPE_CHECKING = False
@@ -48,6 +48,7 @@ __all__ = [
     "Frame",
     "Site",
     "Token",
+    "add_values",
     "attach",
     "bind",
     "correlation_id",

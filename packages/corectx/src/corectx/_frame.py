@@ -56,8 +56,8 @@ _ZERO = "0" * 16
 class Site:
     """The place in a program that opens frames: the kind of work, its name, and its flow.
 
-    `kind` is one of "scope", "request", "task", "entrypoint", "step", "remote". A site is made once
-    and serves many frames. Any object with these three attributes serves as a site.
+    `kind` is "scope", "request", "task", "command", "entrypoint", "step" or "remote". A site is
+    made once and serves many frames. Any object with these three attributes serves as a site.
     """
 
     __slots__ = ("flow", "kind", "name")
@@ -82,7 +82,8 @@ class Frame:
     that `start` made down, share `correlation_id` and `store`. The store is a dict for data of the
     whole operation, such as its trail of crumbs.
 
-    These attributes do not change, so a frame may be used by many threads. Three others do change:
+    These attributes do not change, so a frame may be used by many threads. (`add_values` replaces
+    the mapping of values by a larger one.) Three others do change:
     `id` is made when somebody first asks, `label` belongs to the flight recorder, and `outer`
     belongs to corectx. `outer` is the frame that becomes current when this one is left: at first
     the one that was current before it, which is mostly the parent. A site may also get its name

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # The keys in a store: the latest run of each flow; the flows that had several; the IDs by which
 # other processes know the runs, by flow, made when they are asked for.
 RUNS = "corectx.runs"
+# In the store of an operation that only waits for work, such as a consumer of messages: each flow
+# that begins in it is an operation of its own.
+SEPARATE = "corectx.separate"
 _AMBIGUOUS = "corectx.ambiguous"
 _IDS = "corectx.run_ids"
 

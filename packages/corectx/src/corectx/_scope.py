@@ -1,4 +1,4 @@
-"""`scope`: values for the length of a block or of a call."""
+"""`scope`: values for the length of a block or of a call. `add_values`: for a whole operation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from corectx._collector import collecting, in_collector, run_finalizer
 from corectx._current import get_current, leave_around, set_current
 from corectx._failures import note_failure
 from corectx._frame import Frame, MappingProxyType, chain
-from corectx._observers import listeners, notify_entered, notify_left
+from corectx._observers import listeners, log_once, notify_entered, notify_left
 from corectx._wrap import around
 
 TYPE_CHECKING = False
@@ -117,6 +117,29 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
         # The outermost scope is the root of a trail, but has no correlation ID yet: that begins
         # with the first request, task or flow inside it.
         return Frame(self, None, None, None, MappingProxyType(self._values.copy()), {})
+
+
+def add_values(**values: object) -> None:
+    """Add `values` to the current values for the rest of the operation, without a ``with``.
+
+    For code that has no block around the rest, such as a signal handler that learns of the user of
+    a request. The frames around the caller in the same operation get them, and all frames that are
+    opened in these later. Without a current frame the values are lost; the first time is logged.
+    """
+    frame = get_current()
+    if frame is None:
+        # The keys only: values may be personal data.
+        log_once(
+            "add_values",
+            f"add_values({', '.join(f'{key}=...' for key in values)}) was called outside of any "
+            "request, task, flow or scope: the values are lost.",
+        )
+        return
+    store = frame.store
+    while frame is not None and frame.store is store:
+        frame.values = MappingProxyType({**frame.values, **values})
+        frame.label = None  # it may hold the values of before; the crumbs until now keep it
+        frame = frame.parent
 
 
 def _opened_by(site: scope) -> Frame | None:

@@ -18,8 +18,9 @@ Operations
     The store of an operation remembers the latest run of each flow that began in it, as the dict of
     its values. `remember_run` keeps one, `latest_run` returns it, `is_ambiguous` tells whether
     there were several, and `run_ids` are their names in other processes. A new store with one run
-    is ``{RUNS: {flow: run}}``. `new_trace_id` makes the correlation ID of a new operation where no
-    observer is to choose it (`listeners.starting`).
+    is ``{RUNS: {flow: run}}``. With the key `SEPARATE` in the store, each flow that begins in the
+    operation is an operation of its own. `new_trace_id` makes the correlation ID of a new
+    operation where no observer is to choose it (`listeners.starting`).
 Ends
     `note_failure` notes on an exception which frame it left, and `keep_with_failures` lets an entry
     of the operation's store go with it. `treat_as_control_flow` names exceptions that are no
@@ -51,7 +52,7 @@ from corectx._observers import (
     raised_by_signal,
     treat_as_control_flow,
 )
-from corectx._operation import RUNS, is_ambiguous, latest_run, remember_run, run_ids
+from corectx._operation import RUNS, SEPARATE, is_ambiguous, latest_run, remember_run, run_ids
 from corectx._process import process_mark
 from corectx._wrap import around, kind_of
 
@@ -59,6 +60,7 @@ __all__ = [
     "CURRENT",
     "NO_VALUES",
     "RUNS",
+    "SEPARATE",
     "around",
     "arriving_id",
     "as_id",

@@ -15,6 +15,7 @@ from corectx.lowlevel import (
     CURRENT,
     NO_VALUES,
     RUNS,
+    SEPARATE,
     around,
     get_current,
     is_ambiguous,
@@ -29,7 +30,7 @@ from corectx.lowlevel import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any, Protocol, TypeAlias
 
     class Step(Protocol):
@@ -92,7 +93,8 @@ def open_run(step: Step, outer: Frame | None) -> RunFrame:
         frame.values = outer.values
         frame.correlation_id = outer.correlation_id
         frame.store = outer.store
-        if frame.correlation_id is None:  # a bare scope: this is the first frame of an operation
+        # A bare scope is no operation yet; one that only waits for work keeps no flows together.
+        if frame.correlation_id is None or SEPARATE in frame.store:
             frame.correlation_id = new_correlation_id()
             frame.store = {RUNS: {flow: context}}
         else:
@@ -156,6 +158,7 @@ class Calls:
             self.wrapper, self._set_single = wrap(function, self._call)
         else:
             self.wrapper = self._around_all(like=function)
+        _keep_signature(self.wrapper, function)
         if step is not None:
             self.record_as(step)
 
@@ -303,3 +306,39 @@ def _around_entrypoint(function: Function, general: Function) -> tuple[Function,
         step = single
 
     return wrapper, set_single
+
+
+def _keep_signature(wrapper: Any, function: Any) -> None:
+    """Let every reader of signatures see that `wrapper` takes the arguments of `function`.
+
+    `inspect.signature` follows ``__wrapped__``, but `inspect.getfullargspec`, by which Celery
+    checks the arguments of a task, does not. Of a function that is a wrapper itself both see the
+    same as before, since it may take other arguments than the function below it.
+    """
+    if hasattr(function, "__wrapped__") or hasattr(wrapper, "__signature__"):
+        return
+    from inspect import signature
+
+    try:
+        found = signature(function)
+    except Exception:  # of a builtin; or of annotations that Python 3.14 cannot evaluate yet
+        return
+    attributes = _Attributes(vars(wrapper))
+    attributes["__signature__"] = found
+    wrapper.__dict__ = attributes
+
+
+class _Attributes(dict):  # type: ignore[type-arg]  # Any is imported for type checkers only
+    """The attributes of a wrapper: functools.wraps copies all of them but the signature.
+
+    A decorator above may make a function that takes other arguments.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([key for key in dict.__iter__(self) if key != "__signature__"])
+
+    def keys(self) -> Any:
+        """Return the keys that functools.wraps copies."""
+        return list(self)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from corectx import add_values as add_context
 from corectx import scope as context
 from corectx import values
 
-__all__ = ["context", "get_context"]
+__all__ = ["add_context", "context", "get_context"]
 
 
 def get_context() -> dict[str, object]:

@@ -15,7 +15,6 @@ from penstock._declare._step import (
     function_in,
     is_property,
     name_of,
-    origin_of,
 )
 
 TYPE_CHECKING = False
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
         def steps_of(self, flow: str) -> Mapping[str, Step]: ...
         def doc_of(self, flow: str) -> str | None: ...
         def describe(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None: ...
-        def add(self, step: Step, origin: object = None) -> Step: ...
-        def add_waiting(self, step: Step, origin: object = None) -> None: ...
+        def add(self, step: Step) -> Step: ...
+        def add_waiting(self, step: Step) -> None: ...
         def remove_waiting(self, step: Step) -> None: ...
 
 
@@ -139,7 +138,7 @@ class Flow:
             setattr(function, _FLOWS, [*getattr(function, _FLOWS, ()), self])
         except (AttributeError, TypeError):
             raise TypeError(_misplaced(function, f"@flow({self.name!r})")) from None
-        self.registry.add_waiting(describe(function, "", flow=self.name), origin_of(function))
+        self.registry.add_waiting(describe(function, "", flow=self.name))
 
 
 class Declaration:
@@ -149,15 +148,12 @@ class Declaration:
     is a call in all of them.
     """
 
-    __slots__ = ("_calls", "_origin", "_registry", "_step", "flows", "wrapper")
+    __slots__ = ("_calls", "_registry", "_step", "flows", "wrapper")
 
-    def __init__(
-        self, step: Step, calls: Calls, registry: Declared, origin: object, flows: list[str]
-    ) -> None:
+    def __init__(self, step: Step, calls: Calls, registry: Declared, flows: list[str]) -> None:
         self._step = step
         self._calls = calls
         self._registry = registry
-        self._origin = origin
         self.flows: list[str] = flows
         self.wrapper: Callable[..., Any] = calls.wrapper
 
@@ -174,7 +170,7 @@ class Declaration:
             self._registry.remove_waiting(self._step)
         step = self._step.in_flow(flow.name)
         self.flows.append(flow.name)
-        self._calls.record_as(flow.registry.add(step, self._origin))
+        self._calls.record_as(flow.registry.add(step))
 
     def name_in(self, flow: str) -> str:
         """Return what an ``after=`` in `flow` calls the function: "step" or "other_flow:step"."""
@@ -213,11 +209,10 @@ def declare(
             call_kind=call_kind or own_kind,
             flow="" if flow is None else flow.name,
         )
-        origin = origin_of(target)
         if flow is None:
-            registry.add_waiting(step, origin)
+            registry.add_waiting(step)
         else:
-            step = registry.add(step, origin)
+            step = registry.add(step)
         calls = Calls(
             target,
             own_kind,
@@ -225,7 +220,7 @@ def declare(
             step=None if flow is None else step,
         )
         flows = [] if flow is None else [flow.name]
-        declaration = Declaration(step, calls, registry, origin, flows)
+        declaration = Declaration(step, calls, registry, flows)
         wrapper = calls.wrapper
         setattr(wrapper, _DECLARATION, declaration)
         for attribute in _OF_A_CACHE:
@@ -254,7 +249,7 @@ def not_a_name(name: object, what: str) -> str:
 
 def _check_target(target: Any, kind: str, flow: Flow | None) -> None:
     """Raise TypeError where `target` cannot be declared as `kind`."""
-    if not _is_decoratable(target) or _is_task(target):
+    if not _is_decoratable(target) or _is_task(target) or _is_fixture(target):
         raise TypeError(_misplaced(target, f"@{kind}"))
     inner = declaration_of(target)
     if inner is None or inner.wrapper is not target:
@@ -274,6 +269,13 @@ def _is_decoratable(target: Any) -> bool:
 def _is_task(target: Any) -> bool:
     """Tell whether `target` is a Celery task: a function in its place has no `delay`."""
     return hasattr(target.__class__, "apply_async")
+
+
+def _is_fixture(target: Any) -> bool:
+    """Tell whether pytest made `target`; before pytest 8.4 a fixture was a marked function."""
+    return type(target).__module__.startswith("_pytest.") or hasattr(
+        target, "_pytestfixturefunction"
+    )
 
 
 def _predecessors(after: Any, kind: str) -> tuple[str | Declaration, ...]:
@@ -322,6 +324,14 @@ def _misplaced(target: object, decorator: str) -> str:
         return (
             f"{decorator} stands above the task {name_of(target)!r}. Write it below, next to the "
             "def."
+        )
+    if _is_fixture(target):
+        return f"{decorator} stands above @pytest.fixture. Write it below, next to the def."
+    if callable(getattr(target, "func", None)):  # such as a task of Django's
+        made = type(target)
+        return (
+            f"{decorator} stands above {name_of(target)!r}, which a decorator has made a "
+            f"{made.__module__}.{made.__qualname__} of. Write it below, next to the def."
         )
     if isinstance(target, str):
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import RLock  # as `threading` has it, which takes longer to import
 from types import MappingProxyType
 
 from penstock._declare._flow import Flow, declare, not_a_name
@@ -52,6 +53,8 @@ class Registry:
         # Steps in no flow and functions of no kind wait for another decorator.
         self._waiting: dict[tuple[str, str, str, str], Step] = {}
         self._origins: dict[str, object] = {}
+        # Several threads may import modules at once. A signal handler may import one, too.
+        self._lock = RLock()
 
     @property
     def flows(self) -> Mapping[str, Flow]:
@@ -115,24 +118,36 @@ class Registry:
         self._docs.setdefault(flow, {})[module, qualname] = doc
         self._steps = {}
 
-    def add(self, step: Step, origin: object = None) -> Step:
-        """Add `step`, in place of the same function's earlier version; return what is kept.
+    def add(self, step: Step) -> Step:
+        """Add `step`, and return the step that stands for its declaration from now on.
 
-        `origin` stands for one execution of the step's module. A module that is executed again, for
-        example by `importlib.reload`, has another origin: the declarations of its earlier execution
-        are removed. With None nothing is removed.
+        The same code with the same name, flow and `after` is one declaration, however often it is
+        executed: then that is the earlier step. In a notebook or at a prompt a function replaces
+        the one of the same name. Elsewhere two functions with one name in one flow are a conflict.
+
+        A module that is executed again, for example by `importlib.reload`, has another `origin`.
+        Then the declarations of its earlier execution are removed.
         """
-        self._begin(step.module, origin)
-        declared = self._declared.setdefault(step.flow, {})
-        others = declared.get(step.name, [])
-        declared[step.name] = [*(each for each in others if not step.is_same_function(each)), step]
-        self._steps = {}
+        with self._lock:
+            self._begin(step.module, step.origin)
+            declared = self._declared.setdefault(step.flow, {})
+            others = declared.get(step.name, [])
+            for each in others:
+                if step.is_same_declaration(each):
+                    if step.module == each.module:
+                        return each
+                    others = [other for other in others if other is not each]
+            if step.is_interactive:
+                others = [each for each in others if not step.is_same_function(each)]
+            declared[step.name] = [*others, step]
+            self._steps = {}
         return step
 
-    def add_waiting(self, step: Step, origin: object = None) -> None:
+    def add_waiting(self, step: Step) -> None:
         """Keep `step`, which is in no flow, or neither entrypoint nor step, until it is."""
-        self._begin(step.module, origin)
-        self._waiting[_place(step)] = step
+        with self._lock:
+            self._begin(step.module, step.origin)
+            self._waiting[_place(step)] = step
 
     def remove_waiting(self, step: Step) -> None:
         """Forget what `add_waiting` kept."""

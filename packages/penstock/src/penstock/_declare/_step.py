@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from types import CodeType, FrameType
     from typing import Any, Protocol
 
     class Reference(Protocol):
@@ -24,8 +26,9 @@ class Step:
     `kind` is "entrypoint" or "step"; `flow` is "" while the function is in no flow. `call_kind` is
     "function", "coroutine", "generator", "async_generator" or "task". `file` and `line` (from 1)
     are where its first decorator stands, None for a function that is not in Python. `module` and
-    `qualname` name the function. `is_interactive` is true for a function that was defined in a
-    notebook or at a prompt.
+    `qualname` name the function. `origin` is another object for each execution of the module, None
+    where that is not known. `is_interactive` is true for a function that was defined in a notebook
+    or at a prompt.
     """
 
     __slots__ = (
@@ -40,6 +43,7 @@ class Step:
         "line",
         "module",
         "name",
+        "origin",
         "qualname",
     )
 
@@ -57,6 +61,7 @@ class Step:
         module: str = "",
         qualname: str = "",
         code: CodeType | None = None,
+        origin: object = None,
         is_interactive: bool = False,
     ) -> None:
         self.kind: str = kind
@@ -70,6 +75,7 @@ class Step:
         self.module: str = module
         self.qualname: str = qualname
         self._code = code
+        self.origin: object = origin
         self.is_interactive: bool = is_interactive
 
     @property
@@ -99,6 +105,7 @@ class Step:
             module=self.module,
             qualname=self.qualname,
             code=self._code,
+            origin=self.origin,
             is_interactive=self.is_interactive,
         )
 
@@ -138,6 +145,7 @@ def describe(
     flow: str = "",
 ) -> Step:
     """Return `function` as a step of `flow`, or of no flow yet."""
+    function = _declared(function, kind, flow)
     inner = _innermost(function)
     own_name = name_of(function)
     code = getattr(inner, "__code__", None)
@@ -154,13 +162,36 @@ def describe(
         module=namespace.get("__name__") or getattr(function, "__module__", None) or "",
         qualname=getattr(inner, "__qualname__", own_name),
         code=code,
+        origin=namespace.get("__spec__"),
         is_interactive=code is not None and "__file__" not in namespace,
     )
 
 
-def origin_of(function: Any) -> object:
-    """Return an object that is another one each time that the function's module is executed."""
-    return getattr(_innermost(function), "__globals__", {}).get("__spec__")
+def _declared(function: Any, kind: str, flow: str) -> Any:
+    """Return the function that a decorator declares, where `function` only stands in for it.
+
+    Django's `method_decorator` tries a decorator on a function of its own, and applies it again to
+    the method at each call. Raises TypeError where no flow is known then, or no method.
+    """
+    if (
+        getattr(function, "__qualname__", "") != "_update_method_wrapper.<locals>.dummy"
+        or function.__module__ != "django.utils.decorators"
+    ):
+        return function
+    if kind and not flow:
+        raise TypeError(
+            f"@method_decorator needs the decorator of a flow, but got {kind}. Write "
+            f"@method_decorator(flow('NAME').{kind}, ...)."
+        )
+    caller: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    while caller is not None:
+        if caller.f_code.co_name == "_multi_decorate" and "method" in caller.f_locals:
+            return caller.f_locals["method"]
+        caller = caller.f_back
+    raise TypeError(
+        "The @method_decorator of this Django does not tell which method it decorates. Write the "
+        "decorator of the flow directly above the method."
+    )
 
 
 def name_of(function: Any) -> str:

@@ -1,0 +1,96 @@
+"""A management command is an operation, and each flow that it calls is one of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+FILES = {
+    "manage.py": """
+        import os, sys
+        from django.core.management import execute_from_command_line
+
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project")
+        execute_from_command_line(sys.argv)
+        """,
+    "project.py": """
+        INSTALLED_APPS = ["penstock_django", "shop"]
+        PENSTOCK = {"IGNORE_COMMANDS": ["ignored"]}
+        """,
+    "shop/__init__.py": "",
+    "shop/flows.py": """
+        from corectx import current
+        from penstock import current_flow_id, flow
+
+        shop = flow("shop")
+
+        @shop.entrypoint
+        def receive():
+            return current_flow_id(), current().parent.name, charge()
+
+        @shop.step(after=receive)
+        def charge():
+            return current_flow_id()
+        """,
+    "shop/management/__init__.py": "",
+    "shop/management/commands/__init__.py": "",
+    "shop/management/commands/consume.py": """
+        import json
+        from django.core.management.base import BaseCommand
+        from corectx import current, scope
+        from shop.flows import receive
+
+        class Command(BaseCommand):
+            def handle(self, **options):
+                frame = current()
+                with scope(batch=1):
+                    runs = [receive() for _ in range(3)]
+                own = None if frame is None else (frame.kind, frame.name, frame.correlation_id)
+                self.stdout.write(json.dumps({"own": own, "runs": runs}))
+        """,
+    "shop/management/commands/ignored.py": """
+        from shop.management.commands.consume import Command
+        """,
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a function that runs a management command, and what it printed."""
+    for name, source in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(source))
+
+    def command(name):
+        done = subprocess.run(
+            [sys.executable, "manage.py", name],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return command
+
+
+def test_a_command_has_an_id_and_each_flow_in_it_another_one(run):
+    said = run("consume")
+    kind, name, own = said["own"]
+    assert (kind, name) == ("command", "consume")
+    ids = {flow_id for flow_id, _, _ in said["runs"]}
+    assert len(ids) == 3
+    assert own not in ids
+    assert [flow_id == step_id for flow_id, _, step_id in said["runs"]] == [True] * 3
+
+
+def test_a_command_that_the_settings_name_is_no_operation(run):
+    assert run("ignored")["own"] is None
