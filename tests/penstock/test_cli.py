@@ -183,10 +183,56 @@ def test_without_a_program_the_command_asks_for_one(penstock):
     assert "--app" in done.stderr
 
 
-def test_an_app_after_the_command_is_told_where_it_stands(penstock):
-    done = penstock("list", "--app", "shop", app=None)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list", "--app", "shop"),
+        ("list", "--app=shop", "--json"),
+        ("show", "orders", "--app", "shop"),
+    ],
+)
+def test_the_program_may_be_named_after_the_command(penstock, arguments):
+    done = penstock(*arguments, app=None)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "orders" in done.stdout
+
+
+def test_a_misspelled_command_is_told_the_nearest_one(penstock):
+    done = penstock("rendr", "orders")
     assert done.returncode == 2
-    assert "unrecognized arguments: --app shop (--app stands before the command)" in done.stderr
+    assert (
+        "there is no command 'rendr'. Did you mean 'render'? Commands: list, show," in done.stderr
+    )
+
+
+def test_the_folders_of_an_output_are_made(penstock, tmp_path):
+    done = penstock("render", "orders", "-o", "docs/flows/orders.mmd")
+    assert done.returncode == 0, done.stderr
+    assert "receive" in (tmp_path / "docs/flows/orders.mmd").read_text()
+
+
+def test_evidence_without_a_step_says_what_may_be_missing(penstock, tmp_path):
+    (tmp_path / "evidence").mkdir()
+    done = penstock("verify", "evidence")
+    assert done.returncode == 2
+    assert "no process that was observed there has run a step of a flow" in done.stderr
+
+
+def test_the_tasks_that_celery_would_find_are_declared(penstock, tmp_path):
+    (tmp_path / "billing").mkdir()
+    (tmp_path / "billing/__init__.py").touch()
+    (tmp_path / "billing/tasks.py").write_text(
+        "from penstock import flow\n\nflow('billing').entrypoint(print, name='invoice')\n"
+    )
+    source = """
+        from celery import Celery
+
+        app = Celery("shop", broker="memory://")
+        app.autodiscover_tasks(["billing"])
+        """
+    done = penstock("list", source=source)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "billing  invoice" in done.stdout
 
 
 @pytest.mark.parametrize("command", [("check",), ("docs", "-o", "docs", "--check"), ("list",)])

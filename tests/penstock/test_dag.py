@@ -261,13 +261,14 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
 
 
 def test_what_cannot_be_written_is_an_error_that_names_the_file(registry, tmp_path):
-    path = tmp_path / "no" / "such" / "x.mmd"
-    with pytest.raises(FileNotFoundError) as caught:
-        penstock.generate_dag("bom_sync", output=path)
-    assert caught.value.filename == str(path)
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(OSError, match="file") as caught:
+        penstock.generate_dag("bom_sync", output=file / "x.mmd")
+    assert caught.value.filename == str(file)  # it is no folder
     with pytest.raises(IsADirectoryError):
         penstock.generate_dag("bom_sync", format="dot", output=tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_every_format_has_an_ending():

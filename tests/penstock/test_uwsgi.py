@@ -15,10 +15,8 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uWSGI's wheels are for Linux")
 
-PROGRAM = """
-    from corectx import new_correlation_id
-    from penstock import current_flow_id, flow
-    from penstock.contrib.wsgi import FlowMiddleware
+FLOWS = """
+    from penstock import flow
 
     shop = flow("shop")
 
@@ -29,12 +27,22 @@ PROGRAM = """
     @shop.step(after=receive)
     def charge():
         pass
+"""
+PROGRAM = """
+    from corectx import new_correlation_id
+    from penstock import current_flow_id, observe
+    from penstock.contrib.wsgi import FlowMiddleware
+    from shop import receive
 
+    observation = observe("evidence")
     new_correlation_id()
     receive()
+    observation.flush()
 
     def app(environ, start_response):
         receive()
+        # uWSGI runs no thread of ours, and a worker that it ends while it is busy no exit hook.
+        observation.flush()
         start_response("200 OK", [])
         return [current_flow_id().encode()]
 
@@ -67,12 +75,12 @@ def get(path) -> str:
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """Run the program with two workers; give the socket that it listens at."""
-    (tmp_path / "shop.py").write_text(textwrap.dedent(PROGRAM))
+    (tmp_path / "shop.py").write_text(textwrap.dedent(FLOWS))
+    (tmp_path / "web.py").write_text(textwrap.dedent(PROGRAM))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PENSTOCK_OBSERVE", str(tmp_path / "evidence"))
     process = subprocess.Popen(
         [
-            *(Path(sys.executable).with_name("uwsgi"), "--http-socket", "s", "--module", "shop"),
+            *(Path(sys.executable).with_name("uwsgi"), "--http-socket", "s", "--module", "web"),
             *("--master", "--processes", "2", "--die-on-term"),
         ],
         stdout=subprocess.DEVNULL,
@@ -92,8 +100,6 @@ def server(tmp_path, monkeypatch):
 def test_every_request_has_an_id_of_its_own_and_every_run_is_counted(server, tmp_path):
     ids = [get("s") for _ in range(REQUESTS)]
     assert len(set(ids)) == REQUESTS
-    server.send_signal(signal.SIGTERM)
-    server.communicate(timeout=30)
     command = [sys.executable, "-m", "penstock", "--app", "shop", "verify", "--json", "evidence"]
     done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True)
     (edge,) = json.loads(done.stdout)["shop"]["edges"]

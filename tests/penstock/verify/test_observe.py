@@ -624,3 +624,18 @@ def test_steps_in_other_registries_count_too(registry, tmp_path):
 
         receive()
     assert read([tmp_path / "evidence"]).steps["orders:charge"].seen == {"orders:receive": 1}
+
+
+def test_a_step_writes_itself_where_no_thread_does(observed, registry, tmp_path, monkeypatch):
+    """So it is under uWSGI, which runs the threads of a program only if it is told to."""
+    monkeypatch.setattr(_observe._Ticker, "start", lambda ticker: None)
+    monkeypatch.setattr(_observe, "_STARVED", 0)
+    orders = flow("orders")
+
+    @orders.entrypoint
+    def receive():
+        pass
+
+    receive()
+    receive()
+    assert read([tmp_path / "evidence"]).steps["orders:receive"].began == 1  # at the next run

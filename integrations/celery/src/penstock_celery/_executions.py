@@ -15,7 +15,6 @@ from celery.exceptions import Ignore, Reject, Retry
 from celery.signals import task_failure, task_postrun, task_prerun, worker_process_init
 
 from corectx import attach, current, detach, enter, failed_frame, leave
-from corectx.lowlevel import treat_as_control_flow
 from penstock_celery._messages import close_site, frame_of
 from statecrumbs import report
 from statecrumbs.lowlevel import forget_inherited_duplicates
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from corectx import Frame, Token
 
-# Raised to say how Celery goes on with the task.
+# Raised to say how Celery goes on with the task; corectx knows them by name.
 CONTROL_FLOW = (Ignore, Reject, Retry)
 
 
@@ -56,8 +55,7 @@ _executions = _Executions()
 
 
 def connect() -> None:
-    """Listen to Celery's signals, and treat `CONTROL_FLOW` as no failure of a step either."""
-    treat_as_control_flow(*CONTROL_FLOW)
+    """Listen to Celery's signals."""
     task_prerun.connect(_begin, weak=False, dispatch_uid="penstock_celery.task_prerun")
     task_postrun.connect(_end, weak=False, dispatch_uid=f"penstock_celery.task_postrun.{_turns[0]}")
     task_failure.connect(_report, weak=False, dispatch_uid="penstock_celery.task_failure")

@@ -3,23 +3,25 @@
 A *frame* names one piece of work in progress (a request, a task, a step, a scope of values) and
 knows its parent, its correlation ID and its values. One context variable holds the current one.
 
-    _frame       Site and Frame, and the IDs of frames and correlations
-    _observers   subscribe(): tell observers of frames and crumbs; log a failure once
-    _collector   keep finalizers from setting context variables inside the garbage collector
-    _operation   the runs of flows that an operation remembers
-    _failures    failed_frame(): the frame that an exception left first
-    _current     the context variable; start, attach/detach, enter/leave
-    _wrap        a frame around a function, coroutine, generator or async generator; bind()
-    _scope       scope(**values): a frame made of values; add_values(**values)
-    _headers     inject/extract: the frame as headers
-    _process     process_mark(): notice a fork that ran no hook
-    executors    ContextExecutor: the submitter's frame in the threads and processes of a pool
-    files        write files: atomic, never blocking, never through a file of others
-    lowlevel     the door for other distributions: hot paths, observers, failures
+    _frame         Site and Frame, and the IDs of frames and correlations
+    _control_flow  treat_as_control_flow(): exceptions that are no failures
+    _observers     subscribe(): tell observers of frames and crumbs; log a failure once
+    _collector     keep finalizers from setting context variables inside the garbage collector
+    _operation     the runs of flows that an operation remembers
+    _failures      failed_frame(): the frame that an exception left first
+    _current       the context variable; start, attach/detach, enter/leave
+    _wrap          a frame around a function, coroutine, generator or async generator; bind()
+    _scope         scope(**values): a frame made of values; add_values(**values)
+    _headers       inject/extract: the frame as headers
+    _process       process_mark(): notice a fork that ran no hook
+    executors      ContextExecutor: the submitter's frame in the threads and processes of a pool
+    files          write files: atomic, never blocking, never through a file of others
+    lowlevel       the door for other distributions: hot paths, observers, failures
 """
 
 from __future__ import annotations
 
+from corectx._control_flow import treat_as_control_flow
 from corectx._current import (
     Token,
     attach,
@@ -64,6 +66,7 @@ __all__ = [
     "scope",
     "start",
     "subscribe",
+    "treat_as_control_flow",
     "values",
 ]
 

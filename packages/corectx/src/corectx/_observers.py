@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from corectx._control_flow import is_control_flow
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -160,21 +162,6 @@ def _relisten() -> None:
             return
 
 
-# A generator that is closed has not failed.
-_control_flow: tuple[type[BaseException], ...] = (GeneratorExit,)
-
-
-def treat_as_control_flow(*kinds: type[BaseException]) -> None:
-    """Treat exceptions of `kinds` as control flow, not as failures.
-
-    Observers are then told that the work ended without an exception. Use it for exceptions by which
-    a framework says how the work goes on, such as Celery's ``Retry``. It holds for the whole
-    process.
-    """
-    global _control_flow
-    _control_flow = tuple(dict.fromkeys((*_control_flow, *kinds)))
-
-
 def notify_entered(frame: Frame) -> None:
     """Tell every observer that the work of `frame` begins."""
     for entered in listeners.entered:
@@ -190,7 +177,7 @@ def notify_left(frame: Frame, exc: BaseException | None) -> None:
     The observers are called in reverse order, so that they nest as frames do. They are not told of
     an exception that is control flow.
     """
-    if exc is not None and issubclass(type(exc), _control_flow):  # isinstance would ask its class
+    if exc is not None and is_control_flow(exc):
         exc = None
     for left in reversed(listeners.left):
         try:

@@ -40,6 +40,7 @@ Robustness
 from __future__ import annotations
 
 from corectx._collector import run_finalizer
+from corectx._control_flow import treat_as_control_flow
 from corectx._current import CURRENT, arriving_id, get_current, set_current
 from corectx._failures import keep_with_failures, note_failure
 from corectx._frame import NO_VALUES, as_id, new_trace_id, remote
@@ -50,7 +51,6 @@ from corectx._observers import (
     notify_entered,
     notify_left,
     raised_by_signal,
-    treat_as_control_flow,
 )
 from corectx._operation import RUNS, SEPARATE, is_ambiguous, latest_run, remember_run, run_ids
 from corectx._process import process_mark

@@ -19,7 +19,8 @@ def load_app(name: str) -> None:
     """Import ``module`` or ``module:attribute``, from the current folder first.
 
     An attribute that is a function is called without arguments, as application factories are. Other
-    callables, such as an ASGI application or a `Flow`, are not called: they take arguments. Raises
+    callables, such as an ASGI application or a `Flow`, are not called: they take arguments. If the
+    module has a Celery app, the modules of its tasks are imported too, as a worker does. Raises
     `AppError`; if the module itself failed, with the traceback of its own code only.
     """
     from functools import partial
@@ -33,6 +34,7 @@ def load_app(name: str) -> None:
     if is_path or not all(module_name.split(".")):
         raise AppError(f"--app is a module such as shop.flows, or module:function, not {name!r}.")
     module = _import(module_name)
+    _import_tasks(name, module)
     if not attribute:
         return
     if not hasattr(module, attribute):
@@ -42,6 +44,19 @@ def load_app(name: str) -> None:
     if isroutine(made) or isinstance(made, partial):
         try:
             made()
+        except Exception as error:
+            raise AppError(_own_traceback(name, error)) from None
+
+
+def _import_tasks(name: str, module: ModuleType) -> None:
+    """Import the task modules of the Celery apps in `module`: `autodiscover_tasks` is lazy."""
+    celery = sys.modules.get("celery")
+    if celery is None:
+        return
+    # By its type: asking a lazy object, such as Django's settings, for its class would set it up.
+    for app in [each for each in vars(module).values() if issubclass(type(each), celery.Celery)]:
+        try:
+            app.loader.import_default_modules()
         except Exception as error:
             raise AppError(_own_traceback(name, error)) from None
 

@@ -108,7 +108,8 @@ def generate_dag(
 
     `format` is "mermaid", "dot", "json", "text", "svg", "html" (str, ending with a newline), "png"
     or "pdf" (bytes). Without it, the ending of `output` decides, and without that it is "mermaid".
-    With `output`, the same content is also written to that file, in UTF-8, at once or not at all.
+    With `output`, the same content is also written to that file, in UTF-8, at once or not at all;
+    missing folders are made.
 
     `direction` is where the flow goes: "TD" (or "TB"), "BT", "LR", "RL"; JSON and text have none.
     `engine="graphviz"` draws svg, png and pdf with Graphviz; nothing else draws pdf. `max_chars`
@@ -131,6 +132,9 @@ def generate_dag(
     graph = build(registry, name)
     content = draw(graph if data is None else overlay(graph, verdict_of(registry, data)))
     if output is not None:
+        folder = os.path.dirname(os.fspath(output))
+        if folder:
+            os.makedirs(folder, exist_ok=True)
         write_public(output, content.encode() if isinstance(content, str) else content)
     return content
 

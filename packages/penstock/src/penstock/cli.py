@@ -14,7 +14,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from penstock._app import AppError, load_app
+from penstock._app import AppError, did_you_mean, load_app
 from penstock._check import check, from_here
 from penstock._dag import DIRECTIONS, ENGINES, FORMATS, generate_dag
 from penstock._declare import registry_in_use
@@ -23,7 +23,7 @@ from penstock._graph import UnknownFlowError, build
 from penstock.formats import columns, counted, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import TextIO
 
     from penstock._declare import Flow
@@ -41,11 +41,15 @@ _SOURCE = "such as https://github.com/me/shop/blob/main/{file}#L{line}"
 def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> int:
     """Run the command with `arguments`, by default the program's own; return the exit code."""
     _print_anything(sys.stdout)
-    parser = _parser(prog)
-    chosen, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        hint = " (--app stands before the command)" if unknown[0].startswith("--app") else ""
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+    parser, commands = _parser(prog)
+    given = _app_first(list(sys.argv[1:] if arguments is None else arguments))
+    command = _command_in(given)
+    if command is not None and command not in commands:
+        parser.error(
+            f"there is no command {command!r}.{did_you_mean(command, commands)} Commands: "
+            f"{', '.join(commands)}."
+        )
+    chosen = parser.parse_args(given)
     try:
         for app in chosen.app:
             load_app(app)
@@ -73,6 +77,34 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "penstock") -> i
     return code
 
 
+def _app_first(arguments: list[str]) -> list[str]:
+    """Return `arguments` with each --app before the command, wherever it stands."""
+    apps: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for each in rest:
+        if each == "--":
+            others += [each, *rest]
+        elif each == "--app":
+            apps += [each, *([value] if (value := next(rest, None)) is not None else [])]
+        elif each.startswith("--app="):
+            apps.append(each)
+        else:
+            others.append(each)
+    return apps + others
+
+
+def _command_in(arguments: list[str]) -> str | None:
+    """Return the command in what `_app_first` returned."""
+    rest = iter(arguments)
+    for each in rest:
+        if each == "--app":
+            next(rest, None)
+        elif not each.startswith("-"):
+            return each
+    return None
+
+
 def _nothing_is_declared() -> bool:
     """Tell whether there is nothing to look at: a check of that would pass without a meaning."""
     registry = registry_in_use()
@@ -96,7 +128,8 @@ def _print_anything(stream: TextIO) -> None:
         reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def _parser(prog: str) -> tuple[argparse.ArgumentParser, Collection[str]]:
+    """Return the parser, and the names of the commands."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description="List, show, draw, check, document and verify the flows of a program.",
@@ -176,7 +209,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--fail-outside", action="store_true", help="exit 1 if a step ran outside its flow"
     )
     command.set_defaults(run=_verify)
-    return parser
+    return parser, commands.choices
 
 
 def _add_evidence(command: argparse.ArgumentParser) -> None:

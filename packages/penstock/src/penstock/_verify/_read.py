@@ -130,7 +130,8 @@ def _files(path: str) -> list[str]:
     names = sorted(name for name in os.listdir(path) if name.endswith(ENDING))
     if not names:
         raise EvidenceError(
-            f"{path} has no *{ENDING} files. Run the program with PENSTOCK_OBSERVE={path} first."
+            f"{path} has no *{ENDING} files: no process that was observed there has run a step of "
+            f"a flow. Call an @entrypoint, in a process that has PENSTOCK_OBSERVE={path}."
         )
     return [os.path.join(path, name) for name in names]
 
