@@ -16,7 +16,8 @@ lowlevel       the functions that integrations need
 
 _enable        enable() and disable()
 _options       the options of enable()
-_recorder      crumb() and the ring
+_recorder      crumb(), and what reads the crumbs again
+_ring          the last crumbs of the process, of all its threads
 _trail         the crumbs of one operation
 _crumb         one crumb: given, kept, shown
 _values/       a value as bounded text

@@ -15,7 +15,6 @@ from statecrumbs._values import encodable, fit, jsonable, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from typing import Any, TypeAlias
 
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     Record: TypeAlias = tuple[int, str, dict[str, Scalar], Place, str]
     # The recorder keeps this in the `label` of a frame: append to the trail, its ticks, place.
     Label: TypeAlias = tuple[Callable[[Record], None], Iterator[None], Place]
-else:
-    # The module around it would be a quarter of the time that importing this package takes.
-    from _collections import deque
 
 SYSTEM_FIELDS = frozenset(("event", "ts", "thread", "context", "frame"))
 NOWHERE: Place = ({}, {})
@@ -46,11 +42,6 @@ class Rendered(str):
     """Text that stands for a value: rendered, redacted and bounded already."""
 
     __slots__ = ()
-
-
-def ring_of(bound: int, records: Iterable[Record] = ()) -> deque[Record]:
-    """Return a ring that keeps the last `bound` records, those of `records` too."""
-    return deque(records, bound)
 
 
 # --- given values -> record

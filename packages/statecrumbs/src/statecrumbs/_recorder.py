@@ -1,4 +1,4 @@
-"""Record crumbs: one append of a small tuple to a bounded ring, and one to the operation's trail.
+"""Record crumbs: one append of a small tuple to the ring, and one to the operation's trail.
 
 There is no lock, so that a signal handler, a ``__del__`` or a forked child can record at any time:
 the append of a bounded deque and the step of an iterator are single operations.
@@ -26,17 +26,16 @@ from statecrumbs._crumb import (
     names_one_another,
     place_of,
     rendered_data,
-    ring_of,
     to_crumbs,
 )
 from statecrumbs._options import options
-from statecrumbs._trail import Trail, trail_of, trails_around
+from statecrumbs._ring import Ring, copied
+from statecrumbs._trail import trail_of, trails_around
 from statecrumbs._values import safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from corectx import Frame
@@ -55,18 +54,26 @@ _KNOWN = 1024
 _known: dict[str, tuple[str, set[str]]] = {}
 
 
-# Its `name` is that of the current thread, once `thread_name` was called in there. Exactly a
+_ring = Ring(options.max_crumbs)
+# Its `here` is what the current thread records with, once `_here` was called in there. Exactly a
 # `threading.local` (without the import of threading): a subclass would be slower to look into.
 _thread = _local()
 
 
+def _here() -> tuple[Callable[[Record], None], Iterator[None], str]:
+    """Return the append of the thread's ring, its count of crumbs outside of frames, its name."""
+    local = _thread  # before the ring, in whose place another one may come meanwhile
+    try:
+        return local.here  # type: ignore[no-any-return]
+    except AttributeError:
+        local.member = member = _ring.join()
+        local.here = here = member.append, member.ticks, _look_up_thread_name()
+        return here
+
+
 def thread_name() -> str:
     """Return the name of the current thread, looked up once a thread, without a lock."""
-    try:
-        return _thread.name  # type: ignore[no-any-return]
-    except AttributeError:
-        _thread.name = name = _look_up_thread_name()
-        return name
+    return _here()[2]
 
 
 def _look_up_thread_name() -> str:
@@ -85,11 +92,6 @@ def _look_up_thread_name() -> str:
         return f"Thread-{ident}"
 
 
-_ring = ring_of(options.max_crumbs)
-_append = _ring.append
-# Crumbs outside of any frame are the process's own: this counts them, the ring keeps them.
-_unframed = Trail(0)
-_unframed_ticks = _unframed.ticks
 # It is given each record that is in memory: the black box, where there is one. It takes records
 # unrendered, since it renders them in less time than it takes to make the text for observers.
 _mirror: Callable[[Record], None] | None = None
@@ -126,15 +128,16 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
                     continue
             break
         else:
+            remember, ticks, thread = _thread.here
             frame = get_current()
             if frame is None:
-                record = (time_ns(), known, data, NOWHERE, _thread.name)
-                _append(record)
-                next(_unframed_ticks)
+                record = (time_ns(), known, data, NOWHERE, thread)
+                remember(record)
+                next(ticks)
             else:
                 append, ticks, place = frame.label or _label(frame)
-                record = (time_ns(), known, data, place, _thread.name)
-                _append(record)
+                record = (time_ns(), known, data, place, thread)
+                remember(record)
                 append(record)
                 next(ticks)
             if _mirror is not None:
@@ -172,15 +175,16 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
         known = _known.get(text)  # then nothing in it is cut or redacted
         frozen_event = freeze_event(text) if known is None else known[0]
         frozen_data = freeze_data(data)
+        remember, ticks, thread = _here()
         frame = get_current()
         if frame is None:
-            record = (time_ns(), frozen_event, frozen_data, NOWHERE, thread_name())
-            _append(record)
-            next(_unframed_ticks)
+            record = (time_ns(), frozen_event, frozen_data, NOWHERE, thread)
+            remember(record)
+            next(ticks)
         else:
             append, ticks, place = frame.label or _label(frame)
-            record = (time_ns(), frozen_event, frozen_data, place, thread_name())
-            _append(record)
+            record = (time_ns(), frozen_event, frozen_data, place, thread)
+            remember(record)
             append(record)
             next(ticks)
         if _mirror is not None:
@@ -228,7 +232,7 @@ def _label(frame: Frame) -> Label:
 
 def records() -> list[Record]:
     """Return the records in the ring, oldest first."""
-    return list(_ring.copy())
+    return _ring.records()
 
 
 def snapshot() -> list[Crumb]:
@@ -239,13 +243,12 @@ def snapshot() -> list[Crumb]:
 def trail() -> list[Crumb]:
     """Return the crumbs of the current operation, oldest first; empty outside of one."""
     frame = get_current()
-    return [] if frame is None else to_crumbs(trail_of(frame).records.copy())
+    return [] if frame is None else to_crumbs(copied(trail_of(frame).records))
 
 
 def clear() -> None:
     """Forget the crumbs in the ring, and those of the current operation."""
     _ring.clear()
-    _unframed.clear()
     for around in trails_around(get_current()):
         around.clear()
 
@@ -263,7 +266,7 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
     older: list[Record] = []
     for around in trails:
         inherited[:0] = around.inherited
-        older += [record for record in around.records.copy() if id(record) not in in_ring]
+        older += [record for record in copied(around.records) if id(record) not in in_ring]
     # The ring drops its oldest first: a record that only a trail has is older than all in the ring.
     older.sort(key=lambda record: record[0])
     shown = older + ring
@@ -272,14 +275,14 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
         dropped = trails[0].recorded() - kept
     else:
         kept = sum(record[3] is NOWHERE for record in ring)
-        dropped = _unframed.recorded() - kept
+        dropped = _ring.unframed() - kept
     return inherited + to_crumbs(shown), max(dropped, 0)
 
 
 def reconfigure() -> None:
     """Take over the options in force: the size of the ring, the names of secrets."""
-    if _ring.maxlen not in (options.max_crumbs, None):  # None: a test collects all
-        exchange_ring(ring_of(options.max_crumbs, _ring.copy()))
+    if _ring.bound not in (options.max_crumbs, None):  # None: a test collects all
+        exchange_ring(Ring(options.max_crumbs, _ring.records(), unframed=_ring.unframed()))
     _known.clear()
 
 
@@ -304,12 +307,11 @@ def _use_mirrors(*mirrors: Callable[[Record], None]) -> None:
     _mirror = all_of_them if len(mirrors) > 1 else next(iter(mirrors), None)
 
 
-def exchange_ring(ring: deque[Record]) -> deque[Record]:
+def exchange_ring(ring: Ring) -> Ring:
     """Record into `ring` from now on; return the one before."""
-    global _ring, _append
-    before = _ring
-    _ring = ring
-    _append = ring.append
+    global _ring, _thread
+    before, _ring = _ring, ring
+    _thread = _local()  # each thread finds the new ring at its next crumb
     return before
 
 

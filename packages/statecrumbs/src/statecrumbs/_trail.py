@@ -6,12 +6,10 @@ that fails. Every root frame therefore has a bounded trail in its store.
 
 from __future__ import annotations
 
-import sys
-from itertools import repeat
-
 from corectx.lowlevel import keep_with_failures
-from statecrumbs._crumb import place_of, ring_of
+from statecrumbs._crumb import place_of
 from statecrumbs._options import options
+from statecrumbs._ring import bounded, taken, ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,18 +28,16 @@ class Trail:
     __slots__ = ("_cleared", "inherited", "records", "ticks")
 
     def __init__(self, bound: int) -> None:
-        self.records = ring_of(bound)
-        # Each append of a record takes a tick. The length hint of `repeat` counts down, which is
-        # cheaper than an `itertools.count`, which makes a number each time. (Without a GIL two that
-        # are taken at the very same moment may count as one.)
-        self.ticks = repeat(None, sys.maxsize)
+        self.records = bounded(bound)
+        # Each append of a record takes a step.
+        self.ticks = ticks()
         # Crumbs that came with the message that started the operation, from another process.
         self.inherited: list[Crumb] = []
         self._cleared = 0
 
     def recorded(self) -> int:
         """Return how many crumbs were recorded, since the beginning or the last `clear`."""
-        return sys.maxsize - self.ticks.__length_hint__() - self._cleared
+        return taken(self.ticks) - self._cleared
 
     def clear(self) -> None:
         """Forget the crumbs, and that there were any."""

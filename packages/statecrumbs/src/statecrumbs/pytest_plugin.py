@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +19,7 @@ import pytest
 from statecrumbs import _recorder
 from statecrumbs._crumb import name_text, to_crumbs
 from statecrumbs._options import options
+from statecrumbs._ring import Ring
 from statecrumbs.formatter import format_text
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Plugin:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Record into a fresh ring from before the test's set-up until after its tear-down."""
-        ring: deque[Record] = deque(maxlen=options.max_crumbs)
-        outer = _recorder.exchange_ring(ring)
+        outer = _recorder.exchange_ring(Ring(options.max_crumbs))
         # Threads that other tests have left behind go on recording.
         self._strangers = frozenset(
             name_text(thread.name)

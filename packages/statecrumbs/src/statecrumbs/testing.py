@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from statecrumbs import _recorder
 from statecrumbs._crumb import to_crumbs
+from statecrumbs._ring import Ring
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from statecrumbs._crumb import Crumb, Record
+    from statecrumbs._crumb import Crumb
 
 __all__ = ["CapturedCrumbs", "captured_crumbs"]
 
@@ -20,13 +20,13 @@ __all__ = ["CapturedCrumbs", "captured_crumbs"]
 class CapturedCrumbs:
     """The crumbs that were recorded inside `captured_crumbs`, by any thread, oldest first."""
 
-    def __init__(self, records: deque[Record]) -> None:
-        self._records = records
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
 
     @property
     def crumbs(self) -> list[Crumb]:
         """The crumbs so far, as `statecrumbs.snapshot` gives them."""
-        return to_crumbs(self._records.copy())
+        return to_crumbs(self._ring.records())
 
     @property
     def events(self) -> list[str]:
@@ -46,9 +46,9 @@ def captured_crumbs() -> Generator[CapturedCrumbs]:
 
     There is no bound in the block; afterwards the ring is as it was before.
     """
-    records: deque[Record] = deque()
-    outer = _recorder.exchange_ring(records)
+    ring = Ring(None)
+    outer = _recorder.exchange_ring(ring)
     try:
-        yield CapturedCrumbs(records)
+        yield CapturedCrumbs(ring)
     finally:
         _recorder.exchange_ring(outer)
