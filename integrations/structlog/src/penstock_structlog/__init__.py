@@ -6,13 +6,19 @@ standard library in the ``foreign_pre_chain`` of a `structlog.stdlib.ProcessorFo
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from logging import LogRecord
 from typing import TYPE_CHECKING, Any
+
+from structlog import contextvars
 
 from corectx import correlation_id, values
 from statecrumbs import crumb
-from statecrumbs.lowlevel import class_name, safe_text
+from statecrumbs.lowlevel import as_caller_of, as_thread, class_name, safe_text
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from structlog.typing import EventDict, WrappedLogger
 
 __all__ = ["crumb_processor", "flow_processor", "values_processor"]
@@ -32,10 +38,16 @@ def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDic
 
     Outside of any flow, request or task nothing is added.
     """
-    flow_id = correlation_id()
+    flow_id = correlation_id() or _flow_id_of(event_dict.get("_record"))
     if flow_id is not None:
         event_dict.setdefault("flow_id", flow_id)
     return event_dict
+
+
+def _flow_id_of(record: object) -> str | None:
+    """Return the ID that `penstock.logging.FlowFilter` put on a log record of another thread."""
+    found = getattr(record, "flow_id", None)
+    return found if isinstance(found, str) and found != "-" else None
 
 
 def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
@@ -62,11 +74,24 @@ def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDi
     event = event_dict.get("event", "")
     if type(event) is not str:  # a renderer may not ask for its text, whatever that raises
         event = safe_text(event)
-    try:
-        crumb(event, **data)
-    except TypeError:  # `extra` of the standard library takes any key, and a call does not
-        crumb(event, **{safe_text(key): value for key, value in data.items()})
+    with _as_caller(event_dict.get("_record")):
+        try:
+            crumb(event, **data)
+        except TypeError:  # `extra` of the standard library takes any key, and a call does not
+            crumb(event, **{safe_text(key): value for key, value in data.items()})
     return event_dict
+
+
+# The thread that called an async method of a logger: (ident, name). structlog has no public name.
+_CALLING_THREAD: Any = getattr(contextvars, "_ASYNC_CALLING_THREAD", None)
+
+
+def _as_caller(record: object) -> AbstractContextManager[None]:
+    """Give the crumb the thread that logged, where another one runs the processors."""
+    if isinstance(record, LogRecord):
+        return as_caller_of(record)
+    calling = None if _CALLING_THREAD is None else _CALLING_THREAD.get(None)
+    return nullcontext() if calling is None else as_thread(safe_text(calling[1]))
 
 
 def _exception_name(exc_info: object) -> str | None:

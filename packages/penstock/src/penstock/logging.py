@@ -17,9 +17,11 @@ class FlowFilter(logging.Filter):
     """Put `flow_id`, `flow` and `step` on every record that it sees; it drops none.
 
     Add it to handlers, so that it sees the records of all loggers; a filter on a logger sees only
-    the records of that very logger. Without an ID, flow or step the attribute is `default`, so that
-    a format with ``%(flow_id)s`` always works. An attribute that the caller set with ``extra=``
-    stays.
+    the records of that very logger. With a queue add it to the `logging.handlers.QueueHandler`: the
+    handlers of the `QueueListener` run in another thread, which knows nothing of the flow.
+
+    Without an ID, flow or step the attribute is `default`, so that a format with ``%(flow_id)s``
+    always works. An attribute that the caller set with ``extra=`` stays.
     """
 
     def __init__(self, *, default: str | None = "-") -> None:

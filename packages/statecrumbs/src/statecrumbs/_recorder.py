@@ -76,6 +76,12 @@ def thread_name() -> str:
     return _here()[2]
 
 
+def set_thread_name(name: str) -> None:
+    """Let the crumbs of the current thread have the thread `name`."""
+    append, ticks, _ = _here()
+    _thread.here = append, ticks, name_text(name)
+
+
 def _look_up_thread_name() -> str:
     # Not `current_thread()`: for a thread that Python did not start it makes an object under a
     # lock, which a signal handler or a finalizer must not wait for.

@@ -6,14 +6,21 @@ logging.getLogger().addHandler(CrumbHandler())
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from typing import Any
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
-from corectx.lowlevel import raised_by_signal
-from statecrumbs._recorder import crumb
+from corectx import attach, current, detach, is_valid_id
+from corectx.lowlevel import raised_by_signal, remote
+from statecrumbs._recorder import crumb, set_thread_name, thread_name
 from statecrumbs._values import name_of, safe_text
 
-__all__ = ["CrumbHandler"]
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from contextlib import AbstractContextManager
+
+__all__ = ["CrumbHandler", "as_caller_of", "as_thread"]
 
 # What every record has, so that what is left is what the caller gave as `extra`.
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
@@ -45,6 +52,10 @@ class CrumbHandler(logging.Handler):
     The message is the event; the data are ``level``, ``logger``, for a record with an exception its
     type as ``exception``, and what was given as ``extra``: of the same names with an underscore. A
     record that is logged while a crumb is being recorded (by somebody's ``__repr__``) is left out.
+
+    Add it to loggers directly: it takes no lock and never waits. Behind a
+    `logging.handlers.QueueListener` the crumb has the thread of the caller, and its operation if
+    the `QueueHandler` has the filter `penstock.logging.FlowFilter`.
     """
 
     def __init__(self, level: int | str = logging.NOTSET) -> None:
@@ -62,9 +73,51 @@ class CrumbHandler(logging.Handler):
             return
         self._recording.now = True
         try:
-            crumb(_message(record), **_data(record, name))
+            with as_caller_of(record):
+                crumb(_message(record), **_data(record, name))
         finally:
             self._recording.now = False
+
+
+def as_caller_of(record: logging.LogRecord) -> AbstractContextManager[None]:
+    """Give the crumbs of the block the thread and the operation in which `record` was made.
+
+    That matters where another thread or process handles the record. The operation is known if
+    the record has the attribute `flow_id`, which `penstock.logging.FlowFilter` adds.
+    """
+    if record.thread == threading.get_ident() and record.process in (None, os.getpid()):
+        return nullcontext()
+    return _elsewhere(record)
+
+
+@contextmanager
+def _elsewhere(record: logging.LogRecord) -> Generator[None, None, None]:
+    fields = vars(record)
+    found = fields.get("flow_id")
+    is_known = current() is None and is_valid_id(found) and found != "-"
+    flow, step = _text(fields.get("flow")), _text(fields.get("step"))
+    token = attach(remote(correlation_id=found, flow=flow, name=step)) if is_known else None
+    try:
+        with as_thread(safe_text(record.threadName)):
+            yield
+    finally:
+        if token is not None:
+            detach(token)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value not in ("", "-") else None
+
+
+@contextmanager
+def as_thread(name: str) -> Generator[None, None, None]:
+    """Give the crumbs of the block the thread `name`."""
+    before = thread_name()
+    set_thread_name(name)
+    try:
+        yield
+    finally:
+        set_thread_name(before)
 
 
 def _message(record: logging.LogRecord) -> str:

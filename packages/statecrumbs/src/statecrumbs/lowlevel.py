@@ -5,6 +5,9 @@ Other distributions import these names only, never a module with an underscore.
 Crumbs that travel with a message
     `outgoing_crumbs` makes the header at the sender, `inherit_crumbs` takes it at the receiver,
     `forget_inherited_duplicates` is called before a dump where both may be one process.
+Log records
+    `as_caller_of` and `as_thread` give the crumbs of a block the thread, and if it is known the
+    operation, of the caller, where another thread handles a log record.
 An exception
     `describe_exception` returns it with its traceback and causes as data, `summarize_exception` in
     one line; both are redacted and bounded.
@@ -28,9 +31,12 @@ if TYPE_CHECKING:
         inherit_crumbs,
         outgoing_crumbs,
     )
+    from statecrumbs.logging import as_caller_of, as_thread
 
 __all__ = [
     "MAX_OUTGOING_CRUMBS",
+    "as_caller_of",
+    "as_thread",
     "class_name",
     "describe_exception",
     "forget_inherited_duplicates",
@@ -49,6 +55,10 @@ def __getattr__(name: str) -> object:
         from statecrumbs import _crash
 
         found: object = getattr(_crash, _OF_EXCEPTIONS[name])
+    elif name in ("as_caller_of", "as_thread"):
+        from statecrumbs import logging
+
+        found = getattr(logging, name)
     elif name in __all__:
         from statecrumbs import _sent_crumbs
 
