@@ -120,3 +120,42 @@ def test_a_predecessor_that_comes_later_is_found_across_processes(verdict):
         ("charge", "ship")
     }
     assert sum(start["count"] for start in flow["undeclared"]) == NUMBER
+
+
+def test_a_child_that_ends_right_after_its_task_has_counted_it(tmp_path):
+    settings = {**filesystem(tmp_path), "worker_enable_remote_control": False}
+    environment = {
+        **os.environ,
+        "TEST_SHOP": json.dumps(settings),
+        "PENSTOCK_OBSERVE": str(tmp_path / "evidence"),
+    }
+    worker = subprocess.Popen(
+        [
+            *(sys.executable, "-W", "ignore", "-m", "celery", "-A", MODULE, "worker"),
+            *("-P", "prefork", "-c", "1", "--max-tasks-per-child", "1", "-l", "error"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        client = [sys.executable, "-m", MODULE, "1"]
+        subprocess.run(client, cwd=ROOT, env=environment, check=True, timeout=100)
+    finally:
+        worker.terminate()
+        worker.communicate(timeout=60)
+    command = [sys.executable, "-m", "penstock", "--app", MODULE, "verify", "--json"]
+    done = subprocess.run(
+        [*command, tmp_path / "evidence"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    ways = ("by_chord", "by_chain", "in_turn", "wrongly", "late")
+    for way in ways:
+        assert runs(found[way]) == dict.fromkeys(EACH, 1)

@@ -12,9 +12,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Ignore, Reject, Retry
-from celery.signals import task_failure, task_postrun, task_prerun, worker_process_init
+from celery.signals import (
+    task_failure,
+    task_postrun,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+)
 
 from corectx import attach, current, detach, enter, failed_frame, leave
+from penstock.lowlevel import write_evidence
 from penstock_celery._messages import close_site, frame_of
 from statecrumbs import report
 from statecrumbs.lowlevel import forget_inherited_duplicates
@@ -60,6 +67,14 @@ def connect() -> None:
     task_postrun.connect(_end, weak=False, dispatch_uid=f"penstock_celery.task_postrun.{_turns[0]}")
     task_failure.connect(_report, weak=False, dispatch_uid="penstock_celery.task_failure")
     begin_children_last()
+    worker_process_shutdown.connect(
+        _write_evidence, weak=False, dispatch_uid="penstock_celery.worker_process_shutdown"
+    )
+
+
+def _write_evidence(**_: object) -> None:
+    """Write what was counted in a child of a worker, which ends by `os._exit`."""
+    write_evidence()
 
 
 # The end of the UID of `_end`, which changes each time that `_end` becomes the last receiver.

@@ -8,6 +8,8 @@ names keep their meaning within a minor version.
 
 from __future__ import annotations
 
+import sys
+
 from penstock._declare import Declaration, declaration_of, registry_in_use
 from penstock._declare import declare as _declare
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from penstock._declare import After as After  # noqa: PLC0414 - exported
     from penstock._declare import Flow
 
-__all__ = ["Declaration", "declaration_of", "declare"]
+__all__ = ["Declaration", "declaration_of", "declare", "write_evidence"]
 
 
 def declare(
@@ -45,3 +47,14 @@ def declare(
         flow=flow,
         call_kind=call_kind,
     )
+
+
+def write_evidence() -> None:
+    """Write what `penstock.observe` has counted in this process, if it counts.
+
+    For a framework whose processes end without exit hooks, such as by `os._exit`: call it when the
+    process is about to end.
+    """
+    observing = sys.modules.get("penstock._verify._observe")
+    if observing is not None:
+        observing.flush_all()

@@ -227,6 +227,11 @@ def observe(path: str | PathLike[str]) -> Observation:
     return found
 
 
+def flush_all() -> None:
+    """Write down what all observations of this process counted so far."""
+    _each(Observation.flush)
+
+
 # By folder: a process counts once for each.
 _observations: dict[str, Observation] = {}
 _hears_of_forks = False
