@@ -9,6 +9,8 @@ import textwrap
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from statecrumbs._black_box import Teller
+
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
@@ -73,6 +75,13 @@ def finish(program: subprocess.Popen[bytes], reading: int) -> tuple[int, bytes, 
 def run(directory: Path, source: str, *options: str) -> tuple[int, bytes, str]:
     """Start a program and wait for its end."""
     return finish(*start(directory, source, *options))
+
+
+def tell(directory: Path, program: str = "", days: int = 30) -> list[dict[str, Any]]:
+    """Tell the deaths in a folder, as the next start of `program` does; return them."""
+    teller = Teller(directory, program, None, days)
+    teller.tell()
+    return teller.told
 
 
 def numbers(crumbs: list[dict[str, Any]]) -> dict[str, list[int]]:

@@ -1,4 +1,4 @@
-// Reads a black box as its documentation in _black_box/_layout.py says, and nothing else; prints what
+// Reads a black box as its documentation in _black_box/_format.py says, and nothing else; prints what
 // is in it as JSON. The proof that another language can.
 import { readFileSync } from "node:fs";
 
@@ -15,17 +15,35 @@ function crc32(start, bytes) {
 const file = readFileSync(process.argv[2]);
 const magic = Buffer.from([0x89, 0x63, 0x72, 0x75, 0x6d, 0x62, 0x73, 0x0a]);
 if (!file.subarray(0, 8).equals(magic)) throw new Error("not a black box");
-if (file.readUInt16LE(8) !== 1) throw new Error("another version");
+if (file.readUInt16LE(8) !== 2) throw new Error("another version");
 const headerSize = file.readUInt16LE(10);
 const slotSize = file.readUInt32LE(12);
 const slotCount = file.readUInt32LE(16);
-const facts = file.subarray(64, 64 + file.readUInt16LE(30));
-if (file.readUInt32LE(48) !== crc32(0, facts)) throw new Error("damaged facts");
+const rowCount = file.readUInt32LE(52);
+const rowSize = file.readUInt16LE(56);
+const description = file.subarray(128, 128 + file.readUInt16LE(30));
+if (file.readUInt32LE(48) !== crc32(0, description)) throw new Error("damaged description");
+
+const rows = [];
+for (let row = 0; row < rowCount; row++) {
+  const at = headerSize + row * rowSize;
+  if (file[at] === 0) continue;
+  const sequence = file.readBigUInt64LE(at + 8);
+  const covered = file.subarray(at + 16, at + 72 + file.readUInt16LE(at + 2));
+  if (file.readUInt32LE(at + 4) !== crc32(Number(sequence & 0xffffffffn), covered)) continue;
+  rows.push({
+    sequence: Number(sequence),
+    parent: Number(file.readBigUInt64LE(at + 16)),
+    since: file.readBigUInt64LE(at + 24).toString(),
+    frame: JSON.parse(covered.subarray(56).toString("utf-8")),
+  });
+}
+rows.sort((a, b) => a.sequence - b.sequence);
 
 const crumbs = [];
 let torn = 0;
 for (let slot = 0; slot < slotCount; slot++) {
-  const at = headerSize + slot * slotSize;
+  const at = headerSize + rowCount * rowSize + slot * slotSize;
   if (at + slotSize > file.length) break; // truncated
   const sequence = file.readBigUInt64LE(at + 8);
   if (sequence === 0n) continue;
@@ -49,10 +67,11 @@ console.log(
     pid: file.readUInt32LE(20),
     parent_pid: file.readUInt32LE(24),
     state: file[28],
-    reported: file[29],
+    told: file[29],
     started: file.readBigUInt64LE(32).toString(),
     created: file.readBigUInt64LE(40).toString(),
-    facts: JSON.parse(facts.toString("utf-8")),
+    process: JSON.parse(description.toString("utf-8")),
+    rows,
     crumbs: crumbs.map(({ sequence, ...rest }) => ({ sequence: Number(sequence), ...rest })),
     pushed_out: Number(newest) - crumbs.length - torn,
     torn,

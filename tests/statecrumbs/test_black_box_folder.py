@@ -18,9 +18,8 @@ from statecrumbs._black_box import (
     UnreadableError,
     boxes_in,
     read,
-    recover,
 )
-from tests.statecrumbs.black_boxes import as_it_is, finish, numbers, run, start
+from tests.statecrumbs.black_boxes import as_it_is, finish, start, tell
 
 TICK = ("tick", "main", "", {"n": 1}, 1)
 
@@ -42,8 +41,8 @@ def rewrite(path, *, facts=None, **fields):
             struct.pack_into(offsets[name][1], raw, offsets[name][0], value)
         if facts:
             length = struct.unpack_from("<H", raw, 30)[0]
-            new = json.dumps({**json.loads(raw[64 : 64 + length]), **facts}).encode()
-            raw[64 : 64 + len(new)] = new
+            new = json.dumps({**json.loads(raw[128 : 128 + length]), **facts}).encode()
+            raw[128 : 128 + len(new)] = new
             struct.pack_into("<H", raw, 30, len(new))
             struct.pack_into("<I", raw, 48, zlib.crc32(new))
         file.seek(0)
@@ -51,12 +50,12 @@ def rewrite(path, *, facts=None, **fields):
 
 
 def test_a_live_process_is_alive(mine):
-    assert read(mine.path).died == "alive"
+    assert read(mine.path).ending == "running"
 
 
 def test_a_process_whose_id_went_to_another_is_gone(mine):
     rewrite(mine.path, start=1)
-    assert read(mine.path).died == ("pid reused" if sys.platform == "linux" else "alive")
+    assert read(mine.path).ending == ("gone" if sys.platform == "linux" else "running")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell")
@@ -65,7 +64,7 @@ def test_a_process_that_nobody_waited_for_is_gone(tmp_path):
     assert os.read(reading, 1) == b""  # it has closed the pipe by ending
     os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
     (path,) = boxes_in(tmp_path)
-    assert read(path).died == "gone"
+    assert read(path).ending == "gone"
     finish(program, reading)
 
 
@@ -76,22 +75,22 @@ linux_only = pytest.mark.skipif(
 
 @linux_only
 @pytest.mark.parametrize(
-    ("facts", "died"),
+    ("facts", "ending"),
     [
-        ({"boot_id": "another"}, "gone"),  # the machine was started anew since
-        ({"boot_id": ""}, "alive"),
+        ({"boot_id": "another"}, "rebooted"),  # the machine was started anew since
+        ({"boot_id": ""}, "running"),
         ({"boot_id": "another", "host": "another"}, "unknown"),  # another machine
         ({"boot_id": "", "host": "another"}, "unknown"),
         # Another container, on a file system without locks:
         ({"pid_namespace": "pid:[1]", "lock": ""}, "unknown"),
         ({"host": "another", "lock": ""}, "unknown"),
-        ({"pid_namespace": "pid:[1]"}, "alive"),
-        ({"host": "another"}, "alive"),
+        ({"pid_namespace": "pid:[1]"}, "running"),
+        ({"host": "another"}, "running"),
     ],
 )
-def test_what_cannot_be_known_is_not_guessed(mine, facts, died):
+def test_what_cannot_be_known_is_not_guessed(mine, facts, ending):
     rewrite(mine.path, facts=facts)
-    assert read(mine.path).died == died
+    assert read(mine.path).ending == ending
 
 
 @linux_only
@@ -116,18 +115,18 @@ def test_a_process_of_another_container_is_gone_when_it_has_let_go_of_its_file(t
     own, childs = boxes_in(tmp_path)
     rewrite(own, facts=facts)
     rewrite(childs, facts=facts)
-    assert (read(own).died, read(childs).died) == ("alive", "alive")
-    assert recover(tmp_path) == []
+    assert (read(own).ending, read(childs).ending) == ("running", "running")
+    assert tell(tmp_path) == []
     child = os.pidfd_open(read(childs).process["pid"])
     program.kill()
     program.wait()
-    assert (read(own).died, read(childs).died) == ("gone", "alive")
-    (found,) = recover(tmp_path)
-    assert found.path == own
+    assert (read(own).ending, read(childs).ending) == ("gone", "running")
+    (death,) = tell(tmp_path)
+    assert death["path"] == own
     signal.pidfd_send_signal(child, signal.SIGKILL)
     select.select([child], [], [])  # its pipes close earlier than what it had mapped
     os.close(child)
-    assert read(childs).died == "gone"
+    assert read(childs).ending == "gone"
     finish(program, reading)
 
 
@@ -135,59 +134,23 @@ def test_a_process_of_another_container_is_gone_when_it_has_let_go_of_its_file(t
 def test_without_proc_the_process_id_decides(mine, monkeypatch):
     monkeypatch.setattr(_process, "_stat", lambda pid: [])
     monkeypatch.setattr(_process, "boot_id", lambda: "")
-    assert read(mine.path).died == "alive"
+    assert read(mine.path).ending == "running"
     rewrite(mine.path, pid=2**22 + 1)  # above the largest that there can be
-    assert read(mine.path).died == "gone"
+    assert read(mine.path).ending == "gone"
     rewrite(mine.path, pid=2**32 - 1)
-    assert read(mine.path).died in ("gone", "unknown")
+    assert read(mine.path).ending in ("gone", "unknown")
     rewrite(mine.path, pid=1)
-    assert read(mine.path).died == "alive"
+    assert read(mine.path).ending == "running"
 
 
 def test_windows_does_not_tell_of_other_processes(mine, monkeypatch):
+    rewrite(mine.path, facts={"lock": ""})  # there is none
     monkeypatch.setattr(_process.sys, "platform", "win32")
-    assert read(mine.path).died == "alive"
+    assert read(mine.path).ending == "running"
     rewrite(mine.path, pid=os.getpid() + 1)
-    assert read(mine.path).died == "unknown"
-
-
-def test_recovering_leaves_the_living_alone(mine, tmp_path):
-    assert recover(tmp_path) == []
-    assert read(mine.path).died == "alive"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell")
-def test_recovering_tells_of_each_death_once_and_keeps_the_newest_files(tmp_path):
-    for number in range(5):
-        run(tmp_path, f"box = open_box(slots=2); tick(box, 'main', {number}); os._exit(1)")
-    (tmp_path / "00.crumbs").write_bytes(b"garbage")
-    (tmp_path / "notes.txt").write_text("not ours")
-    found = recover(tmp_path, keep=3)
-    assert [numbers(box.crumbs) for box in found] == [{"main": [n]} for n in range(5)]
-    left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == ["00.crumbs", *(os.path.basename(box.path) for box in found[2:]), "notes.txt"]
-    assert recover(tmp_path, keep=3) == []
-    assert len(list(tmp_path.iterdir())) == 5
-
-
-def test_a_file_that_cannot_be_marked_or_removed_is_reported_again(tmp_path, monkeypatch):
-    run(tmp_path, "box = open_box(slots=2); tick(box, 'main', 1); os._exit(1)")
-
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
-
-    # Root may do anything, so permissions alone do not show it.
-    opened = os.open
-    monkeypatch.setattr(
-        os, "open", lambda path, flags: refuse() if flags & os.O_RDWR else opened(path, flags)
-    )
-    monkeypatch.setattr(os, "unlink", refuse)
-    assert len(recover(tmp_path, keep=0)) == 1
-    assert len(recover(tmp_path, keep=0)) == 1
+    assert read(mine.path).ending == "unknown"
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(UnreadableError, match=r"Cannot read .*missing: No such file"):
         boxes_in(tmp_path / "missing")
-    with pytest.raises(UnreadableError, match=r"Cannot read .*missing: No such file"):
-        recover(tmp_path / "missing")

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import corectx
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
@@ -26,8 +27,21 @@ from statecrumbs._black_box import (
     scope_fragment,
 )
 from statecrumbs._black_box._slots import decode, shorten
+from statecrumbs._endings import WITHOUT_HOOKS
+from statecrumbs._in_flight import Work
 from tests.statecrumbs.black_boxes import as_it_is
 
+SLOTS = 4096 + 128 * 512  # where the first slot begins
+ENDINGS = (
+    "running",
+    "ended",
+    "exception",
+    "exited",
+    "interrupted",
+    "unfinished",
+    *WITHOUT_HOOKS,
+    "unknown",
+)
 NOON = 1_700_000_000_123_456_789
 SCOPE = scope_fragment({"größe": 1.5, "none": None}, {"kind": "step", "name": "s"})
 
@@ -39,6 +53,7 @@ def box(tmp_path):
         slots=8,
         slot_size=512,
         argv=["a", "b c"],
+        program="shop",
         render=as_it_is,
         on_error=pytest.fail,
     )
@@ -66,27 +81,33 @@ def test_the_file_is_what_its_documentation_says(box):
 
     assert raw[:8] == b"\x89crumbs\n"
     version, header_size, slot_size, slots, pid, parent = struct.unpack_from("<HHIIII", raw, 8)
-    assert (version, header_size, slot_size, slots) == (1, 4096, 512, 8)
+    assert (version, header_size, slot_size, slots) == (2, 4096, 512, 8)
     assert (pid, parent) == (os.getpid(), os.getppid())
-    assert len(raw) == header_size + slots * slot_size
-    state, reported, length, started, created, checksum = struct.unpack_from("<BBHQQI", raw, 28)
-    assert (state, reported) == (0, 0)
-    assert raw[52:64] == bytes(12)
-    facts = raw[64 : 64 + length]
-    assert zlib.crc32(facts) == checksum
-    assert raw[64 + length : header_size].strip(b"\0") == b""
-    told = json.loads(facts)
-    assert told.keys() == {"host", "python", "boot_id", "pid_namespace", "lock", "argv"}
-    assert told["lock"] == ("flock" if sys.platform == "linux" else told["lock"])
-    assert told["argv"] == ["a", "b c"]
-    assert told["python"] == platform.python_version()
+    rows, row_size, failures, shipped, hidden, code, left = struct.unpack_from("<IHBBIiB", raw, 52)
+    assert (rows, row_size, failures, shipped, hidden, code, left) == (128, 512, 0, 0, 0, 0, 0)
+    assert len(raw) == header_size + rows * row_size + slots * slot_size
+    state, told, length, started, created, checksum = struct.unpack_from("<BBHQQI", raw, 28)
+    assert (state, told) == (0, 0)
+    program, ended, inode = struct.unpack_from("<I4xQQ", raw, 72)
+    assert (program, ended, inode) == (zlib.crc32(b"shop"), 0, os.stat(box.path).st_ino)
+    assert raw[69:72] + raw[76:80] + raw[96:128] == bytes(39)
+    description = raw[128 : 128 + length]
+    assert zlib.crc32(description) == checksum
+    assert raw[128 + length : header_size].strip(b"\0") == b""
+    process = json.loads(description)
+    strings = {"host", "python", "boot_id", "pid_namespace", "program", "lock"}
+    assert process.keys() == {*strings, "argv"}
+    assert process["lock"] == ("flock" if sys.platform == "linux" else process["lock"])
+    assert process["argv"] == ["a", "b c"]
+    assert process["program"] == "shop"
+    assert process["python"] == platform.python_version()
     if sys.platform == "linux":
         with open("/proc/self/stat") as stat:
             assert started == int(stat.read().rpartition(")")[2].split()[19])
     assert abs(created - os.stat(box.path).st_mtime_ns) < 60 * 10**9
 
     found = {}
-    for offset in range(header_size, len(raw), slot_size):
+    for offset in range(header_size + rows * row_size, len(raw), slot_size):
         in_use, flags, length, checksum, sequence, time = struct.unpack_from("<BBHIQQ", raw, offset)
         payload = raw[offset + 24 : offset + 24 + length]
         assert (in_use, flags) == (1, 0)
@@ -118,6 +139,13 @@ def test_another_language_can_read_it_by_its_documentation(box, tmp_path):
     for number in range(5):
         box.write("tick", "main", "", {"n": number, "f": 0.5, "none": None}, NOON + number)
     box.write("last", None, "", {}, 0)
+    tables = []
+    box.track(tables.append, lambda: 0)
+    root = corectx.start(corectx.Site("request", "GET"), values={"path": "/slow"})
+    works = [Work(root), Work(root.child(corectx.Site("step", "s", "f")))]
+    for work in works:
+        tables[0].open(work)
+    thread = works[0].thread
     copy = tmp_path / "copy.crumbs"
     raw = bytearray(Path(box.path).read_bytes())
     raw[raw.index(b'"torn"')] = 0
@@ -138,8 +166,17 @@ def test_another_language_can_read_it_by_its_documentation(box, tmp_path):
     assert (theirs["torn"], ours.torn) == (1, 1)
     assert (theirs["pushed_out"], ours.dropped) == (1, 1)
     assert (theirs["pid"], theirs["parent_pid"]) == (os.getpid(), os.getppid())
-    assert (theirs["state"], theirs["reported"]) == (0, 0)
-    assert theirs["facts"]["argv"] == ["a", "b c"]
+    assert (theirs["state"], theirs["told"]) == (0, 0)
+    assert theirs["process"]["argv"] == ["a", "b c"]
+    assert [row["frame"] for row in theirs["rows"]] == [
+        {"kind": "request", "name": "GET", "correlation_id": root.correlation_id, "thread": thread}
+        | {"path": "/slow"},
+        {"kind": "step", "name": "s", "flow": "f", "correlation_id": root.correlation_id}
+        | {"thread": thread},
+    ]
+    assert [row["parent"] for row in theirs["rows"]] == [0, theirs["rows"][0]["sequence"]]
+    assert [row["since"] for row in theirs["rows"]] == [str(each.since_ns) for each in works]
+    assert [each["name"] for each in ours.in_flight] == ["GET", "s"]
 
 
 def test_the_checksum_in_the_documentation_is_right():
@@ -163,6 +200,7 @@ def test_crumbs_come_back_as_they_are_in_a_dump(file):
         "argv": ["a", "b c"],
         "python": platform.python_version(),
         "host": platform.node(),
+        "program": "shop",
     }
     assert (found.newest, found.dropped, found.torn, found.shortened) == (3, 0, 0, 0)
 
@@ -401,8 +439,8 @@ def change(file, offset, new):
 
 
 def test_a_newer_version_is_refused_with_what_to_do(file):
-    change(file, 8, b"\x02\x00")
-    with pytest.raises(UnreadableError, match=r"version 2 .* reads version 1\. Read it with"):
+    change(file, 8, b"\x03\x00")
+    with pytest.raises(UnreadableError, match=r"version 3 .* version 2 and older\. Read it with"):
         read(file)
 
 
@@ -414,16 +452,16 @@ def test_sizes_that_cannot_be_are_refused(file, sizes):
 
 
 def test_damaged_facts_do_not_cost_the_crumbs(file):
-    change(file, 70, b"\xff\xff")
+    change(file, 140, b"\xff\xff")
     found = read(file)
     assert len(found.crumbs) == 3
     assert found.process["argv"] == []
-    assert found.died == "unknown"
+    assert found.ending == "unknown"
 
 
 def test_a_truncated_file_gives_what_is_left(file):
     raw = file.read_bytes()
-    for length, crumbs, missing in ((4096 + 512 + 100, 1, 7), (4096, 0, 8), (1000, 0, 8)):
+    for length, crumbs, missing in ((SLOTS + 512 + 100, 1, 7), (SLOTS, 0, 8), (1000, 0, 8)):
         file.write_bytes(raw[:length])
         found = read(file)
         assert (len(found.crumbs), found.missing_slots) == (crumbs, missing)
@@ -450,7 +488,7 @@ def test_more_than_there_should_be_is_not_read(file):
 )
 def test_a_payload_that_is_no_crumb_is_counted_as_torn(file, payload):
     head = struct.pack("<BBHIQQ", 1, 0, len(payload), zlib.crc32(payload, 4), 4, NOON)
-    change(file, 4096 + 3 * 512, head + payload)
+    change(file, SLOTS + 3 * 512, head + payload)
     found = read(file)
     assert (len(found.crumbs), found.torn) == (3, 1)
 
@@ -467,7 +505,7 @@ def test_no_damage_makes_the_reader_fail(tmp_path_factory, data):
     raw = bytearray(_three_crumbs(tmp_path_factory))
     for _ in range(data.draw(st.integers(1, 8))):
         near = (
-            st.integers(8, 120) | st.integers(4096, 4096 + 3 * 512) | st.integers(0, len(raw) - 1)
+            st.integers(8, 140) | st.integers(SLOTS, SLOTS + 3 * 512) | st.integers(0, len(raw) - 1)
         )
         raw[data.draw(near)] = data.draw(st.integers(0, 255))
     path.write_bytes(raw[: data.draw(st.integers(0, len(raw)) | st.just(len(raw)))])
@@ -476,7 +514,7 @@ def test_no_damage_makes_the_reader_fail(tmp_path_factory, data):
     except UnreadableError as error:
         assert str(path) in str(error)  # noqa: PT017
     else:
-        assert found.died in ("clean", "exception", "alive", "gone", "pid reused", "unknown")
+        assert found.ending in ENDINGS
         assert all(crumb["event"] == "tick" for crumb in found.crumbs)
 
 

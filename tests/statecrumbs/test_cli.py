@@ -89,7 +89,7 @@ def test_a_black_box_reads_as_a_report_of_the_process_and_its_crumbs(box, capsys
             f"  pid {os.getpid()}, parent {os.getppid()}, host {platform.node()}, "
             f"Python {platform.python_version()}"
         ),
-        "  The process is still running.",
+        "  The process is still running, nothing in flight.",
         "  8 crumbs, 3 older pushed out; the last at 2023-11-14T22:13:20.133456+00:00",
         "",
     ]
@@ -159,7 +159,7 @@ def test_a_folder_is_read_whole_whatever_else_is_in_it(tmp_path, capsys):
     (tmp_path / "other.txt").write_text("x")
     assert cli.main(["read", str(tmp_path)]) == 1
     out, err = capsys.readouterr()
-    assert out.count("The process is gone and had no time to say why") == 2
+    assert out.count("The process ended without its exit hooks") == 2
     assert out.index("n=1") < out.index("n=2")
     assert err == (
         f"statecrumbs: {tmp_path / '0.crumbs'} is neither a black box nor a dump of statecrumbs "
@@ -177,7 +177,7 @@ def test_json_of_a_file_is_a_dump_that_can_be_read_again(box, tmp_path, capsys):
     assert capsys.readouterr().out == again.read_text()
     assert cli.main(["read", str(again)]) == 0
     out = capsys.readouterr().out
-    assert "The process is still running.\n  1 crumb; the last at" in out
+    assert "The process is still running, nothing in flight.\n  1 crumb; the last at" in out
 
 
 def test_json_of_a_folder_names_the_dumps_by_path(box, tmp_path, capsys):
@@ -432,4 +432,4 @@ def test_following_what_is_dead_says_how_it_died(tmp_path, capsys):
     killed(tmp_path)
     (path,) = tmp_path.iterdir()
     assert cli.main(["tail", "-f", str(path)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith("The process is gone")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("The process ended without")

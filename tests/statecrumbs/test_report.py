@@ -87,7 +87,7 @@ def test_no_crumb_gets_out_of_its_place():
 def test_the_title_says_what_happened():
     failure = {"event": "e", "exception": {"type": "KeyError", "message": "'<x>'\nmore"}}
     assert page_of(failure).texts["title", None] == "KeyError: '<x>'"
-    assert page_of(died="gone").texts["title", None] == "Gone without a word"
+    assert page_of(ending="gone").texts["title", None] == "Ended without its exit hooks"
     assert page_of().texts["title", None] == "What happened so far"
 
 

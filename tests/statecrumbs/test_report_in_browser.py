@@ -533,9 +533,9 @@ def test_hostile_crumbs_are_only_text(show):
 
 def test_a_process_without_a_word_shows_what_it_did_last(show):
     process = FAILURE["process"]
-    report = show(Recording("box", CRUMBS[:-1], {"died": "gone", "process": process, "torn": 2}))
-    assert report.text("h1") == "Gone without a word"
-    assert report.text("#died").startswith("The process is gone and had no time to say why")
+    report = show(Recording("box", CRUMBS[:-1], {"ending": "gone", "process": process, "torn": 2}))
+    assert report.text("h1") == "Ended without its exit hooks"
+    assert report.text("#died").startswith("The process ended without its exit hooks")
     assert "last seen: charge_failed" in report.text("#where")
     assert "2 torn" in report.text("#facts")
     assert report.title == "charge_failed"
@@ -545,7 +545,7 @@ def test_a_process_without_a_word_shows_what_it_did_last(show):
 
 
 def test_nothing_recorded_is_said(show):
-    report = show(Recording("box", [], {"died": "clean"}))
+    report = show(Recording("box", [], {"ending": "ended"}))
     assert report.text("h1") == "Ended by itself"
     assert report.text("#where") == "nothing was recorded"
     report.press("j", "k", "Enter", "Home", "End", "t", "f", "Escape", "Escape", "ArrowLeft")

@@ -19,6 +19,7 @@ _options       the options of enable()
 _recorder      crumb(), and what reads the crumbs again
 _ring          the last crumbs of the process, of all its threads
 _trail         the crumbs of one operation
+_in_flight     the frames that are open
 _crumb         one crumb: given, kept, shown
 _values/       a value as bounded text
 _redact/       which names and texts are secrets
@@ -34,7 +35,7 @@ _process       this process described, another one found alive or not
 
 from __future__ import annotations
 
-from statecrumbs._enable import disable, enable
+from statecrumbs._enable import deaths, disable, enable
 from statecrumbs._recorder import clear, crumb, snapshot, trail
 
 TYPE_CHECKING = False
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from statecrumbs import formatter as formatter
     from statecrumbs._crash import report
 
-__all__ = ["clear", "crumb", "disable", "dump", "enable", "report", "snapshot", "trail"]
+__all__ = ["clear", "crumb", "deaths", "disable", "dump", "enable", "report", "snapshot", "trail"]
 
 
 def dump() -> None:

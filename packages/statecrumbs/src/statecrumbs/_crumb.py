@@ -9,6 +9,8 @@ and values of any other type.
 
 from __future__ import annotations
 
+from time import gmtime
+
 from statecrumbs._options import options
 from statecrumbs._redact import LABEL, REDACTED, VALUE, belong_together
 from statecrumbs._values import encodable, fit, jsonable, render
@@ -212,8 +214,10 @@ def to_crumbs(records: Iterable[Record]) -> list[Crumb]:
 
 def timestamp(time_ns: int) -> str:
     """Return Unix time in nanoseconds as ISO 8601 in UTC, with microseconds."""
-    from datetime import datetime, timezone
-
+    # Without `datetime`: a signal handler may come in the middle of its import.
     seconds, rest = divmod(time_ns, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=rest // 1000)
-    return moment.isoformat(timespec="microseconds")
+    at = gmtime(seconds)
+    return (
+        f"{at.tm_year:04}-{at.tm_mon:02}-{at.tm_mday:02}"
+        f"T{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}.{rest // 1000:06}+00:00"
+    )

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from _thread import RLock
 
-from statecrumbs import _recorder
+from statecrumbs import _in_flight, _recorder
 from statecrumbs._options import check, options
+from statecrumbs._process import program_name
 from statecrumbs._redact import load_patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing_extensions import Unpack
 
-    from statecrumbs._black_box import Mirror
+    from statecrumbs._black_box import Mirror, Teller
     from statecrumbs._options import Given
 
 _mirror: Mirror | None = None
+_teller: Teller | None = None
 
 # Held by the thread that switches. It is reentrant for a signal handler that switches too. A forked
 # child has a new one, since the thread that held it may not exist there.
@@ -50,6 +55,16 @@ def enable(**given: Unpack[Given]) -> None:
     black_box (None)
         A folder where each process mirrors its crumbs into a file, so that they survive SIGKILL, a
         segfault or `os._exit`: see ``statecrumbs read``. Deaths of earlier processes are logged.
+    program (the name of the script and its words)
+        The name under which the black boxes of this program belong together: the death of a process
+        is told to a process of the same program.
+    on_death (None)
+        A function that is called with each death that is told, as `deaths` returns them.
+    signal_stacks (False)
+        Whether SIGTERM also writes the stacks of all threads into a file beside the black box, by
+        `faulthandler`. It replaces a handler of the program.
+    black_box_days (30)
+        Black boxes of other machines in the folder are removed after so many days of silence.
     dump_signal (None)
         A signal such as `signal.SIGUSR1` at which the running process dumps its crumbs.
 
@@ -66,10 +81,35 @@ def enable(**given: Unpack[Given]) -> None:
         _crash.listen(given.get("dump_signal", options.dump_signal))
         options.update(given)
         _recorder.reconfigure()
+        _in_flight.watch()
         _open_black_box(options.black_box)
         if options.redactor is not None:
             load_patterns()  # or it would be imported in the middle of a crash
         _crash.watch()
+        atexit.unregister(_at_exit)
+        atexit.register(_at_exit)  # after that of the mirror, so that it runs before it
+
+
+def _at_exit() -> None:
+    """Do what is still to be done when the exit hooks run."""
+    from statecrumbs import _crash
+
+    _crash.report_last_exception()
+    if _teller is not None:
+        _teller.tell()
+
+
+def deaths() -> list[dict[str, Any]]:
+    """Return the deaths of earlier processes of this program that this process told, oldest last.
+
+    Each has "pid", "program", "host", "ending" (see docs/endings.md), "silent_since" (ISO 8601),
+    "failures", "exit_code", "in_flight" (a list, the outermost frame first), "hidden" and "path".
+    Deaths that wait for logging to be set up are told now.
+    """
+    if _teller is None:
+        return []
+    _teller.tell()
+    return [dict(death) for death in _teller.told]
 
 
 def disable() -> None:
@@ -82,25 +122,34 @@ def disable() -> None:
     with _switching:
         _crash.listen(None)  # first, since it raises outside of the main thread
         _crash.unwatch()
+        atexit.unregister(_at_exit)
         _open_black_box(None)
+        _in_flight.unwatch()
         options.reset()
         _recorder.reconfigure()
 
 
 def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
     """Mirror into a file in `directory` from now on; None: into none."""
-    global _mirror
-    from statecrumbs._crash import note_end_with
+    global _mirror, _teller
+    from statecrumbs._crash import note_failures_with
 
-    if _mirror is not None and not (_mirror.is_on and _mirror.directory == directory):
-        note_end_with(None)
+    program = "" if directory is None else options.program or program_name()
+    wanted = (directory, program)
+    if _mirror is not None and not (
+        _mirror.is_on and (_mirror.directory, _mirror.program) == wanted
+    ):
+        note_failures_with(None)
         _mirror.close()
-        _mirror = None
+        _mirror = _teller = None
     if _mirror is not None:
-        _mirror.reconfigure()
+        _mirror.reconfigure(signal_stacks=options.signal_stacks)
     elif directory is not None:
-        from statecrumbs._black_box import Mirror, report_dead
+        from statecrumbs._black_box import Mirror, Teller
 
-        _mirror = Mirror(directory)
-        report_dead(directory)
-        note_end_with(_mirror.note_crash)
+        _mirror = Mirror(directory, program)
+        _mirror.track(signal_stacks=options.signal_stacks)
+        note_failures_with(_mirror.note_failure)
+        _teller = Teller(directory, program, options.on_death, options.black_box_days)
+        if not _teller.tell_if_heard():
+            _in_flight.in_flight.before_operation = _teller.tell_if_heard

@@ -18,8 +18,20 @@ if TYPE_CHECKING:
 _MAX_VALUE: Final = 200  # characters of a value; a dump has all of it
 _MAX_THREAD: Final = 20
 _MAX_EVENT: Final = 24  # where the data is aligned; longer events push it to the right
+_MAX_INDENT: Final = 20
 _SYSTEM: Final = frozenset(
-    ("event", "ts", "thread", "context", "frame", "exception", "dropped", "process"),
+    (
+        "event",
+        "ts",
+        "thread",
+        "context",
+        "frame",
+        "exception",
+        "dropped",
+        "process",
+        "in_flight",
+        "running",
+    ),
 )
 
 
@@ -168,6 +180,56 @@ def frame_name(frame: Mapping[str, Any]) -> str:
     if frame.get("flow") and frame.get("flow") != frame.get("name"):
         return f"{printable(frame['flow'])}:{name}"
     return f"{printable(frame.get('kind', ''))} {name}".strip()
+
+
+def work_name(work: Mapping[str, Any]) -> str:
+    """Return one open frame in a few words: its kind, name, path and correlation ID."""
+    identity = str(work.get("correlation_id", ""))[:8]
+    text = f"{printable(work.get('kind', ''))} {work_title(work)}".strip()
+    return f"{text} ({printable(identity)})" if identity else text
+
+
+def in_flight_lines(works: Sequence[Any], hidden: object = 0) -> Iterator[str]:
+    """Yield one line for each open frame of `works`, the outermost first: its age, name and ID."""
+    rows: list[tuple[str, str, str, str, str]] = []
+    for work in works:
+        if not is_object(work):
+            continue
+        depth = work.get("depth")
+        indent = "  " * min(depth, _MAX_INDENT) if type(depth) is int and depth > 0 else ""
+        marks = [name for name in ("suspended", "daemon") if work.get(name)]
+        rows.append(
+            (
+                f"{printable(work.get('seconds', '?'))} s",
+                f"{indent}{printable(work.get('kind', '')):<7}",
+                work_title(work),
+                "" if indent else printable(work.get("correlation_id", "")),
+                " ".join([printable(work.get("thread", "")), *marks]),
+            )
+        )
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    for place, row in enumerate(rows):
+        cells = [row[0].rjust(widths[0]), *(row[at].ljust(widths[at]) for at in (1, 2, 3)), row[4]]
+        is_innermost = place + 1 == len(rows) or _depth(works[place + 1]) <= _depth(works[place])
+        mark = "  <- innermost" if is_innermost and _depth(works[place]) else ""
+        yield f"  {'  '.join(cells)}".rstrip() + mark
+    if hidden:
+        yield f"  and {printable(hidden)} more, inside of these"
+
+
+def _depth(work: object) -> int:
+    depth = work.get("depth") if is_object(work) else 0
+    return depth if type(depth) is int else 0
+
+
+def work_title(work: Mapping[str, Any]) -> str:
+    """Return the name of an open frame: ``flow:step``, or ``GET /path`` where no route is known."""
+    name = printable(work.get("name", ""))
+    if work.get("path") and " " not in name:
+        return f"{name} {printable(work['path'])}".strip()
+    if work.get("flow") and work.get("flow") != work.get("name"):
+        return f"{printable(work['flow'])}:{name}"
+    return name
 
 
 def _scoped(value: object) -> str:

@@ -27,9 +27,14 @@ if TYPE_CHECKING:
         redact: bool | Iterable[str]
         black_box: str | os.PathLike[str] | None
         dump_signal: int | None
+        program: str | None
+        on_death: Callable[[dict[str, Any]], object] | None
+        signal_stacks: bool
+        black_box_days: int
 
 
 _ON_CRASH = ("stderr", "file", "none")
+_MAX_PROGRAM = 200  # characters
 
 
 class Options:
@@ -40,6 +45,7 @@ class Options:
 
     __slots__ = (
         "black_box",
+        "black_box_days",
         "dump_signal",
         "include_thread",
         "include_timestamp",
@@ -47,9 +53,12 @@ class Options:
         "max_crumbs",
         "max_trail",
         "on_crash",
+        "on_death",
         "output_file",
+        "program",
         "redact",
         "redactor",
+        "signal_stacks",
     )
 
     def __init__(self) -> None:
@@ -67,6 +76,10 @@ class Options:
         self.redact: bool | Iterable[str] = True
         self.black_box: str | os.PathLike[str] | None = None
         self.dump_signal: int | None = None
+        self.program: str | None = None
+        self.on_death: Callable[[dict[str, Any]], object] | None = None
+        self.signal_stacks = False
+        self.black_box_days = 30
         self.redactor: Redactor | None = Redactor()
 
     def update(self, given: Mapping[str, object]) -> None:
@@ -104,7 +117,8 @@ def _redactor(redact: bool | Iterable[str]) -> Redactor | None:
 
 def _check_positive(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}= is a number of crumbs, not {value!r}.")
+        unit = "days" if name == "black_box_days" else "crumbs"
+        raise TypeError(f"{name}= is a number of {unit}, not {value!r}.")
     if value < 1:
         raise ValueError(f"{name}={value} keeps nothing; the least is 1.")
     if value > sys.maxsize:
@@ -168,6 +182,18 @@ def _check_signal(name: str, value: object) -> None:
         raise TypeError(f"{name}= is a signal such as signal.SIGUSR1, not {value!r}.")
 
 
+def _check_program(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name}= is the name of the program, not {value!r}.")
+    if value is not None and not (value.strip() and len(value) <= _MAX_PROGRAM):
+        raise ValueError(f"{name}={value[:40]!r}: a name has 1 to {_MAX_PROGRAM} characters.")
+
+
+def _check_on_death(name: str, value: object) -> None:
+    if value is not None and (not callable(value) or kind_of(value) != "function"):
+        raise TypeError(f"{name}= is a function of one death, which is only called, not {value!r}.")
+
+
 def _unknown(what: str, value: str, known: Iterable[str]) -> str:
     import difflib
 
@@ -179,12 +205,16 @@ def _unknown(what: str, value: str, known: Iterable[str]) -> str:
 
 _CHECKS: dict[str, Callable[[str, object], None]] = {
     "black_box": _check_path_or_none,
+    "black_box_days": _check_positive,
     "dump_signal": _check_signal,
     "include_thread": _check_bool,
     "include_timestamp": _check_bool,
     "max_crumbs": _check_positive,
     "max_trail": _check_positive,
     "on_crash": _check_on_crash,
+    "on_death": _check_on_death,
     "output_file": _check_path,
+    "program": _check_program,
     "redact": _check_redact,
+    "signal_stacks": _check_bool,
 }

@@ -15,10 +15,10 @@ from statecrumbs._values import fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, Final, Literal
 
-    Fate = Literal["clean", "exception", "alive", "gone", "pid reused", "unknown"]
+    Fate = Literal["running", "gone", "replaced", "rebooted", "unknown"]
 
 _STARTTIME: Final = 22  # the field of /proc/PID/stat, see proc(5)
 _STATE: Final = 3
@@ -72,6 +72,12 @@ def start_time(pid: int) -> int:
     return int(fields[_STARTTIME - _STATE]) if fields else 0
 
 
+def this_process() -> str:
+    """Return text that tells this process from all others: its PID, start and boot."""
+    pid = os.getpid()
+    return f"{pid} {start_time(pid)} {boot_id()}"
+
+
 def _stat(pid: int) -> list[str]:
     """Return the fields of /proc/PID/stat from the state on; none when there is no such process."""
     try:
@@ -82,35 +88,61 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def fate(pid: int, start: int, told: dict[str, Any], is_in_use: Callable[[], bool | None]) -> Fate:
-    """Return the fate of process `pid`, which started at `start` and described itself as `told`.
+def fate(
+    pid: int, start: int, description: Mapping[str, Any], is_locked: Callable[[], bool]
+) -> Fate:
+    """Return the fate of process `pid`, which started at `start` and described itself so.
 
-    `is_in_use` returns whether a process has its file open, None for unknown. It is asked about
-    processes of other containers on the same machine, which have their own IDs and host names.
+    `is_locked` returns whether a process has its file locked. The lock decides where there is one:
+    process IDs of another container mean nothing here. Where it is held, but not by that process
+    (a reader claims the file, or a child still has it mapped), the process ID may deny it.
     """
-    boot, its_boot = boot_id(), told.get("boot_id")
-    is_this_host = told.get("host") == host_name()
+    boot, its_boot = boot_id(), description.get("boot_id")
+    is_this_host = description.get("host") == host_name()
     if boot and its_boot and boot != its_boot:
-        return "gone" if is_this_host else "unknown"
-    namespace, its_namespace = pid_namespace(), told.get("pid_namespace")
-    is_elsewhere = namespace and its_namespace and namespace != its_namespace
-    if is_elsewhere or not is_this_host:
-        in_use = is_in_use() if boot and its_boot else None
-        return "unknown" if in_use is None else "alive" if in_use else "gone"
+        return "rebooted" if is_this_host else "unknown"
+    namespace, its_namespace = pid_namespace(), description.get("pid_namespace")
+    is_visible = is_this_host and not (namespace and its_namespace and namespace != its_namespace)
+    by_pid: Fate = _fate_by_pid(pid, start if boot else 0) if is_visible else "unknown"
+    if description.get("lock") != "flock" or not (boot and its_boot):
+        return by_pid
+    if is_locked():
+        return "gone" if by_pid == "gone" else "running"
+    return "replaced" if by_pid == "running" and start else "gone"
+
+
+def _fate_by_pid(pid: int, start: int) -> Fate:
     if sys.platform == "win32":
         # There, os.kill(pid, 0) would terminate the process.
-        return "alive" if pid == os.getpid() else "unknown"
-    if start and boot:
+        return "running" if pid == os.getpid() else "unknown"
+    if start:
         fields = _stat(pid)
-        if not fields or fields[0] in _DEAD:
+        if not fields or fields[0] in _DEAD or start != int(fields[_STARTTIME - _STATE]):
             return "gone"
-        return "alive" if start == int(fields[_STARTTIME - _STATE]) else "pid reused"
+        return "running"
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return "gone"
     except PermissionError:
-        return "alive"
+        return "running"
     except OverflowError:
         return "unknown"
-    return "alive"
+    return "running"
+
+
+def program_name() -> str:
+    """Return the identity of this program: the name of ``argv[0]``, and its words.
+
+    Of a `__main__.py` it is the name of its folder. Words are further arguments that begin with a
+    letter: `gunicorn shop.wsgi`, `celery shop worker`, `manage.py runserver`. Redacted, and at most
+    200 characters.
+    """
+    arguments = command_line()
+    if not arguments:
+        return ""
+    folder, name = os.path.split(arguments[0])
+    if name == "__main__.py":
+        name = os.path.basename(os.path.abspath(folder)) if folder else name
+    words = [word for word in arguments[1:] if word[:1].isalpha()]
+    return fit(" ".join((name, *words)), 200)

@@ -15,8 +15,10 @@ from statecrumbs._reading import (
     follow_folder,
     load,
     painter,
+    processes,
     render_page,
     show,
+    show_processes,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     reader.set_defaults(command=_read)
 
+    ps = commands.add_parser(
+        "ps", help="show the processes with a black box, and the work in flight in each"
+    )
+    ps.add_argument("paths", metavar="FILE|DIR", nargs="+")
+    ps.add_argument("--json", action="store_true", help="print a JSON list of processes")
+    ps.set_defaults(command=_ps)
+
     tail = commands.add_parser("tail", help="show the last crumbs of black boxes, and follow them")
     tail.add_argument("path", metavar="FILE|DIR")
     tail.add_argument(
@@ -150,6 +159,19 @@ def _read(arguments: argparse.Namespace) -> int:
         for line in show(recording, paint):
             print(line)
     return code
+
+
+def _ps(arguments: argparse.Namespace) -> int:
+    files = [file for path in arguments.paths for file in _files(path)]
+    found, problems = processes(files)
+    if arguments.json:
+        _print_json(found)
+    else:
+        for line in show_processes(found, painter(sys.stdout)):
+            print(line)
+    for problem in problems:
+        _complain(problem)
+    return 1 if problems else 0
 
 
 def _tail(arguments: argparse.Namespace) -> int:

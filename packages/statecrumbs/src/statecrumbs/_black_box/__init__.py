@@ -3,18 +3,22 @@
 _format     the format of the file, byte by byte, for readers in any language
 _ring       the memory-mapped file of one process, and its lock
 _slots      one crumb as bytes in a slot: put together, stored, decoded
+_in_flight  the open frames in its rows: written and read
 _writer     BlackBox: one ring after the other, as the process forks
-_mirror     Mirror: the crumbs of the recorder into a BlackBox; the log of deaths
+_stacks     the file beside it into which faulthandler writes
+_mirror     Mirror: the crumbs of the recorder, and the open frames, into a BlackBox
 _reader     read(): the content of one file
-_folder     recover(): the files that dead processes left, and their bounds
+_folder     the files that dead processes left, and their bounds
+_deaths     Teller: each death is told once, to a process of the same program
 """
 
 from __future__ import annotations
 
-from statecrumbs._black_box._folder import boxes_in, recover
+from statecrumbs._black_box._deaths import Teller
+from statecrumbs._black_box._folder import boxes_in
 from statecrumbs._black_box._format import SUFFIX, UnreadableError
-from statecrumbs._black_box._mirror import Mirror, report_dead
-from statecrumbs._black_box._reader import Recovered, is_black_box, read
+from statecrumbs._black_box._mirror import Mirror
+from statecrumbs._black_box._reader import Recovered, is_black_box, read, read_in_flight
 from statecrumbs._black_box._slots import scope_fragment
 from statecrumbs._black_box._writer import BlackBox
 
@@ -23,11 +27,11 @@ __all__ = [
     "BlackBox",
     "Mirror",
     "Recovered",
+    "Teller",
     "UnreadableError",
     "boxes_in",
     "is_black_box",
     "read",
-    "recover",
-    "report_dead",
+    "read_in_flight",
     "scope_fragment",
 ]

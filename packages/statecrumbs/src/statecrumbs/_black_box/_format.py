@@ -1,36 +1,77 @@
-r"""The format of a black box file, version 1.
+r"""The format of a black box file, versions 1 and 2.
 
 A black box is one file per process, ``<time>-<pid>.crumbs``, that holds the last crumbs of that
-process. It is written through a shared memory mapping, so what was stored belongs to the kernel at
-once and outlives the process. (It does not outlive the *machine*: nothing is synced to the disk.)
+process and the table of the frames that are open. It is written through a shared memory mapping, so
+that stored data belongs to the kernel at once and outlives the process. (It does not outlive the
+*machine*: nothing is synced to the disk.)
 
-All integers are little-endian and unsigned. The file is a header of `header size` bytes, followed
-by `slot count` slots of `slot size` bytes each, and nothing else.
+All integers are little-endian and unsigned, except for the exit code. The file is a header of
+`header size` bytes, followed by `row count` rows of `row size` bytes, followed by `slot count`
+slots of `slot size` bytes, and nothing else. Version 1 has no rows, and its description stands at
+offset 64.
 
 Header::
 
     offset  size  field
          0     8  magic: 89 63 72 75 6D 62 73 0A  ("\x89crumbs\n"); written last, so that a file
                   without it was never finished
-         8     2  version of the format: 1
+         8     2  version of the format: 2
         10     2  header size: 4096
         12     4  slot size, in bytes: a multiple of 8, from 256 to 65536
         16     4  slot count: at least 2
         20     4  pid of the process that writes the file
         24     4  pid of its parent, as it was when the file was made
-        28     1  state: 0 = in use; 1 = closed, the program ended by itself;
-                  2 = the program ended, or is ending, by an unhandled exception
-        29     1  1 = a later process has reported this file (see `recover`)
+        28     1  state: 0 = in use; 1 = the exit hooks ran; 2 = the exit hooks ran right after a
+                  failure was noted. (Version 1: 2 = an unhandled exception was noted.)
+        29     1  told: 0 = no process told of this death; 1 = one did; 2 = one is decoding the file
+                  for that, or died of it
         30     2  length of the description, in bytes
         32     8  start of the process, in clock ticks since boot (field 22 of /proc/PID/stat);
                   0 = unknown. A process of the same pid with another start is another process.
         40     8  time when the file was made, in nanoseconds since 1970-01-01 UTC
         48     4  checksum of the description
-        52    12  zero
-        64     -  the description of the process: a JSON object in UTF-8 with the strings "host",
-                  "python", "boot_id", "pid_namespace" and "lock" ("" = unknown, none), and "argv",
-                  a list of strings; zero up to the header size. Where "lock" is "flock", the
-                  process holds an exclusive flock(2) on the file until it ends.
+        52     4  row count
+        56     2  row size, in bytes: 512
+        58     1  failures that were noted, at most 255: unhandled exceptions. The process may live
+                  on after each.
+        59     1  shipped: free for a program that sends files elsewhere; 1 = done. Not read here.
+        60     4  open frames that have no row
+        64     4  exit code, signed, where the next field is 1
+        68     1  1 = SystemExit, 2 = KeyboardInterrupt left an operation; 0 = neither, or the
+                  thread did other work since
+        69     3  zero
+        72     4  checksum of the name of the program, in UTF-8
+        76     4  zero
+        80     8  time when the exit hooks ran, in nanoseconds since 1970-01-01 UTC; 0 = not yet
+        88     8  number of the file in its file system (st_ino): in a copy, nobody holds the lock
+        96    32  zero
+       128     -  the description of the process: a JSON object in UTF-8 with the strings "host",
+                  "python", "boot_id", "pid_namespace", "program" and "lock" ("" = unknown, none),
+                  and "argv", a list of strings; zero up to the header size. Where "lock" is
+                  "flock", the process holds an exclusive flock(2) on the file until it ends.
+
+Row::
+
+    offset  size  field
+         0     1  1 = in use; 0 = free, or being written
+         1     1  flags: bit 0 = a generator whose body is suspended; bit 1 = in a daemon thread;
+                  bit 2 = left by SystemExit or KeyboardInterrupt, and no other work since
+         2     2  length of the payload, in bytes
+         4     4  checksum of bytes 16 to 72 and the payload, as of a slot
+         8     8  sequence number, from 1, one more for each frame
+        16     8  sequence number of the row of the frame around it; 0 = none
+        24     8  time when the work began, in nanoseconds since 1970-01-01 UTC
+        32    16  trace ID of the active trace; zero = none
+        48     8  span ID of the frame
+        56     8  span ID of its parent
+        64     1  trace flags of W3C: bit 0 = sampled
+        65     7  zero
+        72     -  the payload: a JSON object in UTF-8 with the strings "kind", "name", "flow",
+                  "correlation_id", "thread", "task" and "path", those that are known
+
+A row is one open frame: a request, a task, an entrypoint or a step. Where there are more than rows,
+or more than 16 of one operation inside one another, the outermost frames have the rows, and the
+field at offset 60 counts the others. A row that is changed is written anew: its trace, its name.
 
 Slot::
 
@@ -59,9 +100,11 @@ Checksums are CRC-32 as in zip and PNG (zlib's ``crc32``). That of the descripti
 before. Where a library takes no such start: begin with the register at ``~sequence`` instead of at
 ``~0``. The checksum of ``{}`` in the slot of sequence number 1 is 0xBABD8E02.
 
-How the process died, if its state is 0: where "boot_id" is that of an earlier boot of the machine,
-it is gone. Where "boot_id" and "pid_namespace" are the reader's, it lives if a process of that pid
-has that start. Where only "boot_id" is the reader's, it lives if the lock is held.
+How the process ended, if its state is 0. Where "lock" is "flock" and "boot_id" is the reader's, it
+lives if the lock is held, and is gone if not. Without a lock, and in a copy of the file, where
+"boot_id" and "pid_namespace" are the reader's, it lives if a process of that pid has that start.
+Where "boot_id" is another one, it is gone if "host" is the reader's (a reboot), and else cannot be
+known.
 
 The torn-record rule: a writer clears the first byte of a slot, and then stores all fields in their
 order, which sets it. Its process may die at any point of that. A slot whose sequence number is not
@@ -81,21 +124,51 @@ from __future__ import annotations
 from struct import Struct
 
 SUFFIX = ".crumbs"
+STACKS_SUFFIX = ".stacks"  # beside it: the stacks that faulthandler wrote
 MAGIC = b"\x89crumbs\n"
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, 2)
 HEADER_SIZE = 4096
-DESCRIPTION_OFFSET = 64
+DESCRIPTION_OFFSETS = {1: 64, 2: 128}
+DESCRIPTION_OFFSET = DESCRIPTION_OFFSETS[VERSION]
 DESCRIPTION_ROOM = HEADER_SIZE - DESCRIPTION_OFFSET
 
-# magic, version, header size, slot size, slot count, pid, parent pid, state, reported,
+# magic, version, header size, slot size, slot count, pid, parent pid, state, told,
 # length of the description, process start, created, checksum of the description
 HEADER = Struct("<8sHHIIIIBBHQQI")
+# row count, row size, failures, shipped, frames without a row, exit code, exit, program, ended,
+# inode
+HEADER_2 = Struct("<IHBBIiB3xI4xQQ")
+HEADER_2_OFFSET = 52
 STATE_OFFSET = 28
-REPORTED_OFFSET = 29
+TOLD_OFFSET = 29
+FAILURES_OFFSET = 58
+HIDDEN = Struct("<I")
+HIDDEN_OFFSET = 60
+EXIT = Struct("<iB")
+EXIT_OFFSET = 64
+ENDED_AT = Struct("<Q")
+ENDED_AT_OFFSET = 80
 
 IN_USE = 0
 ENDED = 1
-CRASHED = 2
+FAILED = 2
+
+TOLD = 1
+DECODING = 2
+
+SYSTEM_EXIT = 1
+KEYBOARD_INTERRUPT = 2
+
+# in use, flags, length, checksum, sequence, parent, since, trace, span, parent span, trace flags
+ROW_HEAD = Struct("<BBHIQQQ16s8s8sB7x")
+ROW_COVERED = 16  # the checksum covers the row from here on
+ROW_SIZE = 512
+ROWS = 128
+MAX_ROWS = 4096
+SUSPENDED = 1
+DAEMON = 2
+LEFT = 4
 
 # in use, flags, length, checksum, sequence, time
 SLOT_HEAD = Struct("<BBHIQQ")

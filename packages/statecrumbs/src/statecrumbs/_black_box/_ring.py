@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _ZEROS: Final = bytes(1 << 16)
 
+_SLOTS_OFFSET: Final = _format.HEADER_SIZE + _format.ROWS * _format.ROW_SIZE
+
 # Arguments of the command line that fit in the header: this many, each of this many characters.
 _ARGUMENTS: Final = ((64, 512), (32, 128), (16, 32), (0, 0))
 
@@ -38,33 +40,43 @@ class Ring:
     Raises OSError when it cannot be made.
     """
 
-    __slots__ = ("_pid", "_size", "map", "mark", "path", "slot_size")
+    __slots__ = ("_failed_at", "_pid", "_size", "map", "mark", "path", "slot_size")
 
-    def __init__(self, directory: str, slots: int, slot_size: int, argv: Sequence[str]) -> None:
+    def __init__(
+        self, directory: str, slots: int, slot_size: int, argv: Sequence[str], program: str
+    ) -> None:
         self.slot_size = slot_size
-        self._size = _format.HEADER_SIZE + slots * slot_size
+        self._size = _SLOTS_OFFSET + slots * slot_size
         self.path, descriptor = _create(directory)
         try:
             try:
                 _preallocate(descriptor, self._size)
+                inode = os.fstat(descriptor).st_ino
                 _lock(descriptor)
                 self.map = _map(descriptor, self._size)
             finally:
                 os.close(descriptor)
             # Asked after closing: from here on only the mapping keeps the file open.
-            _write_header(self.map, slots, slot_size, argv, has_lock=is_locked(self.path))
+            has_lock = is_locked(self.path)
+            _write_header(self.map, slots, slot_size, argv, program, inode, has_lock=has_lock)
         except BaseException:
             _remove(self.path)
             raise
         self._pid = os.getpid()
+        self._failed_at = 0
         self.mark = process_mark()
         """Its first byte is 1. It is 0 after `close`, and, where the kernel can do that, in a
         forked child from the moment of the fork."""
 
     @property
+    def row_offsets(self) -> range:
+        """Where the rows of the open frames begin."""
+        return range(_format.HEADER_SIZE, _SLOTS_OFFSET, _format.ROW_SIZE)
+
+    @property
     def offsets(self) -> range:
         """Where the slots begin."""
-        return range(_format.HEADER_SIZE, self._size, self.slot_size)
+        return range(_SLOTS_OFFSET, self._size, self.slot_size)
 
     def is_ours(self) -> bool:
         """Return whether this process made the file, and not one that it was forked from."""
@@ -82,21 +94,38 @@ class Ring:
             return f"The black box {self.path} was truncated; crumbs are kept in memory only."
         return ""
 
-    def note_crash(self) -> None:
-        """Note in the file that the process ends by an unhandled exception."""
-        self._note(_format.CRASHED)
+    def failures(self) -> int:
+        """Return how many failures were noted."""
+        return self.map[_format.FAILURES_OFFSET]
 
-    def has_crash(self) -> bool:
-        """Return whether `note_crash` was called."""
-        return self.map[_format.STATE_OFFSET] == _format.CRASHED
-
-    def end(self) -> None:
-        """Note in the file that the process ends by itself."""
-        self._note(_format.ENDED)
-
-    def _note(self, state: int) -> None:
+    def note_failure(self) -> None:
+        """Note in the file an unhandled exception, after which the process may live on."""
         try:
-            self.map[_format.STATE_OFFSET] = state
+            noted = self.map[_format.FAILURES_OFFSET]
+            self.map[_format.FAILURES_OFFSET] = min(noted + 1, 255)
+        except ValueError:
+            return  # closed before
+        self._failed_at = self._newest()
+
+    def ends_in_failure(self) -> bool:
+        """Return whether nothing was recorded since the last failure."""
+        return self._failed_at == self._newest()
+
+    def _newest(self) -> int:
+        """Return the newest sequence number in the slots."""
+        newest = 0
+        try:
+            for offset in self.offsets:
+                newest = max(newest, _format.SLOT_HEAD.unpack_from(self.map, offset)[4])
+        except ValueError:
+            pass  # closed before
+        return newest
+
+    def end(self, *, by_failure: bool) -> None:
+        """Note in the file that the exit hooks ran, `by_failure` right after a failure."""
+        try:
+            _format.ENDED_AT.pack_into(self.map, _format.ENDED_AT_OFFSET, time.time_ns())
+            self.map[_format.STATE_OFFSET] = _format.FAILED if by_failure else _format.ENDED
         except ValueError:
             pass  # closed before
 
@@ -153,10 +182,31 @@ def _map(descriptor: int, size: int) -> mmap.mmap:
 
 
 def _write_header(
-    file: mmap.mmap, slots: int, slot_size: int, argv: Sequence[str], *, has_lock: bool
+    file: mmap.mmap,
+    slots: int,
+    slot_size: int,
+    argv: Sequence[str],
+    program: str,
+    inode: int,
+    *,
+    has_lock: bool,
 ) -> None:
     pid = os.getpid()
-    description = _description(argv, has_lock=has_lock)
+    description = _description(argv, program, has_lock=has_lock)
+    _format.HEADER_2.pack_into(
+        file,
+        _format.HEADER_2_OFFSET,
+        _format.ROWS,
+        _format.ROW_SIZE,
+        0,
+        0,
+        0,
+        0,
+        0,
+        crc32(program.encode("utf-8", "backslashreplace")),
+        0,
+        inode,
+    )
     file[_format.DESCRIPTION_OFFSET : _format.DESCRIPTION_OFFSET + len(description)] = description
     header = _format.HEADER.pack(
         _format.MAGIC,
@@ -178,7 +228,7 @@ def _write_header(
     file[:magic] = header[:magic]
 
 
-def _description(argv: Sequence[str], *, has_lock: bool) -> bytes:
+def _description(argv: Sequence[str], program: str, *, has_lock: bool) -> bytes:
     """Return the description of this process, with as much of `argv` as there is room for."""
     for arguments, length in _ARGUMENTS:
         process = {
@@ -186,6 +236,7 @@ def _description(argv: Sequence[str], *, has_lock: bool) -> bytes:
             "python": python_version(),
             "boot_id": boot_id(),
             "pid_namespace": pid_namespace(),
+            "program": program,
             "argv": [argument[:length] for argument in argv[:arguments]],
             "lock": "flock" if has_lock else "",
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from binascii import crc32
 from collections import deque
-from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import count, filterfalse
 from json.encoder import encode_basestring as quote
@@ -13,6 +12,7 @@ from struct import Struct
 
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _format
+from statecrumbs._crumb import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,15 +115,6 @@ def _dumps(value: object) -> str:
         return json.dumps(loaded, ensure_ascii=False, separators=(",", ":"))
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-def isoformat(ts_ns: int) -> str:
-    """Return nanoseconds since the epoch as ISO-8601 UTC with microseconds."""
-    moment = _EPOCH + timedelta(microseconds=ts_ns // 1000)
-    return moment.isoformat(timespec="microseconds")
-
-
 def decode(payload: bytes, ts_ns: int) -> dict[str, Any] | None:
     """Return the crumb of a slot, None where no writer of ours wrote the slot."""
     try:
@@ -131,7 +122,7 @@ def decode(payload: bytes, ts_ns: int) -> dict[str, Any] | None:
         if type(crumb["event"]) is not str or not crumb["event"]:
             return None
         if ts_ns:
-            crumb = {"event": crumb.pop("event"), "ts": isoformat(ts_ns), **crumb}
+            crumb = {"event": crumb.pop("event"), "ts": timestamp(ts_ns), **crumb}
     except (ValueError, TypeError, RecursionError):
         return None
     return crumb

@@ -8,8 +8,10 @@ import sys
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _format
 from statecrumbs._black_box._folder import make_room
+from statecrumbs._black_box._in_flight import RowTable
 from statecrumbs._black_box._ring import Ring
 from statecrumbs._black_box._slots import Members, members_fragment, writer
+from statecrumbs._black_box._stacks import Stacks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +45,14 @@ class BlackBox:
         "_is_on",
         "_members",
         "_on_error",
+        "_on_table",
+        "_program",
         "_ring",
         "_rings",
         "_shape",
+        "_signal_stacks",
+        "_stacks",
+        "_works_at_exit",
         "write",
     )
 
@@ -56,10 +63,16 @@ class BlackBox:
         argv: tuple[str, ...],
         render: Callable[[str, Any], str],
         on_error: Callable[[str], object],
+        program: str,
     ) -> None:
         self._directory = directory
         self._shape = shape
         self._argv = argv
+        self._program = program
+        self._on_table: Callable[[RowTable | None], object] | None = None
+        self._works_at_exit: Callable[[], int] | None = None
+        self._signal_stacks: bool | None = None
+        self._stacks: Stacks | None = None
         self._members = Members(render)
         self._on_error = on_error
         self._is_on = [True]
@@ -83,6 +96,7 @@ class BlackBox:
         slots: int = DEFAULT_SLOTS,
         slot_size: int = DEFAULT_SLOT_SIZE,
         argv: Iterable[str] = (),
+        program: str = "",
         render: Callable[[str, Any], str],
         on_error: Callable[[str], object],
     ) -> BlackBox:
@@ -105,7 +119,11 @@ class BlackBox:
                 f"a black box has at most {_format.MAX_SIZE} bytes, not {slots} times {slot_size}",
             )
         # Absolute, for the children that are forked after a chdir().
-        box = cls(os.path.abspath(directory), (slots, slot_size), tuple(argv), render, on_error)
+        try:
+            path = os.path.abspath(directory)
+        except OSError:
+            path = os.fspath(directory)  # the working directory was removed
+        box = cls(path, (slots, slot_size), tuple(argv), render, on_error, program)
         try:
             os.mkdir(box._directory, 0o700)
         except OSError:
@@ -131,6 +149,43 @@ class BlackBox:
         ring = self._ring
         return ring.path if ring is not None and ring.is_ours() else None
 
+    def track(
+        self,
+        on_table: Callable[[RowTable | None], object],
+        works_at_exit: Callable[[], int],
+    ) -> None:
+        """Call `on_table` with the table of open frames of each file, this one and those to come.
+
+        `works_at_exit` returns how many frames in it were in flight when the exit hooks run.
+        """
+        self._on_table, self._works_at_exit = on_table, works_at_exit
+        if self._ring is not None and self._ring.is_ours():
+            on_table(RowTable(self._ring))
+
+    def write_stacks(self, *, at_sigterm: bool) -> None:
+        """Let faulthandler write the stacks at a fault into a file beside each file of this box."""
+        if self._signal_stacks != at_sigterm and self._stacks is not None:
+            self._stacks.close(keep=False)
+            self._stacks = None
+        self._signal_stacks = at_sigterm
+        ring = self._ring
+        if ring is None or not ring.is_ours():
+            return
+        if self._stacks is None:
+            self._stacks = Stacks(ring.path, at_sigterm=at_sigterm)
+        else:
+            self._stacks.arm_again()
+
+    def reopen(self) -> None:
+        """Make the file of this process, which was forked, before its first crumb."""
+        ring = self._ring
+        if ring is None or not ring.is_ours():
+            try:
+                self._open_ring()
+            except Exception as error:
+                if raised_by_signal(error):
+                    raise  # no memory, no stack: perhaps next time
+
     def write_record(self, record: Mapping[str, Any], ts_ns: int) -> None:
         """Write a whole `record` of a dump, rendered and redacted, such as its last one."""
         others = {name: record[name] for name in record if name not in ("event", "ts", "thread")}
@@ -141,31 +196,46 @@ class BlackBox:
         """Ask `render` about all values again: the names of secrets have changed."""
         self._members.clear()
 
-    def note_crash(self) -> None:
-        """Note in the file that this process ends by an unhandled exception: it is kept."""
+    def note_failure(self) -> None:
+        """Note an unhandled exception in the file, which keeps it; the process may live on."""
         ring = self._ring
         if ring is not None and ring.is_ours():
-            ring.note_crash()
+            ring.note_failure()
 
     def close(self) -> None:
-        """Stop writing, and remove the file, unless a crash was noted in it.
+        """Stop writing, and remove the file, unless a failure was noted in it.
 
         A forked child that wrote nothing has no file to remove.
         """
+        self._close(lambda: 0)
+
+    def close_at_exit(self) -> None:
+        """Stop writing because the exit hooks run: keep the file too where work is in flight."""
+        self._close(self._works_at_exit or (lambda: 0))
+
+    def _close(self, count_works: Callable[[], int]) -> None:
+        ring = self._ring
+        works = count_works() if ring is not None and ring.is_ours() else 0
         self._is_on.clear()
         self.write = _ignore
-        ring, self._ring = self._ring, None
+        self._ring = None
         self._rings.clear()
         _open_boxes.discard(self)
         if ring is not None and ring.is_ours():
-            self._close_ring(ring)
+            if self._on_table is not None:
+                self._on_table(None)
+            self._close_ring(ring, works)
 
-    def _close_ring(self, ring: Ring) -> None:
-        crashed = ring.has_crash()
-        if not crashed:
-            ring.end()  # if removing the file fails, it is not taken for a crash
+    def _close_ring(self, ring: Ring, works: int) -> None:
+        failures = ring.failures()
+        keep = bool(failures or works)
+        # If removing the file fails, it is taken for an ordinary end.
+        ring.end(by_failure=bool(failures) and ring.ends_in_failure())
         ring.close()
-        if not crashed:
+        stacks, self._stacks = self._stacks, None
+        if stacks is not None:
+            stacks.close(keep=keep)
+        if not keep:
             self._remove(ring)
 
     def _remove(self, ring: Ring) -> None:
@@ -194,7 +264,7 @@ class BlackBox:
         if process is not None and process.parent_process() is not None:
             from multiprocessing.util import Finalize
 
-            Finalize(None, self.close, exitpriority=-100)
+            Finalize(None, self.close_at_exit, exitpriority=-100)
 
     def _open_ring(self) -> Write | None:
         """Make a file for this process; return its write function, None when the box is off."""
@@ -205,8 +275,14 @@ class BlackBox:
         opened = self._rings.get(pid)
         if opened is None:
             try:
-                make_room(self._directory)
-                ring = Ring(self._directory, *self._shape, self._argv)
+                lost = make_room(self._directory)
+                if lost:
+                    self._on_error(
+                        f"There were too many black boxes in {self._directory}: {len(lost)} were "
+                        "removed although nobody was told that their process ended with work in "
+                        "flight or after a failure."
+                    )
+                ring = Ring(self._directory, *self._shape, self._argv, self._program)
             except OSError as error:
                 self._turn_off(
                     f"Cannot make a black box in {self._directory}: {error.strerror}; "
@@ -218,9 +294,14 @@ class BlackBox:
             )
             opened = self._rings.setdefault(pid, (ring, write))
             if opened[0] is not ring:
-                self._close_ring(ring)
+                self._close_ring(ring, 0)
             else:
                 self._close_with_multiprocessing()
+                self._ring, self.write = opened
+                if self._on_table is not None:
+                    self._on_table(RowTable(ring))
+                if self._signal_stacks is not None:
+                    self._stacks = Stacks(ring.path, at_sigterm=self._signal_stacks)
         self._ring, self.write = opened
         if not self._is_on:  # closed meanwhile, by another thread
             self.close()
@@ -235,6 +316,8 @@ class BlackBox:
         self.write = _ignore
         self._ring = None
         self._rings.clear()
+        if self._on_table is not None:
+            self._on_table(None)
         self._on_error(problem)
 
     def forget_parent(self) -> None:

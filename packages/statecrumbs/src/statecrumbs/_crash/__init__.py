@@ -8,18 +8,19 @@ _exceptions   an exception and its causes as data
 
 from __future__ import annotations
 
-from statecrumbs._crash._dump import note_end_with, prepare, report
+from statecrumbs._crash._dump import note_failures_with, prepare, report
 from statecrumbs._crash._exceptions import describe, in_short
-from statecrumbs._crash._hooks import unwatch, watch
+from statecrumbs._crash._hooks import report_last_exception, unwatch, watch
 from statecrumbs._crash._signals import listen
 
 __all__ = [
     "describe",
     "in_short",
     "listen",
-    "note_end_with",
+    "note_failures_with",
     "prepare",
     "report",
+    "report_last_exception",
     "unwatch",
     "watch",
 ]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from _thread import get_ident
-from time import time_ns
+from itertools import count
+from time import gmtime, strftime, time_ns
 
 from corectx import current, failed_frame
 from corectx.files import write_private
 from statecrumbs._crash._exceptions import attributes_of, describe, in_short
 from statecrumbs._crumb import place_of, timestamp
+from statecrumbs._in_flight import in_flight_now
 from statecrumbs._options import options
-from statecrumbs._process import command_line, host_name, python_version
+from statecrumbs._process import command_line, host_name, python_version, this_process
 from statecrumbs._recorder import collect, thread_name
 
 TYPE_CHECKING = False
@@ -23,11 +25,15 @@ if TYPE_CHECKING:
     from corectx import Frame
     from statecrumbs._crumb import Crumb
 
-# An exception is reported once, however many hooks it passes: the process that reported it is noted
-# on it. (Another process, to which it was pickled, has other crumbs.)
+# An exception is reported once for each operation that it fails, however many hooks it passes: the
+# process and the operation are noted on it. (Another process, to which it was pickled, has other
+# crumbs.)
 _MARK = "__statecrumbs_reported__"
+_OPERATION = "statecrumbs.operation"  # the key of an operation's number in its store
+_MAX_MARKS = 20
+_next_operation = count(1).__next__
 
-_note_end: Callable[[Crumb, int], None] | None = None
+_note_failure: Callable[[Crumb, int], None] | None = None
 
 # The threads that run the user's function right now.
 _in_callback: set[int] = set()
@@ -47,12 +53,16 @@ def report(exc: BaseException, /, *, frame: Frame | None = None) -> bool:
 def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bool:
     """Do the same as `report`; with `is_end` note in the black box that the process ends."""
     try:
-        note = _note_end if is_end else None
+        # An interrupt is no failure; the black box knows the work that it left.
+        is_failure = is_end and not issubclass(type(exc), KeyboardInterrupt)
+        note = _note_failure if is_failure else None
         is_silent = options.on_crash == "none"
         is_wanted = options.is_enabled and not (is_silent and note is None)
-        if not is_wanted or issubclass(type(exc), SystemExit) or _is_reported(exc):
+        if not is_wanted or issubclass(type(exc), SystemExit):
             return False
         failing = failed_frame(exc) or frame or current()
+        if _is_reported(exc, failing):
+            return False
         crumbs = _crumbs_and("unhandled_exception", failing, {"exception": describe(exc)})
         if note is not None:
             note(crumbs[-1], time_ns())
@@ -62,10 +72,10 @@ def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bo
         return False
 
 
-def note_end_with(note: Callable[[Crumb, int], None] | None) -> None:
-    """Call `note` with the last record of a dump, and its time in ns, when the process ends."""
-    global _note_end
-    _note_end = note
+def note_failures_with(note: Callable[[Crumb, int], None] | None) -> None:
+    """Call `note` with the last record of a dump, and its time in ns, where the process may end."""
+    global _note_failure
+    _note_failure = note
 
 
 def dump_at_signal(signal_number: int) -> None:
@@ -107,6 +117,9 @@ def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[
             last["frame"] = identity
     last.update(cause)
     last["dropped"] = dropped
+    works = in_flight_now()
+    if works:
+        last["in_flight"] = works
     last["process"] = _process()
     return [*crumbs, last]
 
@@ -121,12 +134,24 @@ def _process() -> dict[str, object]:
     }
 
 
-def _is_reported(exc: BaseException) -> bool:
-    """Note on `exc` that this process reports it; return whether it had done so before."""
-    marks = attributes_of(exc)
-    if marks.get(_MARK) == os.getpid():
+def _is_reported(exc: BaseException, failing: Frame | None) -> bool:
+    """Note on `exc` that it is reported here; return whether it was before.
+
+    Here is the operation of the frame `failing`, outside of one this thread, in this process.
+    """
+    attributes = attributes_of(exc)
+    if failing is None:
+        place = f"thread {get_ident()}"
+    else:
+        # setdefault: of two threads that come first, one wins.
+        place = f"operation {failing.store.setdefault(_OPERATION, _next_operation())}"
+    mark = f"{this_process()} {place}"
+    marks = attributes.get(_MARK)
+    if not isinstance(marks, tuple):
+        marks = ()
+    if mark in marks:
         return True
-    marks[_MARK] = os.getpid()
+    attributes[_MARK] = (*marks[-_MAX_MARKS:], mark)
     return False
 
 
@@ -159,9 +184,8 @@ def _deliver(crumbs: list[Crumb]) -> bool:
 
 def _fill(path: str) -> str:
     """Fill in this process and this moment for ``{pid}`` and ``{time}``."""
-    from datetime import datetime, timezone
-
-    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+    seconds, rest = divmod(time_ns(), 10**9)
+    now = f"{strftime('%Y%m%dT%H%M%S', gmtime(seconds))}.{rest // 1000:06}Z"
     return path.replace("{pid}", str(os.getpid())).replace("{time}", now)
 
 

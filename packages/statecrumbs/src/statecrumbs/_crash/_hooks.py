@@ -35,12 +35,18 @@ _in_hooks: set[int] = set()  # the threads that are in one of ours
 _asyncio_filter: _AsyncioFilter | None = None
 _children_watched = False
 _fork_watched = False
+_last_before = id(None)  # the exception that was the last one before `watch`
+# Programs that set sys.last_exc and go on.
+_LIVING = frozenset(("IPython", "_pytest"))
 
 
 def watch() -> None:
     """Put every hook in place that is not in place."""
+    global _last_before
     import threading
 
+    if not _hooks:
+        _last_before = id(_last_exception())
     for module, name, exception_of in (
         (sys, "excepthook", lambda args: args[1]),
         (threading, "excepthook", lambda args: args[0].exc_value),
@@ -50,6 +56,31 @@ def watch() -> None:
             _hooks.append(_Hook(module, name, exception_of))
     _watch_asyncio()
     _watch_children()
+
+
+def report_last_exception() -> None:
+    """Report the exception that ended the program where another hook has taken the place of ours.
+
+    The hooks of Typer, rich and others do not call the one before them. The interpreter sets
+    `sys.last_exc` all the same. So do interactive interpreters and pytest, which live on.
+    """
+    if (
+        isinstance(sys.excepthook, _Hook)
+        or hasattr(sys, "ps1")
+        or sys.flags.interactive
+        or not _LIVING.isdisjoint(sys.modules)
+    ):
+        return
+    exc = _last_exception()
+    if exc is not None and id(exc) != _last_before:
+        _report(exc, is_end=True)
+
+
+def _last_exception() -> BaseException | None:
+    exc: object = getattr(sys, "last_exc", None)  # from 3.12
+    if exc is None:
+        exc = getattr(sys, "last_value", None)
+    return exc if isinstance(exc, BaseException) else None
 
 
 def unwatch() -> None:

@@ -3,12 +3,14 @@
 _recording   Recording: a black box, a dump, or the dump in a log
 _terminal    a recording as people read it in a terminal
 _follow      black boxes, followed while their processes write them
+_ps          the processes in a folder, and their work in flight
 _page/       a recording as one self-contained HTML page
 """
 
 from __future__ import annotations
 
 from statecrumbs._reading._follow import Tail, follow_file, follow_folder
+from statecrumbs._reading._ps import processes, show_processes
 from statecrumbs._reading._recording import Recording, load
 from statecrumbs._reading._terminal import painter, show
 
@@ -19,8 +21,10 @@ __all__ = [
     "follow_folder",
     "load",
     "painter",
+    "processes",
     "render_page",
     "show",
+    "show_processes",
 ]
 
 

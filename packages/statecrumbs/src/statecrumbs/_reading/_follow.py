@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from statecrumbs._black_box import UnreadableError, boxes_in, read
-from statecrumbs._endings import how_it_died
-from statecrumbs._lines import Columns, clock_times, lines
+from statecrumbs._endings import sentence
+from statecrumbs._lines import Columns, clock_times, escaped, in_flight_lines, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final
+    from typing import Any, Final
 
     from statecrumbs._black_box import Recovered
     from statecrumbs._lines import Paint
@@ -48,14 +48,23 @@ class Tail:
     def follow(self) -> bool:
         """Show the new crumbs. Once the process has ended, show how and return False."""
         try:
-            died = self.look().died
+            found = self.look()
+            about: dict[str, Any] = {
+                "ending": found.ending,
+                "failures": found.failures,
+                "exit_code": found.exit_code,
+                "in_flight": found.in_flight,
+                "hidden": found.hidden,
+            }
         except UnreadableError:
             if os.path.exists(self.path):
                 raise
-            died = "clean"  # an end that removes the file
-        if died in ("alive", "unknown"):
+            about = {"ending": "ended"}  # an end that removes the file
+        if about["ending"] in ("running", "unknown"):
             return True
-        self._show(self._prefix + how_it_died(died))
+        self._show(self._prefix + escaped(sentence(about)))
+        for line in in_flight_lines(about.get("in_flight", []), about.get("hidden")):
+            self._show(self._prefix + line)
         return False
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from statecrumbs._black_box import UnreadableError, is_black_box, read
+from statecrumbs._endings import verdict
 from statecrumbs._json import is_list, is_object
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ class Recording:
     """The crumbs of one process, and the data about it.
 
     `crumbs` are in the order of the file, oldest first. `ending` has the other data of a black box,
-    or of the last record of a dump: of "died", "process", "dropped", "torn", "shortened" and
-    "missing_slots" those that are known.
+    or of the last record of a dump: of "ending", "process", "dropped", "torn", "shortened",
+    "missing_slots", "in_flight", "hidden", "failures", "exit_code", "silent_since", "fault" and
+    "stacks" those that are known.
     """
 
     path: str
@@ -39,14 +41,28 @@ class Recording:
 
     def to_dump(self) -> list[dict[str, Any]]:
         """Return the recording as a dump has it: a list whose last record describes the process."""
-        if "died" not in self.ending:
+        if "ending" not in self.ending:
             return self.crumbs
         return [*self.crumbs, {"event": _BLACK_BOX, **self.ending}]
 
 
 # The event of the last record of a dump that was made of a black box.
 _BLACK_BOX = "black_box"
-_ENDING = ("died", "process", "dropped", "torn", "shortened", "missing_slots")
+_ENDING = (
+    "ending",
+    "process",
+    "dropped",
+    "torn",
+    "shortened",
+    "missing_slots",
+    "in_flight",
+    "hidden",
+    "failures",
+    "exit_code",
+    "silent_since",
+    "fault",
+    "stacks",
+)
 
 
 def load(path: str | os.PathLike[str]) -> Recording:
@@ -64,13 +80,20 @@ def load(path: str | os.PathLike[str]) -> Recording:
 def from_black_box(found: Recovered) -> Recording:
     """Return the content of a black box as a recording."""
     ending: dict[str, Any] = {
-        "died": found.died,
+        "ending": found.ending,
         "process": {**found.process, "recorded_since": found.created},
         "dropped": found.dropped,
         "torn": found.torn,
         "shortened": found.shortened,
         "missing_slots": found.missing_slots,
+        "in_flight": found.in_flight,
+        "hidden": found.hidden,
+        "failures": found.failures,
+        "exit_code": found.exit_code,
+        "silent_since": found.silent_since,
     }
+    if found.stacks:
+        ending["fault"], ending["stacks"] = found.fault(), found.stacks
     return Recording(found.path, found.crumbs, ending)
 
 
@@ -91,8 +114,10 @@ def _from_dump(path: str) -> Recording:
         )
     last: dict[str, Any] = dump[-1] if dump else {}
     ending = {key: last[key] for key in _ENDING if key in last} if "process" in last else {}
+    if ending and "died" in last:  # as version 0.1 wrote it
+        ending["ending"] = verdict(last["died"])
     # A dump that was made of a black box: its last record describes the process, and is no crumb.
-    crumbs: list[dict[str, Any]] = dump[:-1] if "died" in ending else dump
+    crumbs: list[dict[str, Any]] = dump[:-1] if "ending" in ending else dump
     return Recording(path, crumbs, ending)
 
 

@@ -7,9 +7,16 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from statecrumbs._endings import how_it_died
+from statecrumbs._endings import sentence
 from statecrumbs._json import is_list, is_object
-from statecrumbs._lines import lines, printable, relative_times, summary
+from statecrumbs._lines import (
+    escaped,
+    in_flight_lines,
+    lines,
+    printable,
+    relative_times,
+    summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +33,9 @@ _COLOURS: Final[dict[Role, str]] = {
     "failure": "1;31",
     "scope": "2",
 }
+
+
+_MAX_STACK: Final = 400  # lines
 
 
 def painter(stream: TextIO) -> Paint:
@@ -61,6 +71,11 @@ def show(recording: Recording, paint: Paint) -> Iterator[str]:
     if recording.failure is not None:
         yield ""
         yield from exception_lines(recording.failure["exception"], paint)
+    stacks = recording.ending.get("stacks")
+    if isinstance(stacks, str) and stacks:
+        yield ""
+        yield "The stacks that faulthandler wrote:"
+        yield from (f"  {escaped(line)}" for line in stacks.splitlines()[:_MAX_STACK])
 
 
 def _about(recording: Recording) -> Iterator[str]:
@@ -68,8 +83,11 @@ def _about(recording: Recording) -> Iterator[str]:
     process = ending.get("process")
     if is_object(process):
         yield from _process(process)
-    if "died" in ending:
-        yield how_it_died(ending["died"])
+    if "ending" in ending:
+        yield escaped(sentence(ending))
+    works = ending.get("in_flight")
+    if is_list(works):
+        yield from in_flight_lines(works, ending.get("hidden"))
     yield _counts(recording)
 
 

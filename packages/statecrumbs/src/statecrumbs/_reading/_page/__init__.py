@@ -21,9 +21,9 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from statecrumbs._endings import how_it_died, how_it_died_in_short
+from statecrumbs._endings import in_short, sentence
 from statecrumbs._json import is_list, is_object, to_json
-from statecrumbs._lines import summary
+from statecrumbs._lines import summary, work_name
 
 if TYPE_CHECKING:
     from typing import Final
@@ -50,7 +50,7 @@ def render(recording: Recording) -> str:
         "crumbs": recording.crumbs,
         "ending": recording.ending,
         "headline": _headline(recording),
-        "died": how_it_died(recording.ending["died"]) if "died" in recording.ending else "",
+        "died": _ending(recording),
     }
     parts = {
         "policy": escape(policy),
@@ -83,9 +83,20 @@ def _headline(recording: Recording) -> str:
         exception = recording.failure["exception"]
         first_line = str(exception.get("message", "")).partition("\n")[0]
         return summary({"type": exception.get("type", ""), "message": first_line})
-    if "died" in recording.ending:
-        return how_it_died_in_short(recording.ending["died"])
+    if "ending" in recording.ending:
+        return in_short(recording.ending["ending"])
     return "What happened so far"
+
+
+def _ending(recording: Recording) -> str:
+    """Return how the process ended, and the work in flight."""
+    if "ending" not in recording.ending:
+        return ""
+    text = sentence(recording.ending)
+    works = recording.ending.get("in_flight")
+    if is_list(works) and works:
+        text += f" In flight: {', '.join(map(work_name, works))}."
+    return text
 
 
 def _exact(value: Json) -> Json:

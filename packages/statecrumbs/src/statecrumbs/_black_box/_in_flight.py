@@ -1,0 +1,244 @@
+"""The table of the open frames in a black box: its rows, written and read."""
+
+from __future__ import annotations
+
+import json
+from binascii import crc32
+from collections import deque
+from itertools import count
+from json.encoder import encode_basestring_ascii as quote
+from struct import Struct
+
+from corectx.lowlevel import raised_by_signal
+from statecrumbs._black_box import _format
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from corectx import Frame
+    from statecrumbs._black_box._ring import Ring
+    from statecrumbs._in_flight import Work
+
+_MAX_DEPTH: Final = 16  # rows of one operation inside one another
+_ROOM: Final = _format.ROW_SIZE - _format.ROW_HEAD.size
+_LENGTHS: Final = (96, 40, 20)  # characters of one text, until all of them fit in a row
+_MAX_KNOWN: Final = 256  # names that are kept quoted
+_NO_TRACE: Final = (bytes(16), bytes(8), bytes(8), 0)
+_COVERED: Final = Struct("<QQ16s8s8sB7x")
+
+# Where a frame has its row, its sequence number, how deep it is, the name that stands in the row.
+# The last is for a site that learns its name late, such as that of a request.
+_known: dict[tuple[str, str | None, str | None], str] = {}
+
+
+class RowTable:
+    """Write the open frames of this process into the rows of its `ring`, without a lock."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._map = ring.map
+        self._mark = ring.mark
+        self._free = deque(ring.row_offsets)
+        self._next = count(1).__next__
+        self._rows: dict[int, tuple[int, int, int, str | None]] = {}
+        self._hidden: set[int] = set()
+        self._store = Struct(f"{_format.ROW_HEAD.format}{_ROOM}s").pack_into
+
+    def open(self, work: Work) -> None:
+        """Give `work` a row. Never raises an Exception."""
+        if not self._mark[0]:
+            return
+        try:
+            frame = work.frame
+            around = self._around(frame)
+            if around is None:
+                depth, parent = 0, 0
+            else:
+                depth, parent = around[2] + 1, around[1]
+            offset = None
+            if depth < _MAX_DEPTH:
+                try:
+                    offset = self._free.popleft()
+                except IndexError:
+                    offset = self._take_inner() if depth == 0 else None
+            if offset is None:
+                self._hidden.add(id(frame))
+                self._count_hidden()
+                return
+            sequence = self._next()
+            self._rows[id(frame)] = (offset, sequence, depth, frame.site.name)
+            self._write(work, offset, sequence, parent)
+        except Exception as error:
+            if raised_by_signal(error):
+                raise  # closed; or no memory: the frame has no row
+
+    def close(self, work: Work) -> None:
+        """Free the row of `work`."""
+        key = id(work.frame)
+        row = self._rows.pop(key, None)
+        try:
+            if row is not None:
+                self._map[row[0]] = 0
+                self._free.append(row[0])
+            elif key in self._hidden:
+                self._hidden.discard(key)
+                self._count_hidden()
+        except ValueError:
+            pass  # the file is closed
+
+    def change(self, work: Work) -> None:
+        """Write the row of `work` anew."""
+        row = self._rows.get(id(work.frame))
+        if row is None or not self._mark[0]:
+            return
+        offset, sequence, depth, _ = row
+        around = self._around(work.frame)
+        try:
+            self._rows[id(work.frame)] = (offset, sequence, depth, work.frame.site.name)
+            self._write(work, offset, sequence, 0 if around is None else around[1])
+        except Exception as error:
+            if raised_by_signal(error):
+                raise
+
+    def note_exit(self, kind: int, code: int) -> None:
+        """Note that SystemExit or KeyboardInterrupt left an operation; 0 for neither."""
+        try:
+            _format.EXIT.pack_into(self._map, _format.EXIT_OFFSET, code, kind)
+        except ValueError:
+            pass  # the file is closed
+
+    def _around(self, frame: Frame) -> tuple[int, int, int, str | None] | None:
+        """Return the row of the nearest frame around `frame`."""
+        rows = self._rows
+        parent = frame.parent
+        while parent is not None:
+            row = rows.get(id(parent))
+            if row is not None:
+                return row
+            parent = parent.parent
+        return None
+
+    def _take_inner(self) -> int | None:
+        """Take the row of an inner frame for an outermost one."""
+        for key, row in reversed(list(self._rows.items())):
+            if row[2] and self._rows.pop(key, None) is not None:
+                self._hidden.add(key)
+                self._count_hidden()
+                return row[0]
+        return None
+
+    def _count_hidden(self) -> None:
+        _format.HIDDEN.pack_into(self._map, _format.HIDDEN_OFFSET, len(self._hidden))
+
+    def _write(self, work: Work, offset: int, sequence: int, parent: int) -> None:
+        payload = _payload(work)
+        flags = 0
+        if work.is_suspended:
+            flags = _format.SUSPENDED
+        if work.is_left:
+            flags |= _format.LEFT
+        if work.thread != "MainThread" and work.is_in_daemon():
+            flags |= _format.DAEMON
+        trace = work.trace or _NO_TRACE
+        covered = _COVERED.pack(parent, work.since_ns, *trace)
+        checksum = crc32(payload, crc32(covered, sequence & 0xFFFFFFFF))
+        self._map[offset] = 0
+        self._store(
+            self._map,
+            offset,
+            1,
+            flags,
+            len(payload),
+            checksum,
+            sequence,
+            parent,
+            work.since_ns,
+            *trace,
+            payload,
+        )
+
+
+def _payload(work: Work) -> bytes:
+    frame = work.frame
+    site = frame.site
+    key = (site.kind, site.name, frame.flow)
+    names = _known.get(key)
+    correlation_id = frame.correlation_id
+    path = work.path()
+    if names is not None and path is None:
+        text = f'{{{names},"correlation_id":"{correlation_id}","thread":{quote(work.thread)}}}'
+        if len(text) <= _ROOM and correlation_id is not None:
+            return text.encode()
+    others = {"correlation_id": correlation_id, "thread": work.thread, "path": path}
+    texts = {"kind": site.kind, "name": site.name, "flow": frame.flow, **others}
+    for length in _LENGTHS:
+        kept = {key: _cut(text, length) for key, text in texts.items() if text is not None}
+        payload = json.dumps(kept, separators=(",", ":")).encode()
+        if len(payload) <= _ROOM:
+            break
+    else:
+        payload = b"{}"
+    if len(_known) < _MAX_KNOWN and all(len(each or "") <= _LENGTHS[0] for each in key):
+        named = {key: texts[key] for key in ("kind", "name", "flow") if texts[key] is not None}
+        _known[key] = json.dumps(named, separators=(",", ":"))[1:-1]
+    return payload
+
+
+def _cut(text: str, length: int) -> str:
+    text = str.__str__(text)
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def decode_rows(raw: bytes, row_size: int) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows in use as data, the outermost first, and how many are torn.
+
+    `since_ns` is when the work began, `depth` how many of the other rows are around it, `is_left`,
+    `is_suspended` and `is_daemon` are the flags. A row of an open frame has no `is_left`.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    parents: dict[int, int] = {}
+    torn = 0
+    head = _format.ROW_HEAD
+    for offset in range(0, len(raw) - row_size + 1, row_size):
+        in_use, flags, length, checksum, sequence, parent, since, trace, span, outer, sampled = (
+            head.unpack_from(raw, offset)
+        )
+        if not in_use:
+            continue
+        start = offset + head.size
+        payload = raw[start : start + min(length, row_size - head.size)]
+        covered = raw[offset + _format.ROW_COVERED : start]
+        if crc32(payload, crc32(covered, sequence & 0xFFFFFFFF)) != checksum:
+            torn += 1
+            continue
+        try:
+            row: dict[str, Any] = dict(json.loads(payload))
+        except (ValueError, TypeError, RecursionError):
+            torn += 1
+            continue
+        row = {key: text for key, text in row.items() if isinstance(text, str)}
+        row["since_ns"] = since
+        row["flags"] = flags
+        if any(trace):
+            row["trace_id"], row["span_id"] = trace.hex(), span.hex()
+            if any(outer):
+                row["parent_span_id"] = outer.hex()
+            row["trace_flags"] = sampled
+        found[sequence] = row
+        parents[sequence] = parent
+    return _ordered(found, parents), torn
+
+
+def _ordered(found: dict[int, dict[str, Any]], parents: dict[int, int]) -> list[dict[str, Any]]:
+    """Return the rows as a tree that is read from the outside in, the oldest operation first."""
+    inside: dict[int, list[int]] = {}
+    for sequence in sorted(found):
+        parent = parents[sequence] if parents[sequence] in found else 0
+        inside.setdefault(parent if parent < sequence else 0, []).append(sequence)
+    ordered: list[dict[str, Any]] = []
+    stack = [(sequence, 0) for sequence in reversed(inside.get(0, []))]
+    while stack:
+        sequence, depth = stack.pop()
+        ordered.append({**found[sequence], "depth": depth})
+        stack += [(each, depth + 1) for each in reversed(inside.get(sequence, []))]
+    return ordered

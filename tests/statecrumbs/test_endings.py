@@ -1,0 +1,301 @@
+"""Each row of docs/endings.md, on a real process: the verdict, the level, and what is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from statecrumbs import _endings
+from statecrumbs._black_box import read
+from tests.statecrumbs import endings
+from tests.statecrumbs.endings import next_start, run
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+IDLE = """
+enable(black_box="boxes", on_crash="none")
+{}
+"""
+BUSY = """
+enable(black_box="boxes", on_crash="none")
+with operation():
+    {}
+"""
+HANDLER = """
+def handler(*_):
+    sys.exit(3)
+signal.signal(signal.SIGTERM, handler)
+"""
+NO_CHAIN = 'sys.excepthook = lambda *_: print("my own hook")\n'
+IN_FLIGHT = ["GET", "ask_the_bank"]
+
+# The program, the signal that it gets, the verdict, its level, and the frames in flight. Without a
+# verdict no box is left.
+ROWS = {
+    "returns": (IDLE.format("crumb('done')"), None, None, None, []),
+    "sys_exit": (IDLE.format("sys.exit(3)"), None, None, None, []),
+    "sys_exit_in_an_operation": (BUSY.format("sys.exit(3)"), None, "exited", "WARNING", IN_FLIGHT),
+    "sys_exit_with_a_text": (BUSY.format("sys.exit('no')"), None, "exited", "WARNING", IN_FLIGHT),
+    "sys_exit_0_in_an_operation": (BUSY.format("sys.exit(0)"), None, None, None, []),
+    "sys_exit_none_in_an_operation": (BUSY.format("sys.exit()"), None, None, None, []),
+    "exception": (IDLE.format("1 / 0"), None, "exception", "WARNING", []),
+    "exception_in_an_operation": (BUSY.format("1 / 0"), None, "exception", "WARNING", []),
+    "exception_with_another_hook": (
+        IDLE.format(NO_CHAIN + "1 / 0"),
+        None,
+        "exception",
+        "WARNING",
+        [],
+    ),
+    "sigterm": (IDLE.format("hang()"), signal.SIGTERM, "gone", "INFO", []),
+    "sigterm_in_an_operation": (
+        BUSY.format("hang()"),
+        signal.SIGTERM,
+        "gone",
+        "WARNING",
+        IN_FLIGHT,
+    ),
+    "sigterm_with_a_handler": (IDLE.format(HANDLER + "hang()"), signal.SIGTERM, None, None, []),
+    "sigterm_with_a_handler_in_an_operation": (
+        HANDLER + BUSY.format("hang()"),
+        signal.SIGTERM,
+        "exited",
+        "WARNING",
+        IN_FLIGHT,
+    ),
+    "sighup": (IDLE.format("hang()"), signal.SIGHUP, "gone", "INFO", []),
+    "sigint": (IDLE.format("hang()"), signal.SIGINT, None, None, []),
+    "sigint_in_an_operation": (
+        BUSY.format("hang()"),
+        signal.SIGINT,
+        "interrupted",
+        "INFO",
+        IN_FLIGHT,
+    ),
+    "sigkill": (IDLE.format("hang()"), signal.SIGKILL, "gone", "INFO", []),
+    "sigkill_in_an_operation": (
+        BUSY.format("hang()"),
+        signal.SIGKILL,
+        "gone",
+        "WARNING",
+        IN_FLIGHT,
+    ),
+    "os_exit": (IDLE.format("os._exit(0)"), None, "gone", "INFO", []),
+    "os_exit_in_an_operation": (BUSY.format("os._exit(0)"), None, "gone", "WARNING", IN_FLIGHT),
+    "a_failure_and_then_sigkill": (
+        IDLE.format(
+            "try: 1 / 0\nexcept ZeroDivisionError: sys.excepthook(*sys.exc_info())\n"
+            "crumb('alive')\nhang()"
+        ),
+        signal.SIGKILL,
+        "gone",
+        "WARNING",
+        [],
+    ),
+    "a_failure_and_then_life": (
+        IDLE.format(
+            "try: 1 / 0\nexcept ZeroDivisionError: sys.excepthook(*sys.exc_info())\ncrumb('alive')"
+        ),
+        None,
+        "ended",
+        "INFO",
+        [],
+    ),
+    "a_daemon_thread_in_an_operation": (
+        IDLE.format(
+            "def work():\n    with operation():\n        hang()\n"
+            "threading.Thread(target=work, daemon=True).start()\n"
+            "while not statecrumbs._in_flight.in_flight.works(): time.sleep(0.01)"
+        ),
+        None,
+        None,
+        None,
+        [],
+    ),
+    "a_frame_that_is_never_left": (
+        IDLE.format("enter(start(Site('task', 'pay')))"),
+        None,
+        "unfinished",
+        "WARNING",
+        ["pay"],
+    ),
+    "a_bare_scope_that_is_never_left": (
+        IDLE.format("from corectx import scope\nscope(x=1).__enter__()"),
+        None,
+        None,
+        None,
+        [],
+    ),
+    "an_operation_after_sys_exit": (
+        BUSY.format("crumb('first')")
+        + "try:\n    with operation():\n        sys.exit(3)\nexcept SystemExit:\n    pass\n"
+        + "with operation():\n    crumb('other work')\n",
+        None,
+        None,
+        None,
+        [],
+    ),
+}
+
+
+def boxes(folder):
+    return [read(path) for path in sorted((folder / "boxes").glob("*.crumbs"))]
+
+
+@pytest.mark.parametrize(
+    ("source", "send", "ending", "level", "in_flight"), ROWS.values(), ids=ROWS.keys()
+)
+def test_a_way_to_end(tmp_path, source, send, ending, level, in_flight):
+    run(tmp_path, source, send=send)
+    found = boxes(tmp_path)
+    told = next_start(tmp_path)
+    if ending is None:
+        assert (found, told) == ([], [])
+        return
+    (box,) = found
+    assert box.ending == ending
+    assert [row["name"] for row in box.in_flight] == in_flight
+    ((told_level, message, death),) = told
+    assert told_level == level
+    assert message.startswith(_endings.sentence(death))
+    assert (death["ending"], death["pid"]) == (ending, box.process["pid"])
+    assert [row["name"] for row in death["in_flight"]] == in_flight
+    # What is ordinary is gone after the next start.
+    is_ordinary = ending == "gone" and level == "INFO"
+    assert bool(boxes(tmp_path)) != is_ordinary
+    assert next_start(tmp_path) == []
+
+
+FAULTS = {
+    "SIGSEGV": ("Segmentation fault", "ctypes.string_at(0)"),
+    "SIGABRT": ("Aborted", "os.abort()"),
+    "SIGBUS": ("Bus error", "os.kill(os.getpid(), signal.SIGBUS)"),
+    "SIGFPE": ("Floating point exception", "os.kill(os.getpid(), signal.SIGFPE)"),
+    "SIGILL": ("Illegal instruction", "os.kill(os.getpid(), signal.SIGILL)"),
+}
+
+
+@pytest.mark.parametrize(("fault", "end"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_leaves_the_stacks_of_all_threads(tmp_path, fault, end):
+    run(tmp_path, BUSY.format(end))
+    (box,) = boxes(tmp_path)
+    assert (box.ending, box.fault()) == ("gone", fault)
+    assert "most recent call first" in box.stacks
+    assert "in operation" in box.stacks or "<module>" in box.stacks
+    shown = subprocess.run(
+        [sys.executable, "-m", "statecrumbs", "read", box.path],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert f"faulthandler wrote {fault!r}" in shown
+    assert "The stacks that faulthandler wrote:" in shown
+
+
+def test_a_program_that_has_enabled_faulthandler_itself_keeps_its_file(tmp_path):
+    source = "import faulthandler\nfaulthandler.enable()\n" + IDLE.format("os.abort()")
+    done = run(tmp_path, source)
+    (box,) = boxes(tmp_path)
+    assert box.stacks == ""
+    assert "Fatal Python error: Aborted" in done.stderr
+
+
+def test_signal_stacks_writes_the_stacks_at_sigterm_and_lets_it_end_the_process(tmp_path):
+    source = 'enable(black_box="boxes", signal_stacks=True)\nwith operation():\n    hang()\n'
+    done = run(tmp_path, source, send=signal.SIGTERM)
+    assert done.returncode == -signal.SIGTERM
+    (box,) = boxes(tmp_path)
+    assert (box.ending, box.fault()) == ("gone", "")
+    assert "in hang" in box.stacks
+
+
+def test_a_process_that_another_program_replaced_is_no_living_one(tmp_path):
+    source = IDLE.format(
+        "os.execv(sys.executable, [sys.executable, '-c', "
+        "'import os, time; os.write(1, b\"ready\\\\n\"); time.sleep(60)'])"
+    )
+    program = subprocess.Popen(
+        [sys.executable, str(endings.write(tmp_path, source))],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdout.readline() == b"ready\n"
+    (box,) = boxes(tmp_path)
+    assert box.ending == ("replaced" if sys.platform == "linux" else "running")
+    ((level, _, death),) = next_start(tmp_path)
+    assert (level, death["ending"]) == ("INFO", "replaced")
+    program.kill()
+    program.communicate()
+
+
+def test_a_machine_that_was_restarted_since_is_told(tmp_path):
+    run(tmp_path, BUSY.format("os._exit(0)"))
+    (path,) = (tmp_path / "boxes").glob("*.crumbs")
+    raw = bytearray(path.read_bytes())
+    length = struct.unpack_from("<H", raw, 30)[0]
+    described = {**json.loads(raw[128 : 128 + length]), "boot_id": "another"}
+    new = json.dumps(described).encode()
+    raw[128 : 128 + len(new)] = new
+    struct.pack_into("<H", raw, 30, len(new))
+    struct.pack_into("<I", raw, 48, zlib.crc32(new))
+    path.write_bytes(raw)
+    assert read(path).ending == "rebooted"
+    ((level, message, _),) = next_start(tmp_path)
+    assert level == "WARNING"
+    assert message.startswith("The machine was restarted while the process ran, 2 in flight.")
+
+
+def test_a_living_process_is_not_ended_by_a_call_of_the_hook(tmp_path):
+    source = IDLE.format(
+        "try: 1 / 0\nexcept ZeroDivisionError: sys.excepthook(*sys.exc_info())\nhang()"
+    )
+    program = subprocess.Popen(
+        [sys.executable, str(endings.write(tmp_path, source))],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert program.stdout.readline() == b"ready\n"
+    (box,) = boxes(tmp_path)
+    assert (box.ending, box.failures) == ("running", 1)
+    assert next_start(tmp_path) == []
+    assert len(boxes(tmp_path)) == 1
+    program.kill()
+    program.communicate()
+
+
+@pytest.mark.parametrize("where", ["interactive", "pytest"])
+def test_the_last_exception_of_a_program_that_lives_on_is_no_end(tmp_path, where):
+    setting = {"interactive": "sys.ps1 = '>>> '", "pytest": "sys.modules['_pytest'] = sys"}[where]
+    source = f"""
+{setting}
+enable(black_box="boxes")
+sys.excepthook = lambda *_: None
+sys.last_exc = sys.last_value = ValueError("shown, and gone on")
+"""
+    done = run(tmp_path, source)
+    assert (boxes(tmp_path), done.stderr) == ([], "")
+
+
+def test_an_exception_before_enable_is_no_end(tmp_path):
+    source = """
+sys.last_exc = sys.last_value = ValueError("of before")
+enable(black_box="boxes")
+sys.excepthook = lambda *_: None
+"""
+    done = run(tmp_path, source)
+    assert (boxes(tmp_path), done.stderr) == ([], "")
+
+
+def test_the_table_in_the_docs_names_every_verdict():
+    text = (Path(__file__).parents[2] / "docs" / "endings.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert named == set(_endings.VERDICTS)
