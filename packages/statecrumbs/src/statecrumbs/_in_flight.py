@@ -257,6 +257,16 @@ def unwatch() -> None:
     in_flight.reset()
 
 
+def note_trace(
+    frame: Frame, trace_id: bytes, span_id: bytes, parent_span_id: bytes | None, flags: int
+) -> None:
+    """Give the open `frame` the IDs of its trace (16 bytes), its span and its parent (8 bytes).
+
+    `flags` are the trace flags of W3C: 1 = sampled. A frame that is not tracked is ignored.
+    """
+    in_flight.note_trace(frame, (trace_id, span_id, parent_span_id or bytes(8), flags))
+
+
 def in_flight_now() -> list[dict[str, Any]]:
     """Return the work in flight as data, the outermost first, for a dump."""
     now = time_ns()

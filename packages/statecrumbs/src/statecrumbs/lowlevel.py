@@ -11,6 +11,8 @@ Log records
 An exception
     `describe_exception` returns it with its traceback and causes as data, `summarize_exception` in
     one line; both are redacted and bounded.
+Work in flight
+    `note_trace` gives an open frame the IDs of its trace and span, for the black box.
 Objects of the program
     `safe_text` returns `str(value)` whatever that raises, `class_name` the name of a class without
     asking its metaclass.
@@ -18,6 +20,7 @@ Objects of the program
 
 from __future__ import annotations
 
+from statecrumbs._in_flight import note_trace
 from statecrumbs._values import name_of as class_name
 from statecrumbs._values import safe_text
 
@@ -41,6 +44,7 @@ __all__ = [
     "describe_exception",
     "forget_inherited_duplicates",
     "inherit_crumbs",
+    "note_trace",
     "outgoing_crumbs",
     "safe_text",
     "summarize_exception",

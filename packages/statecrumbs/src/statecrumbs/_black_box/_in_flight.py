@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MAX_DEPTH: Final = 16  # rows of one operation inside one another
 _ROOM: Final = _format.ROW_SIZE - _format.ROW_HEAD.size
-_LENGTHS: Final = (96, 40, 20)  # characters of one text, until all of them fit in a row
+_LENGTHS: Final = (96, 40, 20, 10)  # characters of one text, until all of them fit in a row
 _MAX_KNOWN: Final = 256  # names that are kept quoted
 _NO_TRACE: Final = (bytes(16), bytes(8), bytes(8), 0)
 _COVERED: Final = Struct("<QQ16s8s8sB7x")
@@ -83,7 +83,7 @@ class RowTable:
             elif key in self._hidden:
                 self._hidden.discard(key)
                 self._count_hidden()
-        except ValueError:
+        except (ValueError, TypeError):
             pass  # the file is closed
 
     def change(self, work: Work) -> None:
@@ -104,7 +104,7 @@ class RowTable:
         """Note that SystemExit or KeyboardInterrupt left an operation; 0 for neither."""
         try:
             _format.EXIT.pack_into(self._map, _format.EXIT_OFFSET, code, kind)
-        except ValueError:
+        except (ValueError, TypeError):
             pass  # the file is closed
 
     def _around(self, frame: Frame) -> tuple[int, int, int, str | None] | None:
@@ -173,7 +173,8 @@ def _payload(work: Work) -> bytes:
     texts = {"kind": site.kind, "name": site.name, "flow": frame.flow, **others}
     for length in _LENGTHS:
         kept = {key: _cut(text, length) for key, text in texts.items() if text is not None}
-        payload = json.dumps(kept, separators=(",", ":")).encode()
+        text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+        payload = text.encode("utf-8", "backslashreplace")
         if len(payload) <= _ROOM:
             break
     else:

@@ -4,6 +4,7 @@ _hooks        the hooks of the interpreter, asyncio and multiprocessing
 _signals      the dump of a running process at a signal
 _dump         a dump: made and delivered
 _exceptions   an exception and its causes as data
+_running      where each thread and asyncio task is
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from time import gmtime, strftime, time_ns
 from corectx import current, failed_frame
 from corectx.files import write_private
 from statecrumbs._crash._exceptions import attributes_of, describe, in_short
+from statecrumbs._crash._running import running
 from statecrumbs._crumb import place_of, timestamp
 from statecrumbs._in_flight import in_flight_now
 from statecrumbs._options import options
@@ -120,6 +121,9 @@ def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[
     works = in_flight_now()
     if works:
         last["in_flight"] = works
+    others = running(own=event == "live_dump")
+    if others:
+        last["running"] = others
     last["process"] = _process()
     return [*crumbs, last]
 

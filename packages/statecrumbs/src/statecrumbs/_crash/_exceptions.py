@@ -42,7 +42,7 @@ def describe(exc: BaseException) -> dict[str, Any]:
 
 def in_short(exc: BaseException) -> str:
     """Return type and message of `exc`."""
-    return f"{_type_name(exc)}: {_redacted(safe_text(exc))}"
+    return f"{_type_name(exc)}: {redacted(safe_text(exc))}"
 
 
 def attributes_of(exc: BaseException) -> dict[str, Any]:
@@ -53,10 +53,10 @@ def attributes_of(exc: BaseException) -> dict[str, Any]:
 
 def _describe(exc: BaseException, depth: int, others: Iterator[bool]) -> dict[str, Any]:
     """Describe `exc`, and as many of its causes and members as there are `others` left."""
-    described: dict[str, Any] = {"type": _type_name(exc), "message": _redacted(safe_text(exc))}
+    described: dict[str, Any] = {"type": _type_name(exc), "message": redacted(safe_text(exc))}
     notes = _ask(exc, "__notes__")
     if type(notes) is list:
-        described["notes"] = [_redacted(note) for note in notes[:_MAX_NOTES]]
+        described["notes"] = [redacted(note) for note in notes[:_MAX_NOTES]]
     frame = failed_frame(exc)
     identity = {} if frame is None else identity_of(frame)
     if identity:
@@ -89,10 +89,11 @@ def _ask(exc: BaseException, name: str) -> object:
 def _type_name(exc: BaseException) -> str:
     cls = type(exc)
     module, name = module_of(cls), qualname_of(cls)
-    return _redacted(name if module in ("", "builtins", "__main__") else f"{module}.{name}")
+    return redacted(name if module in ("", "builtins", "__main__") else f"{module}.{name}")
 
 
-def _redacted(text: object) -> str:
+def redacted(text: object) -> str:
+    """Return `text` redacted and bounded; for an object that is no text, a word that says so."""
     if not issubclass(type(text), str):
         return UNSERIALIZABLE
     return str(jsonable(text, options.redactor, limit=_MAX_MESSAGE))
@@ -108,9 +109,9 @@ def _entries(traceback: TracebackType | None) -> list[dict[str, Any]]:
         del places[_FIRST_ENTRIES:-_LAST_ENTRIES]
     entries: list[dict[str, Any]] = [
         {
-            "file": _redacted(code.co_filename),
+            "file": redacted(code.co_filename),
             "line": line,
-            "function": _redacted(code.co_name),
+            "function": redacted(code.co_name),
         }
         for code, line in places
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from typing import TYPE_CHECKING
@@ -65,7 +66,9 @@ def show_processes(found: Sequence[dict[str, Any]], paint: Paint) -> Iterator[st
 
 
 def _command(process: dict[str, Any]) -> str:
-    command = " ".join(shlex.quote(printable(argument)) for argument in process["argv"])
+    script, *others = process["argv"] or ["?"]
+    arguments = (os.path.basename(script) or script, *others)
+    command = " ".join(shlex.quote(printable(argument)) for argument in arguments)
     if len(command) > _MAX_COMMAND:
         command = f"{command[: _MAX_COMMAND - 1]}\u2026"
     return escaped(command)
