@@ -108,11 +108,13 @@ def test_the_black_box_and_all_that_is_made_of_it(tmp_path, capsys):
     """
     result = run(tmp_path, PROGRAM + QUIET + end, *ARGUMENTS)
     assert result.returncode == -signal.SIGKILL
-    (box,) = (tmp_path / "boxes").iterdir()
+    (box,) = (tmp_path / "boxes").glob("*.crumbs")
     assert left_out(box.read_bytes().decode("utf-8", "replace"))
     for command in (["read", str(box)], ["read", "--json", str(box)], ["tail", str(box)]):
         assert cli.main(command) == 0
         assert left_out(capsys.readouterr().out)
+    assert cli.main(["ps", str(box)]) == 0
+    assert HIDDEN not in capsys.readouterr().out
     assert cli.main(["report", str(box), "-o", "-"]) == 0
     assert left_out(capsys.readouterr().out)
 

@@ -6,11 +6,12 @@ import json
 from binascii import crc32
 from collections import deque
 from itertools import count
-from json.encoder import encode_basestring_ascii as quote
+from json.encoder import encode_basestring as quote
 from struct import Struct
 
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _format
+from statecrumbs._crumb import name_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ _MAX_KNOWN: Final = 256  # names that are kept quoted
 _NO_TRACE: Final = (bytes(16), bytes(8), bytes(8), 0)
 _COVERED: Final = Struct("<QQ16s8s8sB7x")
 
-# Where a frame has its row, its sequence number, how deep it is, the name that stands in the row.
-# The last is for a site that learns its name late, such as that of a request.
+# The kind, name and flow of frames as members of a JSON object, redacted.
 _known: dict[tuple[str, str | None, str | None], str] = {}
 
 
@@ -40,6 +40,8 @@ class RowTable:
         self._mark = ring.mark
         self._free = deque(ring.row_offsets)
         self._next = count(1).__next__
+        # By the address of the frame: where its row is, its sequence number, its depth, and the
+        # name that stands in it, for a site that learns its name late, such as that of a request.
         self._rows: dict[int, tuple[int, int, int, str | None]] = {}
         self._hidden: set[int] = set()
         self._store = Struct(f"{_format.ROW_HEAD.format}{_ROOM}s").pack_into
@@ -163,30 +165,41 @@ def _payload(work: Work) -> bytes:
     site = frame.site
     key = (site.kind, site.name, frame.flow)
     names = _known.get(key)
-    correlation_id = frame.correlation_id
+    if names is None:
+        texts = {"kind": site.kind, "name": site.name, "flow": frame.flow}
+        names = _members(texts, _LENGTHS[0])
+        if len(_known) < _MAX_KNOWN and all(len(each or "") <= _LENGTHS[0] for each in key):
+            _known[key] = names
     path = work.path()
-    if names is not None and path is None:
-        text = f'{{{names},"correlation_id":"{correlation_id}","thread":{quote(work.thread)}}}'
-        if len(text) <= _ROOM and correlation_id is not None:
-            return text.encode()
-    others = {"correlation_id": correlation_id, "thread": work.thread, "path": path}
-    texts = {"kind": site.kind, "name": site.name, "flow": frame.flow, **others}
+    others = f',"thread":{quote(work.thread)}'
+    if frame.correlation_id is not None:
+        others += f',"correlation_id":{quote(frame.correlation_id)}'
+    if path is not None:
+        others += f',"path":{quote(path)}'
+    payload = f"{{{names}{others}}}".encode("utf-8", "backslashreplace")
+    if len(payload) <= _ROOM:
+        return payload
+    texts = {"kind": site.kind, "name": site.name, "flow": frame.flow, "thread": work.thread}
+    texts |= {"correlation_id": frame.correlation_id, "path": path}
     for length in _LENGTHS:
-        kept = {key: _cut(text, length) for key, text in texts.items() if text is not None}
-        text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
-        payload = text.encode("utf-8", "backslashreplace")
+        payload = f"{{{_members(texts, length)}}}".encode("utf-8", "backslashreplace")
         if len(payload) <= _ROOM:
-            break
-    else:
-        payload = b"{}"
-    if len(_known) < _MAX_KNOWN and all(len(each or "") <= _LENGTHS[0] for each in key):
-        named = {key: texts[key] for key in ("kind", "name", "flow") if texts[key] is not None}
-        _known[key] = json.dumps(named, separators=(",", ":"))[1:-1]
-    return payload
+            return payload
+    return b"{}"
+
+
+def _members(texts: dict[str, str | None], length: int) -> str:
+    """Return `texts`, redacted and cut, as the members of a JSON object."""
+    kept = {key: _cut(name_text(text), length) for key, text in texts.items() if text is not None}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))[1:-1]
+
+
+def forget_names() -> None:
+    """Redact the names of frames again: the names of secrets have changed."""
+    _known.clear()
 
 
 def _cut(text: str, length: int) -> str:
-    text = str.__str__(text)
     return text if len(text) <= length else text[: length - 3] + "..."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 from time import time_ns
 
+from statecrumbs._black_box._in_flight import forget_names
 from statecrumbs._black_box._slots import scope_fragment
 from statecrumbs._black_box._writer import BlackBox
 from statecrumbs._crumb import rendered_data
@@ -68,6 +69,7 @@ class Mirror:
     def reconfigure(self, *, signal_stacks: bool) -> None:
         """Take over the options in force: the names of secrets may have changed."""
         self._box.forget_rendered()
+        forget_names()
         self._box.write_stacks(at_sigterm=signal_stacks)
 
     def _write(self, record: Record) -> None:
