@@ -8,7 +8,7 @@ from penstock._calls import RunFrame
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, NoReturn
 
     from corectx import Frame
 
@@ -58,6 +58,11 @@ class FlowContext:
     def delete_value(self, key: str) -> None:
         """Remove what the run has as `key`; raises KeyError where it has nothing."""
         del next(_layers(self._frame))[key]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Known from penstock 0.1.0.
+        hint = " The context reaches other processes by itself." if name == "fork" else ""
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}.{hint}")
 
     def __repr__(self) -> str:
         # The keys only: values may be personal data.

@@ -26,6 +26,7 @@ ENGINES = {"graphviz": ("svg", "png", "pdf")}
 ENDINGS = {
     ".mmd": "mermaid",
     ".mermaid": "mermaid",
+    ".md": "mermaid",
     ".dot": "dot",
     ".gv": "dot",
     ".json": "json",

@@ -333,6 +333,11 @@ def _misplaced(target: object, decorator: str) -> str:
             f"{decorator} stands above {name_of(target)!r}, which a decorator has made a "
             f"{made.__module__}.{made.__qualname__} of. Write it below, next to the def."
         )
+    if isinstance(target, str) and decorator == "@entrypoint":
+        return (
+            f"@entrypoint decorates functions, but got {target!r}. Write @flow({target!r}) above "
+            f"@entrypoint, or @entrypoint(name={target!r})."
+        )
     if isinstance(target, str):
         return (
             f"{decorator} decorates functions, but got {target!r}. Did you mean after={target!r}?"

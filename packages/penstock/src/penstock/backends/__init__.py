@@ -36,23 +36,34 @@ class TracingBackend(Protocol):
         """Hear that the work of `frame` ended, by `exc` if any; it still is the current frame."""
 
 
+def __getattr__(name: str) -> object:
+    # As in penstock 0.1.0, but imported only when asked for: it needs penstock-otel.
+    if name == "OTelBackend":
+        from penstock.backends.otel import OTelBackend
+
+        return OTelBackend
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 _NAMES = ("auto", "logging", "otel")
 
 # The functions that end the subscriptions of the last configure().
 _subscriptions: list[Callable[[], None]] = []
 
 
-def configure(*backends: str | TracingBackend) -> None:
+def configure(*backends: str | TracingBackend, backend: str | TracingBackend | None = None) -> None:
     """Let exactly these tracing backends hear of the steps that run; without any, none does.
 
     A tracing backend is "logging" (a record for each start and end: `LoggingBackend`),
     "otel" (spans; needs ``penstock[otel]``), "auto" (silence: no backend is turned on because a
-    package happens to be installed), or a `TracingBackend` of your own.
+    package happens to be installed), or a `TracingBackend` of your own. ``backend=`` is one more;
+    penstock 0.1.0 took one alone.
 
     Raises ValueError for an unknown name, TypeError for an object that is no backend, ImportError
     where a backend is not installed; the backends that were there then stay.
     """
-    chosen = [_backend(each) for each in backends if each != "auto"]
+    given = backends if backend is None else (*backends, backend)
+    chosen = [_backend(each) for each in given if each != "auto"]
     for unsubscribe in _subscriptions:
         unsubscribe()
     _subscriptions[:] = [subscribe(each) for each in chosen]
@@ -75,6 +86,13 @@ def _backend(backend: str | TracingBackend) -> TracingBackend:
     if isinstance(backend, type):
         raise TypeError(
             f"A tracing backend is an object, but {backend.__qualname__!r} is a class: call it."
+        )
+    inherited = getattr(type(backend), "entered", TracingBackend.entered) is TracingBackend.entered
+    if inherited and callable(getattr(backend, "span", None)):
+        raise TypeError(
+            f"A tracing backend of penstock 0.1.0 has span(), but {type(backend).__qualname__!r} "
+            "now needs entered(frame) and left(frame, exc): begin the span in the one and end it "
+            "in the other."
         )
     if not (
         callable(getattr(backend, "entered", None)) and callable(getattr(backend, "left", None))

@@ -20,7 +20,8 @@ class LoggingBackend:
 
     A failure is logged as WARNING, without the traceback, since its handler logs that; all other
     records as `level`. Each record has the attributes `flow_id`, `flow`, `step`, `kind`,
-    `outcome` ("started", "done", "cancelled" or "failed") and, at an end, `duration` in seconds.
+    `outcome` ("started", "done", "cancelled" or "failed") and, at an end, `duration` in seconds. As
+    in penstock 0.1.0 there are also `correlation_id`, the same as `flow_id`, and `duration_ms`.
     The steps that a log handler itself runs, to send a record, are not logged.
     """
 
@@ -56,6 +57,7 @@ class LoggingBackend:
     ) -> None:
         extra: dict[str, object] = {
             "flow_id": frame.correlation_id,
+            "correlation_id": frame.correlation_id,
             "flow": frame.flow,
             "step": frame.name,
             "kind": frame.kind,
@@ -63,6 +65,7 @@ class LoggingBackend:
         }
         if duration is not None:
             extra["duration"] = duration
+            extra["duration_ms"] = duration * 1000
         if getattr(self._logging, "now", False):
             return
         self._logging.now = True

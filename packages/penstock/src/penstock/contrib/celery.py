@@ -14,4 +14,8 @@ except ModuleNotFoundError as _error:
         'penstock.contrib.celery is not installed. Run: pip install "penstock[celery]"'
     ) from _error
 
-__all__ = ["flow_task"]
+__all__ = ["flow_task", "install_celery_signals"]
+
+
+def install_celery_signals() -> None:
+    """Do nothing: importing this module connects the signals. penstock 0.1.0 had to be told."""
