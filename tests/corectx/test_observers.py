@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from corectx import Site, _control_flow, current, enter, leave, scope, start, subscribe
+from corectx import Site, _outcome, current, enter, leave, scope, start, subscribe
 from corectx._observers import notify_entered, notify_left
 from corectx.lowlevel import around, listeners, notify_crumb, treat_as_control_flow
 
@@ -130,7 +130,7 @@ def test_that_a_generator_was_closed_is_no_failure(diary):
 
 
 def test_what_a_framework_raises_to_end_work_is_no_failure_once_that_is_told(diary, monkeypatch):
-    monkeypatch.setattr(_control_flow, "_added", {})
+    monkeypatch.setattr(_outcome, "_added", {})
 
     class Retry(Exception):  # noqa: N818 - as frameworks name it
         pass

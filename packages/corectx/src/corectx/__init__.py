@@ -4,7 +4,7 @@ A *frame* names one piece of work in progress (a request, a task, a step, a scop
 knows its parent, its correlation ID and its values. One context variable holds the current one.
 
     _frame         Site and Frame, and the IDs of frames and correlations
-    _control_flow  treat_as_control_flow(): exceptions that are no failures
+    _outcome       treat_as_control_flow(): exceptions that are no failures
     _observers     subscribe(): tell observers of frames and crumbs; log a failure once
     _collector     keep finalizers from setting context variables inside the garbage collector
     _operation     the runs of flows that an operation remembers
@@ -21,7 +21,6 @@ knows its parent, its correlation ID and its values. One context variable holds 
 
 from __future__ import annotations
 
-from corectx._control_flow import treat_as_control_flow
 from corectx._current import (
     Token,
     attach,
@@ -37,6 +36,7 @@ from corectx._current import (
 from corectx._failures import failed_frame
 from corectx._frame import Frame, Site, is_valid_id
 from corectx._observers import subscribe
+from corectx._outcome import treat_as_control_flow
 from corectx._scope import add_values, scope
 from corectx._wrap import bind
 

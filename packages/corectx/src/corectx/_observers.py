@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from corectx._control_flow import is_control_flow
+from corectx._outcome import is_control_flow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -39,9 +39,7 @@ def remember_run(
     is_ambiguous: bool = False,
 ) -> None:
     """Keep `run` as the latest run of `flow` in the operation that `store` belongs to."""
-    runs: dict[str, Run] | None = store.get(RUNS)
-    if runs is None:
-        runs = store.setdefault(RUNS, {})
+    runs: dict[str, Run] = store.get(RUNS) or store.setdefault(RUNS, {})
     if runs.pop(flow, None) is not None or is_ambiguous:
         store.setdefault(_AMBIGUOUS, set()).add(flow)
     runs[flow] = run

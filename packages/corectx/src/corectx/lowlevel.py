@@ -40,7 +40,6 @@ Robustness
 from __future__ import annotations
 
 from corectx._collector import run_finalizer
-from corectx._control_flow import treat_as_control_flow
 from corectx._current import CURRENT, arriving_id, get_current, set_current
 from corectx._failures import keep_with_failures, note_failure
 from corectx._frame import NO_VALUES, as_id, new_trace_id, remote
@@ -53,6 +52,7 @@ from corectx._observers import (
     raised_by_signal,
 )
 from corectx._operation import RUNS, SEPARATE, is_ambiguous, latest_run, remember_run, run_ids
+from corectx._outcome import treat_as_control_flow
 from corectx._process import process_mark
 from corectx._wrap import around, kind_of
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from corectx.lowlevel import kind_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -145,7 +147,9 @@ def describe(
     flow: str = "",
 ) -> Step:
     """Return `function` as a step of `flow`, or of no flow yet."""
-    function = _declared(function, kind, flow)
+    declared = _declared(function, kind, flow)
+    if declared is not function:
+        function, call_kind = declared, kind_of(declared)
     inner = _innermost(function)
     own_name = name_of(function)
     code = getattr(inner, "__code__", None)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from corectx import _control_flow, scope, subscribe, treat_as_control_flow
+from corectx import _outcome, scope, subscribe, treat_as_control_flow
 
 
 @pytest.fixture
 def outcome(monkeypatch):
     """Return a function that leaves a scope by an exception; what an observer hears of it."""
-    monkeypatch.setattr(_control_flow, "_added", {})
+    monkeypatch.setattr(_outcome, "_added", {})
 
     class Observer:
         def left(self, frame, exc):
