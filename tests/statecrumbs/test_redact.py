@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from statecrumbs._redact import REDACTED, Redactor, names
+from statecrumbs._redact.text import TextScrubber
 from tests.statecrumbs.render_strategies import (
     SECRET,
     sentences_with_secret,
     texts_with_secret,
 )
+from tests.statecrumbs.secrets import ROWS
 
 redactor = Redactor()
 
@@ -384,3 +387,29 @@ def test_importing_does_not_load_the_regular_expressions():
     )
 
     assert done.stdout == "False True\n"
+
+
+class Open:
+    """A gate that always says that there may be a secret."""
+
+    def may_name(self, text, signs, kinds):
+        return True
+
+    def may_head(self, text, kinds):
+        return True
+
+
+everywhere = TextScrubber(names.SecretNames())
+everywhere._gate = Open()
+
+
+@pytest.mark.parametrize("text", [row["in"] for row in ROWS if isinstance(row["in"], str)])
+def test_a_quick_look_lets_every_secret_of_the_corpus_through(text):
+    for each in (text, repr(text), json.dumps(text)):
+        assert redactor.scrub(each) == everywhere.scrub(each)
+
+
+@given(st.one_of(texts_with_secret, sentences_with_secret, st.text()))
+@settings(deadline=None)
+def test_a_quick_look_lets_every_secret_through(text):
+    assert redactor.scrub(text) == everywhere.scrub(text)

@@ -32,6 +32,7 @@ from statecrumbs._redact.words import (
     OTHERWISE,
     OTHERWISE_BEFORE,
     PAIRS,
+    PHRASES,
     SECRETS,
     TOGETHER,
     UNSPACED,
@@ -74,6 +75,15 @@ class SecretNames(dict[str, bool]):
             self.clear()
         self[key] = answer
         return answer
+
+    def may_end_phrase(self, word: str) -> bool:
+        """Return whether `word` may be the last word of a secret of several words."""
+        if self._extra:
+            return True
+        last = _single(fold(word).lower())
+        return last in PAIRS or any(
+            phrase != last and phrase.endswith(last) for phrase in (*PHRASES, *SECRETS)
+        )
 
     def ends_secret(self, phrase: str) -> bool:
         """Return whether the last words of `phrase` are those of a secret: the API key."""

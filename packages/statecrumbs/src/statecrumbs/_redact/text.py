@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.commands import PHRASES, find_in_commands, find_in_phrases
-from statecrumbs._redact.fields import VALUE, role_of
-from statecrumbs._redact.names import REDACTED, is_holder
+from statecrumbs._redact.commands import SIGNS, find_in_commands, find_in_phrase
+from statecrumbs._redact.gate import Gate, forms_of
+from statecrumbs._redact.names import REDACTED
 from statecrumbs._redact.notations import find_notations
 from statecrumbs._redact.sql import find_in_messages, find_in_statements
 from statecrumbs._redact.tables import find_in_rows, find_in_tables
-from statecrumbs._redact.tokens import RUN, find_blocks, find_tokens
+from statecrumbs._redact.tokens import RUN, find_blocks, find_cookies, find_tokens, find_webhooks
 from statecrumbs._redact.urls import find_after_schemes, find_in_urls
 from statecrumbs._redact.values import NamedValues
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 class TextScrubber:
     """Blanks secrets in texts. `names` decide which names are sensitive."""
 
-    __slots__ = ("_announce", "_names")
+    __slots__ = ("_gate", "_names")
 
     def __init__(self, names: SecretNames) -> None:
         self._names = names
-        self._announce = _Announcements(names).__getitem__
+        self._gate = Gate(names)
 
     def scrub(self, text: str) -> str:
         """Return `text` with `[redacted]` in place of each secret."""
@@ -61,126 +61,61 @@ class TextScrubber:
         return scrubbed
 
     def _spans(self, text: str) -> list[Span]:
-        classes = text.encode("ascii", "replace").translate(_CLASSES)
+        """Return where the secrets of `text` stand, in no order."""
+        signs, kinds = forms_of(text)
         spans: list[Span] = []
-        has_marks = b"=" in classes
-        if has_marks and "@" in text and "://" in text:
-            spans += find_in_urls(text)
-        has_options = " -" in text or "'-" in text or '"-' in text
+        if ("=" in signs or ":" in signs) and "//" in signs:
+            if "@" in signs and "://" in text:
+                spans += find_in_urls(text)
+            if "hook" in text or "chat.g" in text:
+                spans += find_webhooks(text)
+        has_options = "-" in signs and (
+            " -" in text or ("'" in signs and "'-" in text) or ('"' in signs and '"-' in text)
+        )
         if has_options:
             spans += find_in_commands(text)
-        if has_options or (has_marks and self._may_name(text)):
+        if has_options or self._gate.may_name(text, signs, kinds):
             self._find_named(text, spans)
-        if has_marks:
-            self._find_lists(text, spans)
+        if ("\n" in signs or "\\" in signs) and self._gate.may_head(text, kinds):
+            spans += find_in_tables(text, self._names)
+        if "(" in signs and ("alues" in text or "ALUES" in text or "stdin" in text):
+            spans += find_in_statements(text, self._names)
+        self._find_said(text, signs, spans)
+        if RUN in kinds:
+            spans += find_tokens(text, signs, kinds)
+        if "---" in signs:
             spans += find_blocks(text)
-        if any(map(text.__contains__, PHRASES)):
-            spans += find_in_phrases(text)
-        if RUN in classes:
-            spans += find_tokens(text, classes)
-        if any(map(text.__contains__, _SCHEMES)):
-            spans += find_after_schemes(text)
         return spans
 
-    def _may_name(self, text: str) -> bool:
-        """Return whether a sensitive name may announce a value in `text`.
-
-        Most texts cost one search from behind, and a look at each name that it finds.
-        """
-        if any(map(self._announce, _NAMES_REVERSED.findall(text[::-1]))):
-            return True
-        if "<" in text and any(map(self._names.__getitem__, _ELEMENTS.findall(text))):
-            return True
-        return (
-            ("%" in text and _PERCENT.search(text) is not None)
-            or ("&" in text and _ENTITY.search(text) is not None)
-            or "\\u002" in text
-        )
-
     def _find_named(self, text: str, spans: list[Span]) -> None:
-        named = NamedValues(text, self._names, spans)
+        names = self._names
+        named = NamedValues(text, names, spans)
         spans += named.spans
-        if named.has_placeholder:
-            spans += find_in_statements(text, self._names)
-        if named.spans:
-            spans += _repeated(text, named.spans)
-
-    def _find_lists(self, text: str, spans: list[Span]) -> None:
-        names = self._names
         spans += find_notations(text, names)
-        if "(" in text or '"' in text or "'" in text:
-            spans += find_in_messages(text, names)
-            if any(map(text.__contains__, _STATEMENTS)):
-                spans += find_in_statements(text, names)
-            if any(map(text.__contains__, _LISTS)):
-                spans += find_in_rows(text, names)
-        if "\n" in text or "\\n" in text:
-            spans += find_in_tables(text, names)
+        spans += find_in_messages(text, names)
+        spans += find_in_rows(text, names)
+        spans += find_cookies(text)
+        if named.has_placeholder:
+            spans += find_in_statements(text, names)
+        if spans:
+            spans += _repeated(text, spans)
 
-
-class _Announcements(dict[str, bool]):
-    """Remembers for each name, read backwards, whether it may announce a value that is secret."""
-
-    __slots__ = ("_names",)
-
-    def __init__(self, names: SecretNames) -> None:
-        super().__init__()
-        self._names = names
-
-    def __missing__(self, backwards: str) -> bool:
-        name = backwards[::-1]
-        answer = self._decide(name)
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[backwards] = answer
-        return answer
-
-    def _decide(self, name: str) -> bool:
-        names = self._names
-        *before, last = name.split(" ")
-        if last[:1] == "\\":
-            return names[last[1:]] or names[last[2:]]
-        if (
-            names[last]
-            or role_of(last) == VALUE
-            or is_holder(last)
-            or last.lower() in _SAYING
-            or last[-6:].lower() == "tokens"
+    def _find_said(self, text: str, signs: str, spans: list[Span]) -> None:
+        """Find the secrets after words. The rare letters of a word are among the `signs`."""
+        if any(map(signs.__contains__, _OF_PHRASES)):
+            for word in SIGNS:
+                if word in text:
+                    spans += find_in_phrase(text, word)
+        if ("b" in signs or "B" in signs) and (
+            "earer " in text
+            or "asic " in text
+            or ("B" in signs and ("EARER " in text or "ASIC " in text))
         ):
-            return True
-        return bool(before) and (names.ends_secret(name) or "for" in before)
+            spans += find_after_schemes(text)
 
 
-_REMEMBERED = 2048  # names; then the dict is cleared
-_SAYING = frozenset("by as got choice received literal values inputs".split())
-
-# The classes of characters: "a" what a token consists of, "=" what may stand beside a name.
-_CLASSES = bytes(
-    97
-    if chr(code).isalnum() or chr(code) in "_-"
-    else 61
-    if chr(code) in "=:'\"`<>%&@|/\\\t\n,("
-    else 32
-    for code in range(128)
-).ljust(256)
-
-# In a text that is read backwards: the sign before a value; a subscript; a quote; the name.
-_NAMES_REVERSED = re.compile(
-    r"""
-    (?: [=:]{1,3} !? | >[=-] | ,(?=["'`\\]) | ["'`](?=N?[ \t]+\w) | >(?=[\w.]) )
-    N? [ \t\r\n]{0,8}
-    (?: \]\d{0,6}\[ | \] ){0,3}
-    (?: ["'`]\\{0,16} )?
-    ( [^\W\d_]{1,32} (?: [ ][^\W\d_]{1,24} ){1,3} | [\w.\u0300-\u036f\u3099\u309a-]{1,128} \\? )
-    """,
-    re.VERBOSE,
-)
-_ELEMENTS = re.compile(r"<(?:[\w-]{1,32}:)?([^\W\d][\w.-]{0,63})")
-_PERCENT = re.compile("%[0-9A-Fa-f]{2}")
-_ENTITY = re.compile("&(?:quot|apos|lt|#)")
-_SCHEMES = ("earer", "asic", "EARER", "ASIC", "oken ", "egotiate", "NTLM", "piKey ", "PI-Key ")
-_STATEMENTS = ("VALUES", "values", "Values", "stdin")
-_LISTS = ('["', "['", "('", '("', '[\\"', "[b'", "(b'", "[\n")
+# The rare letters of: requirepass, sqlplus, rabbitmqctl; password; AUTH; PASSWORD(; vault; echo |
+_OF_PHRASES = ("q", "pw", "AUTH", "A(", "vu", "|")
 
 _ALIKE = 8  # characters; a shorter value may stand elsewhere by chance
 _MOST_REPEATED = 8  # values

@@ -48,6 +48,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "crates.io": (r"cio[A-Za-z0-9]{32}(?![A-Za-z0-9])",),
     "Databricks": (r"dapi[0-9a-f]{32}(?:-\d)?", r"dkea[0-9a-f]{32}"),
     "DigitalOcean": (r"do[opr]_v1_[0-9a-f]{64}",),
+    "Discord": tuple(rf"{head}[A-Za-z0-9]{{23,27}}\.[\w-]{{6}}\.[\w-]{{27,}}" for head in "MNO"),
     "Docker Hub": (r"dckr_[a-z]{3}_[\w-]{20,}",),
     "Doppler": (r"dp\.(?:audit|ct|pt|said|scim|scrt|st)\.(?:[\w-]{2,35}\.)?[A-Za-z0-9]{40,44}",),
     "Duffel": (r"duffel_(?:live|test)_[\w-]{30,}",),
@@ -148,10 +149,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
 
 # By the characters that each contains. A look-behind keeps what is not secret.
 MARKED: dict[str, dict[str, str]] = {
-    "Azure application secret": {"8Q~": r"[\w~.-]{3}8Q~[\w~.-]{31,34}"},
-    "Discord": {".": r"(?<![\w-])[MNO][A-Za-z0-9]{23,27}\.[\w-]{6}\.[\w-]{27,}"},
+    "Azure application secret": {"~": r"[\w~.-]{3}8Q~[\w~.-]{31,34}"},
     "HashiCorp Terraform": {".atlasv1.": r"[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,}"},
-    "Mailchimp": {"-us": r"(?<![\w-])[0-9a-f]{32}-us\d{1,2}"},
+    "Mailchimp": {"-us": r"[0-9a-f](?<![\w-].)[0-9a-f]{31}-us\d{1,2}"},
     "Telegram": {":AA": r"\d{8,10}:AA[\w-]{32,35}"},
     "Password hashes of crypt": {
         "$": (
@@ -169,24 +169,26 @@ WEBHOOKS = {
     "Slack": r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/-]+",
     "Zapier": r"(?<=hooks\.zapier\.com/hooks/catch/)\d+/\w+",
 }
-# Blocks and lists without a run.
-_OTHERS = {
-    "PRIVATE KEY": (
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        r"[\s\S]*?(?:-----END [A-Z0-9 ]{0,60}-----|\Z)"
-    ),
-    "Private-Lines: ": r"(?<=Private-Lines: )[\s\S]*?(?=\\nPrivate-MAC|\nPrivate-MAC|\Z)",  # PuTTY
-    # The cookies of a jar, as http.cookiejar shows them (requests and httpx use it)
+_BLOCKS = (
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r"[\s\S]*?(?:-----END [A-Z0-9 ]{0,60}-----|\Z)"
+)
+# The cookies of a jar, as http.cookiejar shows them (requests and httpx use it); a key of PuTTY
+_COOKIES = {
     "<Cookie ": r"(?<=<Cookie )[^<>]*",
     "Cookie(version=": r"(?<=\bCookie\(version=)[^()]*",
+    "Private-Lines: ": r"(?<=Private-Lines: )[\s\S]*?(?=\\nPrivate-MAC|\nPrivate-MAC|\Z)",
 }
 
 _BEFORE = 40  # characters of a token that may stand before its run
 
-RUN = b"a" * 16  # in the classes of a text
+RUN = "a" * 16  # in the kinds of the characters of a text
 
-# A token begins after another sign, or after the rest of an escape: \n, %20, \u003d
-_BEGIN = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
+_RUN = re.compile("a+")
+_HEXADECIMAL = re.compile(r"[0-9a-f-]+\Z")  # also UUIDs
+_JOINT = re.compile(r"[_-]")
+_INSIDE = frozenset("/.:~$")  # signs that tokens contain
+_CHUNK = re.compile(r"""[^\s"'=,(]+\Z""")
 _HEAD = re.compile(r"[\w/-]{1,3}(?![?*+{])")
 
 
@@ -201,53 +203,101 @@ def _by_head() -> dict[str, list[str]]:
 
 
 _FORMATS = _by_head()
-_STARTS = re.compile(_BEGIN + "(?:" + "|".join(sorted(_FORMATS, reverse=True)) + ")")
-_MARKED = {sign: form for forms in MARKED.values() for sign, form in forms.items()}
+_MARKED = tuple(
+    (next(char for char in mark if char in "~.$:-"), mark, form)
+    for forms in MARKED.values()
+    for mark, form in forms.items()
+)
+# Before a long token, the names of these schemes of HTTP authentication.
+_SCHEMES = ("token ", "apikey ", "api-key ", "negotiate ", "ntlm ")
+_AFTER_SCHEME = re.compile(r"(?=[A-Za-z_+/=-]{0,64}\d)[\w.~+/=-]{16,}")
 _compiled: dict[str, re.Pattern[str]] = {}
 
 
 def find_blocks(text: str) -> Iterator[Span]:
-    """Yield where private keys, addresses of webhooks and lists of cookies stand in `text`."""
-    if "hook" in text or "chat.g" in text:
-        for form in WEBHOOKS.values():
-            for found in _pattern(form).finditer(text):
-                yield found.span()
-    for sign, form in _OTHERS.items():
+    """Yield where private keys stand in `text`."""
+    for found in _pattern(_BLOCKS).finditer(text):
+        yield found.span()
+
+
+def find_webhooks(text: str) -> Iterator[Span]:
+    """Yield the secret parts of addresses of webhooks."""
+    for form in WEBHOOKS.values():
+        for found in _pattern(form).finditer(text):
+            yield found.span()
+
+
+def find_cookies(text: str) -> Iterator[Span]:
+    """Yield where lists of cookies and keys of PuTTY stand in `text`."""
+    for sign, form in _COOKIES.items():
         if sign in text:
             for found in _pattern(form).finditer(text):
                 yield found.span()
 
 
-def find_tokens(text: str, classes: bytes) -> Iterator[Span]:
+def find_tokens(text: str, signs: str, kinds: str) -> Iterator[Span]:
     """Yield where tokens stand in `text`.
 
-    `classes` has "a" for each character that a run may consist of, and "=" or a blank for another.
+    `signs` are some signs of the text, and `kinds` has an "a" for each character that a run may
+    consist of.
     """
-    for sign, form in _MARKED.items():
-        if sign in text:
+    for character, mark, form in _MARKED:
+        if character in signs and mark in text:
             for found in _pattern(form).finditer(text):
                 yield found.span()
-    done = 0
-    run = classes.find(RUN)
-    while run >= 0:
-        end = _run_end(classes, run)
-        position = max(run - _BEFORE, done)
-        while start := _STARTS.search(text, position, end):
-            position = start.end()
-            for length in (1, 2, 3):
-                for form in _FORMATS.get(text[start.start() : start.start() + length], ()):
-                    if token := _pattern(form).match(text, start.start()):
-                        yield token.span()
-                        position = max(position, token.end())
-        done = max(position, end)
-        run = classes.find(RUN, done)
+    end = done = 0
+    while (start := kinds.find(RUN, end)) >= 0:
+        end = _end(kinds, start)
+        before = text[start - 1 : start]
+        if before == " " and (named := _after_scheme(text, start)):
+            yield named
+        if before not in _INSIDE and _HEXADECIMAL.match(text, start, end):
+            continue
+        for begin in _begins(text, before, start, end):
+            # Where a token was found, no other is looked for: it may reach to the end of the text.
+            if begin >= done and (span := _token_at(text, begin)):
+                yield span
+                done = span[1]
 
 
-def _run_end(classes: bytes, start: int) -> int:
-    blank = classes.find(b" ", start)
-    other = classes.find(b"=", start, blank if blank >= 0 else None)
-    end = other if other >= 0 else blank
-    return end if end >= 0 else len(classes)
+def _after_scheme(text: str, start: int) -> Span | None:
+    """Return the token at `start` if the name of a scheme stands before it."""
+    if text[max(0, start - 10) : start].lower().endswith(_SCHEMES):
+        found = _AFTER_SCHEME.match(text, start)
+        return found.span() if found else None
+    return None
+
+
+def _end(kinds: str, start: int) -> int:
+    found = _RUN.match(kinds, start)
+    return found.end() if found else start + 1
+
+
+def _begins(text: str, before: str, start: int, end: int) -> list[int]:
+    """Return where around a run a token may begin; `before` is the character before it."""
+    begins = [start]
+    if before == "\\":  # \n, \u003d
+        begins += (start + 1, start + 5)
+    elif before == "%":
+        begins.append(start + 2)
+    elif before in _INSIDE:  # 1//0..., dp.st...
+        around = text[max(0, start - _BEFORE) : start]
+        chunk = _CHUNK.search(around)
+        begins.append(start - len(chunk[0]) if chunk else start)
+        begins.append(start - len(around) + around.rfind("/") + 1)
+    if text.find("_", start, end) >= 0 or text.find("-", start, end) >= 0:
+        begins += [found.end() for found in _JOINT.finditer(text, start, end)]
+    return begins
+
+
+def _token_at(text: str, begin: int) -> Span | None:
+    for length in (3, 2, 1):
+        head = text[begin : begin + length]
+        if head in _FORMATS:
+            for form in _FORMATS[head]:
+                if token := _pattern(form).match(text, begin):
+                    return token.span()
+    return None
 
 
 def _pattern(form: str) -> re.Pattern[str]:

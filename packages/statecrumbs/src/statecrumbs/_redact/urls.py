@@ -40,11 +40,9 @@ _TOKEN = re.compile(
 # Therefore the token must contain a digit, a sign, or a capital letter after its first letter.
 _SCHEME = re.compile(
     r"""
-    \b (?: (?:basic|bearer) (?:[ ]|%20) (?= [A-Za-z_-]{0,64}[\d.~+/=] | (?-i:\S[a-z_-]{0,64}[A-Z]) )
-           (?P<value> [\w.~+/=-]{8,} )
-      | (?:token|apikey|api-key|negotiate|ntlm|key) [ ] (?= [A-Za-z_+/=-]{0,64}\d )
-           (?P<long> [\w.~+/=-]{16,} )
-    )
+    \b (?:basic|bearer) (?:[ ]|%20)
+    (?= [A-Za-z_-]{0,64}[\d.~+/=] | (?-i:\S[a-z_-]{0,64}[A-Z]) )
+    (?P<value> [\w.~+/=-]{8,} )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -60,4 +58,4 @@ def find_in_urls(text: str) -> Iterator[Span]:
 def find_after_schemes(text: str) -> Iterator[Span]:
     """Yield the tokens after the name of a scheme of HTTP authentication."""
     for found in _SCHEME.finditer(text):
-        yield found.span("value" if found["value"] else "long")
+        yield found.span("value")
