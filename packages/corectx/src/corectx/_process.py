@@ -56,4 +56,4 @@ def process_mark() -> ProcessMark:
     except OSError:
         return _ProcessID()  # an older kernel, or one that only looks like Linux; no memory
     page[0] = 1
-    return page
+    return memoryview(page)  # without a GIL, each look at the page itself takes its lock

@@ -178,8 +178,12 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     if not text:
         return
     try:
-        known = _known.get(text)  # then nothing in it is cut or redacted
-        frozen_event = freeze_event(text) if known is None else known[0]
+        # No call of a dict's method where a subscript does, here and below: without a GIL it takes
+        # the dict's lock. A child would hang that is forked while a thread waits for that.
+        try:
+            frozen_event, _ = _known[text]  # then nothing in it is cut or redacted
+        except KeyError:
+            frozen_event = freeze_event(text)
         frozen_data = freeze_data(data)
         remember, ticks, thread = _here()
         frame = get_current()
@@ -208,9 +212,12 @@ def _learn(event: str, data: dict[str, Any], frozen: dict[str, Scalar]) -> None:
 
     Those stand in `frozen` as in `data`, and are no names of secrets.
     """
-    if event not in _known and len(_known) >= _KNOWN:
-        return
-    _, names = _known.setdefault(event, (event, set()))
+    try:
+        _, names = _known[event]
+    except KeyError:
+        if len(_known) >= _KNOWN:
+            return
+        _, names = _known.setdefault(event, (event, set()))
     redactor = options.redactor
     for name in data:
         if (

@@ -12,7 +12,8 @@ import os
 import sys
 from _thread import allocate_lock
 from _weakref import ref
-from itertools import count, repeat
+from gc import get_referents
+from itertools import repeat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ else:
 HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 # https://github.com/python/cpython/issues/144809
-_IS_COPY_ATOMIC = HAS_GIL or sys.version_info >= (3, 14, 4)
+_IS_COPY_ATOMIC: bool = HAS_GIL or sys.version_info >= (3, 14, 4)
 
 # So many rings of threads are kept beside those of living ones; then those that have ended go.
 _SPARE = 32
@@ -58,16 +59,8 @@ def copied(records: deque[Record]) -> list[Record]:
     """Return what is in `records`, while other threads may append."""
     if _IS_COPY_ATOMIC:
         return list(records.copy())
-    # From the newest to the oldest. An append in between moves all others one place further away,
-    # so that the next look may find a record again, but cannot miss one.
-    found: dict[int, Record] = {}
-    for place in count(1):
-        try:
-            record = records[-place]
-        except IndexError:
-            break
-        found[id(record)] = record
-    return list(found.values())[::-1]
+    # That and `list(records)` raise where others append meanwhile. This stops all other threads.
+    return [each for each in get_referents(records) if each is not deque]
 
 
 def ticks() -> Iterator[None]:

@@ -75,11 +75,16 @@ class Mirror:
     def _write(self, record: Record) -> None:
         """Write one crumb, which survives the process from then on."""
         at_ns, event, data, place, thread = record
-        known = self._scopes.get(id(place))
+        # Not `get`: without a GIL it takes the dict's lock. Threads would wait for each other, and
+        # children that are forked meanwhile would hang.
+        try:
+            _, scope = self._scopes[id(place)]
+        except KeyError:
+            scope = self._scope(place)
         self._box.write(
             event,
             thread if options.include_thread else None,
-            self._scope(place) if known is None else known[1],
+            scope,
             data,
             at_ns if options.include_timestamp else 0,
         )

@@ -40,7 +40,7 @@ class Ring:
     Raises OSError when it cannot be made.
     """
 
-    __slots__ = ("_failed_at", "_pid", "_size", "map", "mark", "path", "slot_size")
+    __slots__ = ("_failed_at", "_mapping", "_pid", "_size", "map", "mark", "path", "slot_size")
 
     def __init__(
         self, directory: str, slots: int, slot_size: int, argv: Sequence[str], program: str
@@ -53,15 +53,17 @@ class Ring:
                 _preallocate(descriptor, self._size)
                 inode = os.fstat(descriptor).st_ino
                 _lock(descriptor)
-                self.map = _map(descriptor, self._size)
+                self._mapping = _map(descriptor, self._size)
             finally:
                 os.close(descriptor)
             # Asked after closing: from here on only the mapping keeps the file open.
             has_lock = is_locked(self.path)
-            _write_header(self.map, slots, slot_size, argv, program, inode, has_lock=has_lock)
+            _write_header(self._mapping, slots, slot_size, argv, program, inode, has_lock=has_lock)
         except BaseException:
             _remove(self.path)
             raise
+        # Without a GIL, each use of the mapping itself takes its lock; a view has none.
+        self.map = memoryview(self._mapping)
         self._pid = os.getpid()
         self._failed_at = 0
         self.mark = process_mark()
@@ -133,7 +135,8 @@ class Ring:
         """Let go of the file."""
         self.mark[0] = 0
         try:
-            self.map.close()
+            self.map.release()
+            self._mapping.close()
         except BufferError:
             pass  # a thread is writing: the mapping goes when it is done
 
