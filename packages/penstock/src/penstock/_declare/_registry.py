@@ -76,8 +76,8 @@ class Registry:
         """Pairs of different functions with one name in one flow: the chosen one, and another."""
         return [
             (chosen, other)
-            for steps in self._declared.values()
-            for wanting in steps.values()
+            for steps in list(self._declared.values())
+            for wanting in list(steps.values())
             for chosen, *others in [sorted(wanting, key=_rank)]
             for other in others
         ]
@@ -111,7 +111,7 @@ class Registry:
     def doc_of(self, flow: str) -> str | None:
         """Return the description of `flow`."""
         docs = self._docs.get(flow)
-        return docs[min(docs)] if docs else None
+        return min(list(docs.items()))[1] if docs else None
 
     def describe(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None:
         """Keep `doc` as the description of `flow` ; a class may give one, too."""
