@@ -1,0 +1,1 @@
+"""Many threads at once, for what works without a lock; see `__main__`."""
