@@ -357,7 +357,7 @@ def test_the_order_of_declaration_does_not_matter():
 def test_every_label_fits_into_its_box():
     for name in names(400):
         node = graph_of({"f": {name: ()}}, **{name: {"doc": f"Does {name} twice."}}).nodes[0]
-        label = measure(node)
+        label = measure(node, 236)
         assert len(label.name) <= 2
         assert len(label.prose) <= 2
         assert all(width(line, NAME_SIZE, mono) <= label.width - 20 for line in label.name)
@@ -372,7 +372,8 @@ def test_every_label_fits_into_its_box():
 def test_of_names_that_are_too_long_the_ends_can_be_told_apart():
     module = "com.example.warehouse.WarehouseSynchronisationService."
     methods = ("receive_purchase_order", "_send_confirmation", "x" * 900)
-    shown = [measure(graph_of({"f": {module + each: ()}}).nodes[0]).name for each in methods]
+    nodes = [graph_of({"f": {module + each: ()}}).nodes[0] for each in methods]
+    shown = [measure(node, 236).name for node in nodes]
     assert shown[:2] == [
         ("com.example.warehouse.", "\N{HORIZONTAL ELLIPSIS}receive_purchase_order"),
         ("com.example.warehouse.", "\N{HORIZONTAL ELLIPSIS}Service._send_confirmation"),

@@ -12,7 +12,7 @@ from penstock.formats._layout._fold import LOOP_ROOM, fold
 from penstock.formats._layout._groups import UNGROUPED, Grouping, Heading, Padding
 from penstock.formats._layout._labels import heading_size, measure
 from penstock.formats._layout._layers import Arc
-from penstock.formats._style import GROUP_INSET
+from penstock.formats._style import GROUP_INSET, NAME_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 _GAP = 32  # pixels between boxes side by side
 _GAP_BELOW = 24  # between boxes one below the other
 _PART_GAP = 44  # between parts that nothing joins
+_FITTED = 1_400  # the width of a page that a drawing is fitted to
+_READABLE = 9  # a name of fewer pixels cannot be read
 _PAGE = 960  # a page is at least so wide
+_SHEET = 1_700  # where a layer would be wider, it is continued in the next one
+_WRAPPED, _WRAPPED_IN_GROUPS = 250, 400  # units; of more, no sheet has readable names
 _GROUP_HEADER = 68  # for the flow's name and summary above its boxes
 _BESIDE = 14  # between them and a line that comes from above
+_NAME_ROOM, _NAME_ROOM_ALONG = 236, 182  # for text; less where boxes stand one after the other
 _LOOP = 9  # half of the distance between the ends of a line from a box to itself
 
 _PADDING = {
@@ -40,11 +45,22 @@ _PADDING = {
 def lay_out(graph: Graph, *, direction: str = "TD") -> Drawing:
     """Return `graph` as a drawing whose layers follow each other in `direction`.
 
-    "TD" leads from top to bottom, "BT" from bottom to top, "LR" and "RL" from side to side.
+    "TD" leads from top to bottom, "BT" from bottom to top, "LR" and "RL" from side to side. "auto"
+    is "TD" or "LR": the one whose names can be read when the drawing is fitted to a page, and of
+    two such the one with fewer crossings.
     """
+    if direction == "auto":
+        return min((lay_out(graph, direction=each) for each in ("TD", "LR")), key=_badness)
     if direction not in DIRECTIONS:
-        raise ValueError(f"direction is {direction!r}; it must be one of {', '.join(DIRECTIONS)}")
+        choices = ", ".join((*DIRECTIONS, "auto"))
+        raise ValueError(f"direction is {direction!r}; it must be one of {choices}")
     return _Sheet(graph, direction).drawing()
+
+
+def _badness(drawing: Drawing) -> tuple[float, int, int]:
+    """Return how badly `drawing` fits to a page: unreadable names first, then crossings."""
+    least = _FITTED * NAME_SIZE // _READABLE  # the width with which names can just be read
+    return max(0, drawing.width - least), drawing.crossings, max(0, drawing.width - _FITTED)
 
 
 class _Sheet:
@@ -54,7 +70,9 @@ class _Sheet:
         self._graph = graph
         self._direction = direction
         self._upright = direction in {"TD", "BT"}
-        self._labels = [measure(node) for node in graph.nodes]
+        self._labels = [
+            measure(node, _NAME_ROOM if self._upright else _NAME_ROOM_ALONG) for node in graph.nodes
+        ]
         extents = [self._turn((label.width, label.height)) for label in self._labels]
         index = {node.id: at for at, node in enumerate(graph.nodes)}
         self._edges = [(index[edge.source], index[edge.target]) for edge in graph.edges]
@@ -98,6 +116,7 @@ class _Sheet:
         placed = [
             self._place(part, inner, group) for part, inner in zip(parts, within, strict=True)
         ]
+        self._crossings = sum(each.crossings for each in placed)
         places, extent = _shelved([each.extent for each in placed], upright=self._upright)
         for part, inner, each, at in zip(parts, within, placed, places, strict=True):
             self._take(part, list(inner), group, each, at)
@@ -108,6 +127,7 @@ class _Sheet:
     ) -> Placed:
         """Place the units of one part, which `pairs` of them join; some of these lead back."""
         index = {unit: at for at, unit in enumerate(part)}
+        most = _WRAPPED_IN_GROUPS if len(self._graph.groups) > 1 else _WRAPPED
         port = {unit: self._units[unit].port for unit in part}
         return place(
             [self._units[unit].extent for unit in part],
@@ -116,16 +136,11 @@ class _Sheet:
                 for (source, target), leads_back in pairs.items()
             ],
             self._grouping([group[unit] for unit in part]),
-            fixed={at for at, unit in enumerate(part) if self._stays(unit)},
             stretched={at for at, unit in enumerate(part) if len(self._units[unit].members) == 1},
             gap=_GAP if self._upright else _GAP_BELOW,
             crowd=len(self._units),
+            room=_SHEET if self._upright and len(self._units) <= most else 0,
         )
-
-    def _stays(self, unit: int) -> bool:
-        """Say whether `unit` stays in the first layer: an entrypoint, where there is one flow."""
-        first = self._units[unit].members[0]
-        return self._graph.nodes[first].entrypoint and len(self._graph.groups) == 1
 
     def _grouping(self, groups: Sequence[int]) -> Grouping:
         """Return how the units of one part, whose `groups` are given, are grouped."""
@@ -173,6 +188,7 @@ class _Sheet:
         return Drawing(
             width=width,
             height=height,
+            crossings=self._crossings,
             boxes=tuple(self._box(at) for at in range(len(self._graph.nodes))),
             groups=tuple(
                 self._group(group, self._group_places[at])

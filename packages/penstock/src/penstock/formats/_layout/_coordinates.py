@@ -30,6 +30,7 @@ _SETTLINGS = 6
 _RELAXATIONS = 24
 # How much wider straight lines may make a drawing: so many pixels, or one part in so many.
 _WIDER, _PART = 200, 10
+_GIVEN_UP = 4  # times as many rounds where long arcs bend too
 
 
 def place_across(
@@ -37,42 +38,50 @@ def place_across(
     widths: Sequence[int],
     gap: int,
     crowd: int,
-    borders: Sequence[Borders] = (),
-    grouping: Grouping | None = None,
+    borders: Sequence[Borders],
+    grouping: Grouping,
+    page: int,
 ) -> list[int]:
     """Return the near edge of each vertex of `layered`; the smallest is 0.
 
     `widths` are those of the items, `gap` is the least one between two of them. The larger the
     `crowd`, the number of steps in the whole drawing, the less effort is made. `borders` are the
-    vertices of `layered` that are the borders of groups.
+    vertices of `layered` that are the borders of groups. A drawing should not be wider than a
+    `page`, unless that is 0.
     """
     places = Places(layered, widths, gap, borders, grouping)
     rounds = _EFFORT // (max(crowd, len(layered.layer)) + 1)
     for _ in range(max(1, min(_SETTLINGS, rounds // 4))):
         places.settle(down=True)
         places.settle(down=False)
-    blocks = _narrow_blocks(layered, places, rounds if rounds >= _RELAXATIONS else 0)
+    blocks = _narrow_blocks(layered, places, rounds if rounds >= _RELAXATIONS else 0, page)
     blocks.relax(max(1, min(_RELAXATIONS, rounds // 2)))
     result = blocks.places()
     near = min(result, default=0)
     return [place - near for place in result]
 
 
-def _narrow_blocks(layered: Layered, places: Places, rounds: int) -> Blocks:
+def _narrow_blocks(layered: Layered, places: Places, rounds: int, page: int) -> Blocks:
     """Return the blocks of `layered`: all that can be aligned, less what makes them too wide.
 
-    Long arcs always stay straight. Alignments are given up in at most so many `rounds`.
+    Long arcs stay straight, unless they make the drawing wider than a `page` that could hold it.
+    Alignments are given up in at most so many `rounds`.
     """
     below = alignments(layered, places.place, places.rigid)
     blocks = Blocks(layered, places, below)
     if not rounds:
         return blocks
     width, bends = _widest(layered, places, blocks, below)
-    if _is_narrow(width, _widest_layer(layered, places)):
+    least = _widest_layer(layered, places)
+    if _is_narrow(width, least):
         return blocks  # most are, without asking what is possible, which takes longer
     long = {vertex: each for vertex, each in below.items() if not _is_short(layered, each)}
-    least, _ = _widest(layered, places, Blocks(layered, places, long), long)
-    for _ in range(rounds):
+    wide, _ = _widest(layered, places, Blocks(layered, places, long), long)
+    keep_long = not page or wide <= max(page, least)
+    least = wide if keep_long else max(page, least)
+    for _ in range(rounds if keep_long else _GIVEN_UP * rounds):
+        if not keep_long:
+            _, bends = _widest(layered, places, blocks, below, keep_long=False)
         if _is_narrow(width, least) or not bends:
             break
         below = {vertex: each for vertex, each in below.items() if vertex not in bends}
@@ -102,9 +111,16 @@ def _is_short(layered: Layered, segment: Segment) -> bool:
 
 
 def _widest(
-    layered: Layered, places: Places, blocks: Blocks, below: dict[int, Segment]
+    layered: Layered,
+    places: Places,
+    blocks: Blocks,
+    below: dict[int, Segment],
+    *,
+    keep_long: bool = True,
 ) -> tuple[int, set[int]]:
-    """Return how wide the blocks are at least, and which short alignments make them so.
+    """Return how wide the blocks are at least, and which alignments make them so.
+
+    With `keep_long` only short alignments are meant; borders of groups never are.
 
     An alignment is known by its upper vertex, as in `below`.
     """
@@ -133,7 +149,7 @@ def _widest(
         upper, lower = sorted((vertex, right), key=layered.layer.__getitem__)
         while upper != lower:
             segment = below[upper]
-            if _is_short(layered, segment):
+            if upper not in places.rigid and (not keep_long or _is_short(layered, segment)):
                 bends.add(upper)
             upper = segment.lower
         vertex = left

@@ -63,11 +63,13 @@ class Line(NamedTuple):
 class Drawing(NamedTuple):
     """Hold everything that is drawn, within `width` and `height` from (0, 0).
 
-    `boxes` and `lines` are in the order of the graph's nodes and edges, one for each.
+    `boxes` and `lines` are in the order of the graph's nodes and edges, one for each. `crossings`
+    says how much lines cross, for comparison with other drawings of the same graph.
     """
 
     width: int
     height: int
+    crossings: int
     boxes: tuple[NodeBox, ...]
     groups: tuple[GroupBox, ...]
     lines: tuple[Line, ...]

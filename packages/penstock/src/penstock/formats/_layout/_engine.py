@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats._layout._coordinates import place_across
 from penstock.formats._layout._groups import with_borders
-from penstock.formats._layout._layers import Arc, assign, slice_into_layers
+from penstock.formats._layout._layers import Arc, assign
 from penstock.formats._layout._order import reduce_crossings
 from penstock.formats._layout._route import Router
 from penstock.formats._layout._settle import THREAD_GAP
+from penstock.formats._layout._threads import merge_threads, slice_into_layers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     Port = tuple[int, int]  # a vertex and a place on it
 
+_TRIED = 80  # steps; with more, one way to put items into layers is enough
 _MARGIN = 16  # pixels beside a box for each line that leads back past it
 
 
@@ -45,6 +48,7 @@ class Placed:
     extent: Point
     paths: list[Path]
     groups: list[GroupPlace]
+    crossings: int
 
 
 def place(
@@ -52,7 +56,6 @@ def place(
     arcs: Sequence[Arc],
     grouping: Grouping,
     *,
-    fixed: Collection[int] = (),
     stretched: Collection[int] = (),
     gap: int = 36,
     crowd: int = 0,
@@ -60,8 +63,8 @@ def place(
 ) -> Placed:
     """Place items of the given `extents` (across, along) and route the `arcs` between them.
 
-    No two arcs are equal; without those that are `back` there is no cycle. `fixed` and `room` are
-    as in `_layers.assign`, `stretched` as in `_route.Router`, `gap` and `crowd` as in
+    No two arcs are equal; without those that are `back` there is no cycle. `room` is as in
+    `_layers.assign`, `stretched` as in `_route.Router`, `gap` and `crowd` as in
     `_coordinates.place_across`.
     """
     widths = [width for width, _ in extents]
@@ -80,10 +83,14 @@ def place(
     ]
     turns = [(arc.into, arc.out) if arc.back else None for arc in arcs]
     taken = [width + gap for width in widths] if room else widths
-    layered = slice_into_layers(down, assign(taken, down, fixed=fixed, room=room), grouping.of)
-    reduce_crossings(layered, widths, crowd)
-    layered, borders = with_borders(layered)
-    across = place_across(layered, widths, gap, crowd, borders, grouping)
+    found: list[tuple[int, Layered]] = []
+    for shorten in (False, True) if crowd <= _TRIED else (False,):
+        layers = assign(taken, down, grouping.of, shorten=shorten, room=room)
+        layered = slice_into_layers(down, layers, grouping.of)
+        found.append((reduce_crossings(layered, widths, crowd), layered))
+    crossings, layered = min(found, key=itemgetter(0))
+    layered, borders = with_borders(merge_threads(layered))
+    across = place_across(layered, widths, gap, crowd, borders, grouping, room)
     lengths = [(width, length) for width, (_, length) in zip(widths, extents, strict=True)]
     shifts = _straighten(layered, down, across)
     padding = grouping.padding
@@ -101,6 +108,7 @@ def place(
             _group(router, layered, across, each, heading, padding)
             for each, heading in zip(borders, grouping.headings, strict=True)
         ],
+        crossings=crossings,
     )
 
 
@@ -162,10 +170,7 @@ def _straighten(layered: Layered, arcs: Sequence[Arc], across: Sequence[int]) ->
         if arc.back and not (thread and thread.lane >= 0):
             ends = [(arc.source, arc.out), (arc.target, arc.into)]
             if thread:
-                ends.append((thread.vertices[0], 0))
-                if ends[-1] not in line_of:
-                    line = [(vertex, 0) for vertex in thread.vertices]
-                    line_of.update((port, line) for port in line)
+                ends += [(vertex, 0) for vertex in thread.vertices]
             _unite(line_of, ends)
     lines = {id(line): line for line in line_of.values()}
     if not lines:

@@ -2,7 +2,7 @@
 
 Steps that have the same predecessors and the same successors would stand in one row, however many
 they are. Where such a row gets too wide to be read they are folded into rows, and the lines run
-between the columns, on rails.
+between the columns, on rails. A row that several others lead to has one line that all of them use.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _GAP_ALONG = 22
 _RAIL_IN = 26  # before a column: room for the rail, a bend and an arrowhead
 _RAIL_OUT = 18
 _BUS = 14  # from the line across all columns to the first row
+_BUS_TO_TOP = 24  # the same where arrows end at the upper side of boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,18 @@ def fold(
         alone = node if node in loops else -1
         twins.setdefault((group, before, after, alone), []).append(node)
 
+    kind_of = {node: kind for kind, members in enumerate(twins.values()) for node in members}
     units: list[Unit] = []
     for members in twins.values():
-        isolated = not above[members[0]] and not below[members[0]] and members[0] not in loops
+        sources, targets = above[members[0]], below[members[0]]
+        isolated = not sources and not targets and members[0] not in loops
         row = sum(extents[node][0] + _GAP_ACROSS for node in members)
         if len(members) > 1 and (isolated or row > _ROW_ROOM):
-            units.append(_grid(members, extents, above[members[0]], below[members[0]]))
+            units.append(_grid(members, extents, sources, targets))
+        elif len(members) > 1 and any(
+            len({kind_of[node] for node in ends}) > 1 for ends in (sources, targets)
+        ):
+            units.append(_row(members, extents, sources, targets))
         else:
             units += [_single(node, extents[node], loop=node in loops) for node in members]
     return sorted(units, key=lambda unit: unit.members)
@@ -90,6 +97,35 @@ def _single(node: int, extent: Point, *, loop: bool) -> Unit:
     across, along = extent
     room = LOOP_ROOM if loop else 0
     return Unit((node,), (across + room, along), across // 2, extent, _AT_START, _NO_LINE, _NO_LINE)
+
+
+def _row(
+    members: Sequence[int],
+    extents: Sequence[Point],
+    above: Sequence[int],
+    below: Sequence[int],
+) -> Unit:
+    """Return `members` side by side, with one line before and one after all that they share.
+
+    Without it, the lines of several predecessors would cross each other on the way to them.
+    """
+    across = max(extents[node][0] for node in members)
+    along = max(extents[node][1] for node in members)
+    bus_in, bus_out = (_BUS_TO_TOP if above else 0), (_BUS if below else 0)
+    step = across + _GAP_ACROSS
+    width, length = len(members) * step - _GAP_ACROSS, bus_in + along + bus_out
+    port = width // 2
+    places: list[Point] = []
+    entries: list[Path] = []
+    exits: list[Path] = []
+    for index in range(len(members)):
+        x = index * step
+        middle = x + across // 2
+        places.append((x, bus_in))
+        entries.append([(port, 0), (middle, 0), (middle, bus_in)] if above else [])
+        end = bus_in + along
+        exits.append([(middle, end), (middle, length), (port, length)] if below else [])
+    return Unit(tuple(members), (width, length), port, (across, along), places, entries, exits)
 
 
 def _grid(

@@ -25,7 +25,6 @@ from penstock.formats._wording import visible
 if TYPE_CHECKING:
     from penstock._graph import Group, Node
 
-_NAME_ROOM = 236  # pixels for text
 _PROSE_ROOM = 196  # for a docstring under a short name
 _PROSE_ROOM_MAX = 264
 _MIN_WIDTH = 104
@@ -34,13 +33,15 @@ _HEADING_NARROW, _HEADING_WIDE = 200, 360  # for a flow's name and summary
 _LONGEST = 600  # characters of a text that are looked at; never more than a few dozen fit
 
 
-def measure(node: Node) -> Label:
+def measure(node: Node, name_room: int) -> Label:
     """Return the label for `node`: its name in one or two lines, its summary in one or two.
+
+    A line of the name has `name_room` pixels.
 
     Then, where it was observed what runs, one or two lines of that.
     """
     shown = visible(node.name)
-    name = wrap(_looked_at(shown), NAME_SIZE, _NAME_ROOM, mono, lines=2, code=True)
+    name = wrap(_looked_at(shown), NAME_SIZE, name_room, mono, lines=2, code=True)
     room = max(width(line, NAME_SIZE, mono) for line in name)
     summary = visible(node.summary) if node.summary else ""
     prose = _prose(summary[:_LONGEST], room)

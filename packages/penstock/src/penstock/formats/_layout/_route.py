@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats._layout._layers import Segment
-from penstock.formats._layout._tracks import Net, assign_tracks, collisions, sidestep
+from penstock.formats._layout._tracks import COMPARED, Net, assign_tracks, collisions, sidestep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 _BEFORE_TRACKS = 18  # pixels between a layer and the first track after it
 _AFTER_TRACKS = 26  # room for a bend and an arrowhead
 _AT_EDGE = 10  # where there is no box beyond the gap
-_TRACK = 10
+_TRACK, _NARROW_TRACK = 10, 7
+_MANY_TRACKS = 12  # more of them in one gap are narrow
 _LANE = 10
 _LANES_FROM = 24
+_COMPARED_IN_GROUPS = 200  # nets whose crossings are counted in a map of several flows
 
 _FORTH, _LEAVE, _ENTER = range(3)  # what a net at a port is for; the last two lead back
 
@@ -86,6 +88,7 @@ class Router:
         ]
         self._collect()
         self._tracks: list[int] = []  # where the first track of each gap lies
+        self._pitches: list[int] = []  # and how far the others are from each other
         self.along = [0] * layered.items  # where each item begins
         self.starts: list[int] = []  # where each layer begins, and where it ends
         self.ends: list[int] = []
@@ -154,12 +157,13 @@ class Router:
     def _stack(self) -> int:
         """Place the layers, with room for the tracks between them; return where all ends."""
         at = 0
+        compared = _COMPARED_IN_GROUPS if self._room_before else COMPARED
         edge = True  # nothing is before the first gap; a layer of ports needs as little room
         for gap, nets in enumerate(self._nets):
             distinct = list({id(net): net for net in nets.values()}.values())
-            tracks = assign_tracks(distinct)
+            tracks = assign_tracks(distinct, compared)
             if self._step_aside(gap, distinct):
-                tracks = assign_tracks(distinct)
+                tracks = assign_tracks(distinct, compared)
             tracks += sidestep(distinct)
             layer = self._layered.layers[gap] if gap < len(self._layered.layers) else []
             items = [vertex for vertex in layer if vertex < self._layered.items]
@@ -167,8 +171,10 @@ class Router:
             before = (_AT_EDGE if tracks else 0) if edge else _BEFORE_TRACKS
             after = _AFTER_TRACKS if thickness else (_AT_EDGE if tracks else 0)
             self._tracks.append(at + before)
+            pitch = _NARROW_TRACK if tracks > _MANY_TRACKS else _TRACK
+            self._pitches.append(pitch)
             if tracks or 0 < gap < len(self._layered.layers):
-                at += before + max(0, tracks - 1) * _TRACK + after
+                at += before + max(0, tracks - 1) * pitch + after
             even = max((self.lengths[item] for item in items if item in self._stretched), default=0)
             at += self._room_before.get(gap, 0)
             self.starts.append(at)
@@ -193,20 +199,23 @@ class Router:
         return [self._leaving(each.upper, each.out) for each in segments]
 
     def _track(self, gap: int, vertex: int, port: int, role: int = _FORTH) -> int:
-        return self._tracks[gap] + self._nets[gap][vertex, port, role].track * _TRACK
+        return self._place_of(gap, self._nets[gap][vertex, port, role].track)
+
+    def _place_of(self, gap: int, track: int) -> int:
+        return self._tracks[gap] + track * self._pitches[gap]
 
     def _link_threads(self) -> None:
         """Remember the bends between each virtual vertex and the end that its thread shares."""
         for thread in {id(each): each for each in self._layered.threads if each}.values():
             bends: _Bends | None = None
-            if thread.splits:
-                for vertex in thread.vertices:
-                    bends = self._bend(self._layered.up[vertex][0], bends, upwards=True)
+            for vertex in thread.vertices if thread.splits else reversed(thread.vertices):
+                if vertex not in self._bends:
+                    if thread.splits:
+                        bends = self._bend(self._layered.up[vertex][0], bends, upwards=True)
+                    else:
+                        bends = self._bend(self._layered.down[vertex][0], bends)
                     self._bends[vertex] = bends
-            else:
-                for vertex in reversed(thread.vertices):
-                    bends = self._bend(self._layered.down[vertex][0], bends)
-                    self._bends[vertex] = bends
+                bends = self._bends[vertex]
 
     def _bend(
         self, segment: Segment, bends: _Bends | None = None, *, upwards: bool = False
@@ -221,25 +230,25 @@ class Router:
         net = self._nets[gap][segment.upper, segment.out, _FORTH]
         if start in net.steps:
             stepped = self._stepped(gap, net, start)
-            track = self._tracks[gap] + net.track * _TRACK
+            track = self._place_of(gap, net.track)
             bend = ((stepped[1][0], track), (end, track))
             first, second = (bend, stepped) if upwards else (stepped, bend)
             return _Bends(*first, _Bends(*second, bends))
         if start == end:
             return bends
-        track = self._tracks[gap] + net.track * _TRACK
+        track = self._place_of(gap, net.track)
         return _Bends((start, track), (end, track), bends)
 
     def _stepped(self, gap: int, net: Net, top: int) -> tuple[Point, Point]:
         """Return the corners where the vertical of `net` that comes from `top` steps aside."""
         place, step = net.steps[top]
-        track = self._tracks[gap] + step * _TRACK
+        track = self._place_of(gap, step)
         return (top, track), (place, track)
 
     def _from_above(self, gap: int, vertex: int, port: int, role: int, top: int) -> Path:
         """Return the corners from `top` to the track of a net, without the one where it ends."""
         net = self._nets[gap][vertex, port, role]
-        track = self._tracks[gap] + net.track * _TRACK
+        track = self._place_of(gap, net.track)
         if top not in net.steps:
             return [(top, track)]
         stepped = self._stepped(gap, net, top)

@@ -33,8 +33,8 @@ class Places:
         layered: Layered,
         widths: Sequence[int],
         gap: int,
-        borders: Sequence[Borders] = (),
-        grouping: Grouping | None = None,
+        borders: Sequence[Borders],
+        grouping: Grouping,
     ) -> None:
         self.layers = layered.layers
         self._items = layered.items
@@ -44,7 +44,7 @@ class Places:
             for kind, side in zip((_NEAR, _FAR), each, strict=True):
                 for vertex in side:
                     self._kind[vertex] = kind
-        near, far = (grouping.padding.near, grouping.padding.far) if grouping else (0, 0)
+        near, far = grouping.padding.near, grouping.padding.far
         self._gaps = (  # by the kind of the one before and of the one after
             (gap, _MIXED_GAP, _GROUP_GAP, far),
             (_MIXED_GAP, THREAD_GAP, THREAD_GAP, far),
@@ -53,8 +53,7 @@ class Places:
         )
         self.widths = [*widths, *([0] * virtual)]
         self.steps = [self._steps(layer) for layer in self.layers]
-        if grouping:
-            beside_headings(layered, borders, grouping, self.steps)
+        beside_headings(layered, borders, grouping, self.steps)
         self.above = [
             [(each.upper, each.out - each.into, self.weight(each)) for each in segments]
             for segments in layered.up
@@ -72,7 +71,7 @@ class Places:
         # The first border vertices of each group, and the least distance between them.
         self.sides = [
             (each.near[0], each.far[0], heading.least)
-            for each, heading in zip(borders, grouping.headings if grouping else (), strict=True)
+            for each, heading in zip(borders, grouping.headings, strict=True)
         ]
         self.place = [0] * len(self.widths)
         for layer, steps in zip(self.layers, self.steps, strict=True):

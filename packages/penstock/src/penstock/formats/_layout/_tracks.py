@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _CLEARANCE = 10  # pixels between lines that do not belong together
 _STEP_ROOM = 8  # between a line that has stepped aside and all others
 _ON_EACH_OTHER = 4  # nearer than this, two lines look like one
-_COMPARED = 48  # nets; where there are more, nobody follows a line by eye
+COMPARED = 48  # nets; where there are more, nobody follows a line by eye
 _ORDERED = 400  # nets; more are only kept from running into each other
 _OVERLAP = 1_000  # a vertical line on top of another net's is as bad as so many crossings
 
@@ -47,12 +47,15 @@ class Net:
         return self.near < self.far
 
 
-def assign_tracks(nets: Sequence[Net]) -> int:
-    """Give each of `nets` that bends its track, and return how many tracks there are."""
+def assign_tracks(nets: Sequence[Net], compared: int = COMPARED) -> int:
+    """Give each of `nets` that bends its track, and return how many tracks there are.
+
+    Where there are more than `compared` nets, their crossings are not counted.
+    """
     bent = sorted((net for net in nets if net.bends()), key=_by_direction)
     if len(bent) > _ORDERED:
         return _pack(bent)
-    if len(bent) <= _COMPARED:
+    if len(bent) <= compared:
         bent = _uncrossed(bent)
     for index, net in enumerate(bent):
         track = 0
