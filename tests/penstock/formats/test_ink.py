@@ -9,11 +9,14 @@ from tests.penstock.declared import graph_of
 from tests.penstock.formats.geometry import any_map, faults
 from tests.penstock.formats.ink import misread
 
-SEEDS = 500
+SEEDS = 500  # --attacks 40 tries 20,000
+PARTS = 10
 
 
-def test_who_follows_the_ink_reaches_the_declared_successors_and_nothing_else(pytestconfig):
-    for seed in range(SEEDS * pytestconfig.getoption("--attacks")):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_who_follows_the_ink_reaches_the_declared_successors_and_nothing_else(part, pytestconfig):
+    seeds = SEEDS * pytestconfig.getoption("--attacks") // PARTS
+    for seed in range(part * seeds, (part + 1) * seeds):
         graph, direction = any_map(seed), DIRECTIONS[seed % len(DIRECTIONS)]
         drawing = lay_out(graph, direction=direction)
         assert misread(graph, drawing) == [], seed

@@ -57,6 +57,8 @@ def reduce_crossings(layered: Layered, widths: Sequence[int], crowd: int) -> int
     if best and thorough and size <= _SIFTED:
         order.restore(kept)
         order.improve(layered.chains())
+        if order.has_groups and order.swap_groups(order.crossings()):
+            order.improve(layered.chains())
         best, kept = order.crossings(), order.layers
     layered.layers[:] = kept
     return best
@@ -78,10 +80,6 @@ def _improved(order: _Order, size: int, sweeps: int) -> tuple[int, list[list[int
         if found < best:
             best, idle = found, 0
             kept = [list(layer) for layer in order.layers]
-    if best and size <= _TRANSPOSABLE and order.has_groups:
-        order.restore(kept)
-        if order.swap_groups(best):
-            best, kept = order.crossings(), [list(layer) for layer in order.layers]
     return best, kept
 
 
