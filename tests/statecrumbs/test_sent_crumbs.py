@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corectx import Site, attach, detach, scope, start
+from corectx import Site, attach, detach, enter, failed_frame, leave, scope, start
 from statecrumbs import crumb
+from statecrumbs._recorder import collect
 from statecrumbs._trail import trail_of
 from statecrumbs.lowlevel import forget_inherited_duplicates, inherit_crumbs, outgoing_crumbs
 from tests.statecrumbs.dump_schema import check_dump
@@ -135,3 +136,16 @@ def test_what_this_process_still_has_itself_is_not_shown_twice(operation):
 )
 def test_whatever_arrives_the_dump_follows_its_schema(header):
     check_dump(received(start(Site("task", "pay")), header))
+
+
+def test_the_dump_of_a_failed_step_shows_each_inherited_crumb_once():
+    task = start(Site("task", "charge"))
+    sent = {"event": "order received", "frame": {"origin": "1@elsewhere"}}
+    inherit_crumbs(task, json.dumps([sent]))
+    step = task.child(Site("step", "ask the bank"))
+    error = ValueError("no answer")
+    token = enter(task)
+    leave(enter(step), error)
+    leave(token, error)
+    crumbs, _ = collect(failed_frame(error))
+    assert [crumb["event"] for crumb in crumbs].count("order received") == 1

@@ -57,13 +57,14 @@ def trail_of(frame: Frame) -> Trail:
 
 def trails_around(frame: Frame | None) -> Iterator[Trail]:
     """Yield the trails of `frame` and of the operations around it, innermost first."""
-    seen: list[dict[str, object]] = []
+    # Not by their stores: a failed frame that an exception keeps has a store of its own, in which
+    # the trail is that of its operation.
+    seen: list[Trail] = []
     while frame is not None:
-        if not any(store is frame.store for store in seen):
-            seen.append(frame.store)
-            trail = frame.store.get(_KEY)
-            if isinstance(trail, Trail):
-                yield trail
+        trail = frame.store.get(_KEY)
+        if isinstance(trail, Trail) and not any(trail is each for each in seen):
+            seen.append(trail)
+            yield trail
         frame = frame.parent
 
 
