@@ -14,6 +14,7 @@ WIDTH = 80  # columns
 
 # The fields of a crumb, and of the record of the crash, that are not the program's data.
 SYSTEM_FIELDS = {"event", "ts", "thread", "frame", "exception", "dropped", "process"}
+SYSTEM_FIELDS |= {"in_flight", "running"}
 
 
 def progress(label: str, text: str) -> None:

@@ -74,7 +74,7 @@ def test_threads_that_ask_for_the_id_of_one_frame_get_the_same():
 
 
 def test_the_second_to_ask_for_an_id_gets_that_of_the_first(monkeypatch):
-    # What happens when another thread asks in the middle.
+    # Another thread asks in the middle.
     frame = start(Site("task", "import"))
     in_between = []
 

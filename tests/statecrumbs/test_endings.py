@@ -168,7 +168,7 @@ def test_a_way_to_end(tmp_path, source, send, ending, level, in_flight):
     assert message.startswith(_endings.sentence(death))
     assert (death["ending"], death["pid"]) == (ending, box.process["pid"])
     assert [row["name"] for row in death["in_flight"]] == in_flight
-    # What is ordinary is gone after the next start.
+    # An ordinary ending is gone after the next start.
     is_ordinary = ending == "gone" and level == "INFO"
     assert bool(boxes(tmp_path)) != is_ordinary
     assert next_start(tmp_path) == []

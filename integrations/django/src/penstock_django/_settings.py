@@ -1,4 +1,4 @@
-"""What ``settings.PENSTOCK`` may say, and whether it does so rightly."""
+"""The options of ``settings.PENSTOCK``, checked."""
 
 from __future__ import annotations
 

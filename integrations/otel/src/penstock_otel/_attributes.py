@@ -1,4 +1,4 @@
-"""What a span says: of the code, of an exception, of what happened before it."""
+"""The attributes and links of a span: its code, its request, its exception, its predecessors."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def links_to_parts(frame: Frame, around: SpanContext) -> list[Link]:
 def note_failure(span: Span, frame: Frame, exc: BaseException) -> None:
     """Give the span of `frame` the status of an error, and of the innermost frame the exception.
 
-    What only ends the work early (a cancelled task, a program that exits) is no error.
+    An exception that only ends the work early (a cancelled task, a program that exits) is no error.
     """
     if not isinstance(exc, Exception):
         return

@@ -1,9 +1,9 @@
 """Our span as OpenTelemetry's current one, so that the spans of others nest in it.
 
 The context is only ever set: OpenTelemetry's ``detach`` logs an error where a token comes from
-another context, as it does when a generator is closed by another task. What is put back is found by
-comparing, as corectx does. Each context that we set knows the record that it was set for, and hands
-that on to all that are derived from it.
+another context, as it does when a generator is closed by another task. The context to put back is
+found by comparing, as corectx does. Each context that we set knows its record, and so do the
+contexts that are derived from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is remembered of spans: in the store of their operation, so that it goes when that goes."""
+"""Records of spans, kept in the store of their operation, so that both go together."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from penstock_otel._records import Record
 
-# What `suppress_instrumentation()` of opentelemetry-instrumentation sets; the API has no function
-# that asks for it.
+# The key that `suppress_instrumentation()` of opentelemetry-instrumentation sets; the API has no
+# function that asks for it.
 _SUPPRESSED = getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
 
 

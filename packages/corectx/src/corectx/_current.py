@@ -54,7 +54,7 @@ get_current: Callable[[], Frame | None] = CURRENT.get
 set_current: Callable[[Frame | None], object] = CURRENT.set
 
 if TYPE_CHECKING:
-    # What `attach` and `enter` return and only `detach` and `leave` look into: the frame, the one
+    # `attach` and `enter` return it, and only `detach` and `leave` look into it: the frame, the one
     # that was current before it, and whether the frame itself knows that one as its `outer`.
     Token: TypeAlias = tuple[Frame | None, Frame | None, bool]
 else:

@@ -78,7 +78,7 @@ def taken(steps: Iterator[None]) -> int:
 
 
 class Member:
-    """What one thread records with; the thread keeps it alive."""
+    """The ring as one thread records into it; the thread keeps it alive."""
 
     __slots__ = ("__weakref__", "append", "ticks")
 

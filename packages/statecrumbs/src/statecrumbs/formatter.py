@@ -14,8 +14,8 @@ def format_json(crumbs: Iterable[Mapping[str, Any]]) -> str:
     """Return `crumbs` as a pretty JSON list that every JSON parser takes.
 
     It is ASCII, so that it can be printed to any terminal, whatever its encoding, and cannot drive
-    it; parsers see the same characters. What JSON lacks (NaN, objects that somebody put into the
-    dicts) becomes a bounded `repr`, rather than making the whole list vanish.
+    it; parsers see the same characters. Values that JSON lacks (NaN, objects that somebody put
+    into the dicts) become a bounded `repr`, so that the rest of the list is kept.
     """
     import json
 

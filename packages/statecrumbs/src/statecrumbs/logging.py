@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CrumbHandler", "as_caller_of", "as_thread"]
 
-# What every record has, so that what is left is what the caller gave as `extra`.
+# The attributes of every record: all others are the caller's `extra`.
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
     "message",
     "asctime",

@@ -1,7 +1,7 @@
 """Hears of each step, counts it, and sees what had started before it in the same run.
 
-What happens at every step is in `entered` and `left`, since it is the price of observing. No thread
-ever waits here: a signal handler may run steps too.
+`entered` and `left` run at every step: they are the price of observing. No thread ever waits here:
+a signal handler may run steps too.
 """
 
 from __future__ import annotations

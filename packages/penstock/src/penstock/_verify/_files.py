@@ -38,7 +38,7 @@ A start that this process cannot explain alone; see `_runs.Question` and `_runs.
     {"run": "8f14e45fceea167a5a36dedd4bea2543", "flow": "orders",
      "started": {"receive": 9123400000}}
 
-What started here, in a run that was in other processes too; see `_runs.Sample`.
+The steps that started here, in a run that was in other processes too; see `_runs.Sample`.
 
     {"limit": 4294967296}
 

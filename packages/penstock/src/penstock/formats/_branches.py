@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _GOES_DOWN = "│├┤┼"
-# What a lane shows where a horizontal line reaches it: from the left, from the right, and whether
+# The sign of a lane where a horizontal line reaches it: from the left, from the right, and whether
 # the lane goes on below.
 _JUNCTIONS = {
     (False, False, True): "│",

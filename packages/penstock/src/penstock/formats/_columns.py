@@ -1,7 +1,7 @@
 """How many columns of a terminal text takes.
 
 Unicode 3.2, which every Python carries beside its own version, decides, so that a drawing is the
-same under each of them. What is newer and takes two columns is listed here.
+same under each of them. Newer characters of two columns are listed here.
 """
 
 from __future__ import annotations

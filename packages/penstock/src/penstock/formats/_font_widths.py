@@ -147,8 +147,8 @@ def wrap(
     """Return `text` in at most `lines` lines that fit into `room` pixels; the last may be cut.
 
     Prose is broken at spaces; with `code` also after `_`, `.`, `:`, `/`, `-` and where a capital
-    follows a small letter. What has no such place is broken between characters. Of prose the end
-    is cut, of a name what is before its end, since that is where names of one module differ.
+    follows a small letter. Text without such a place is broken between characters. Prose is
+    cut at its end, a name before its end, since names of one module differ there.
     """
     result: list[str] = []
     while text:

@@ -6,7 +6,7 @@ import re
 
 from penstock.formats._wording import visible
 
-# What a code span shows as it is, and what is markup outside of one.
+# Signs that a code span shows as they are, and those that are markup outside of one.
 _SIGN = r"[A-Za-z0-9_.,:;<>()/=+\x80-\U0010ffff-]"
 _HARMLESS = re.compile(f"{_SIGN}+(?: {_SIGN}+)*")
 _MARKUP = re.compile(r"[!-/:-@\[-`{-~]")

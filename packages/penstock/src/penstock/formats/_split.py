@@ -83,9 +83,9 @@ def split(
 ) -> Iterator[tuple[tuple[Node, ...], tuple[Edge, ...]]]:
     """Yield the nodes and edges of each part of `graph`, both in the graph's order.
 
-    Every edge is in one part, every node in one at least. What hangs together stays together where
-    it fits. What does not fit is cut along a depth-first walk, so that a path is followed as far as
-    possible in one part; a node at a cut is in several.
+    Every edge is in one part, every node in one at least. A connected part stays
+    together if it fits. Otherwise it is cut along a depth-first walk, so that a path is followed as
+    far as possible in one part; a node at a cut is in several.
     """
     known = {node.id: node for node in graph.nodes}
     place = {each: index for index, each in enumerate(known)}

@@ -100,7 +100,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-# What the shapes and lines mean, in the order in which a legend shows them.
+# The meaning of the shapes and lines, in the order of a legend.
 LEGEND: Mapping[str, str] = MappingProxyType(
     {
         "entrypoint": "Entrypoint",

@@ -12,9 +12,9 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from penstock._graph import Node, Ran
 
-# What a reader cannot see, what steers a terminal or the direction of text, and what XML 1.0 or
-# UTF-8 cannot carry: controls, soft hyphen, bidirectional marks and overrides, zero-width space,
-# line separators, invisible operators, byte order mark, annotations, tags, surrogates and
+# Characters that a reader cannot see, that steer a terminal or the direction of text, or that XML
+# 1.0 or UTF-8 cannot carry: controls, soft hyphen, bidirectional marks and overrides, zero-width
+# space, line separators, invisible operators, byte order mark, annotations, tags, surrogates and
 # noncharacters. Not the joiners U+200C and U+200D, which emoji and Persian need. The list is fixed
 # (str.isprintable follows the interpreter's Unicode version, so drawings would too).
 _INVISIBLE = re.compile(

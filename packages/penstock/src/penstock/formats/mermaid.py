@@ -65,8 +65,8 @@ _RESERVED = frozenset(
         "_top",
     }
 )
-# What may not stand raw in a label: ASCII punctuation but for harmless marks; an underscore that is
-# not inside a word and what looks like a list, a rule or an address (releases 11.0 to 11.5 read
+# These may not stand raw in a label: ASCII punctuation but for harmless marks; an underscore that
+# is not inside a word and what looks like a list, a rule or an address (releases 11.0 to 11.5 read
 # labels as Markdown); outer spaces; the one word that a lexer rule looks for in the whole line; and
 # the two pairs of characters that Mermaid itself writes for "&" and ";" and reads back.
 _UNSAFE = re.compile(

@@ -7,10 +7,10 @@
     ● send_confirmation
 
 Steps stand in an order in which they can run, a branch at a time. A line leads down from a step to
-all that come after it; one that passes under another line is interrupted there. What cannot be
-drawn so is told in words below the step: links to other flows, links that lead back up (cycles),
-and those for which there is no room beside ten other lines. So is what really ran, if that was
-observed: how often, and which links were never seen, or are not declared.
+all that come after it; one that passes under another line is interrupted there. Words below the
+step tell the other links: to other flows, back up (cycles), and those without room beside ten other
+lines. If runs were observed, words also tell how often each step ran, and which links were never
+seen or are not declared.
 """
 
 from __future__ import annotations

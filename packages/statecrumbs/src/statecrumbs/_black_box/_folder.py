@@ -1,6 +1,6 @@
 """The folder of black boxes: the files in it, which of them are leftovers, and their bounds.
 
-What lies there was written by other processes, perhaps of other users. Only regular files of this
+Other processes wrote these files, perhaps of other users. Only regular files of this
 user or of root, and of a size that fits their header, are taken for boxes; nothing is followed, and
 of 1,000 files only the headers are read.
 """

@@ -86,8 +86,9 @@ Slot::
 
 Sequence numbers give the order; slots are *not* in order. A writer takes the slot that was
 completed longest ago, so that no crumb replaces a newer one; only a writer that is held up after it
-has drawn its number may store its crumb when newer ones are pushed out already. What was pushed out
-is the newest sequence number less the number of slots that are in use, torn ones included.
+has drawn its number may store its crumb when newer ones are pushed out already. The
+number of crumbs that were pushed out is the newest sequence number less the number of slots that
+are in use, torn ones included.
 
 A payload is a crumb as in a dump (`event`, `thread`, `context`, `frame`, then its data), without
 its `ts`, which is the time of the slot. In a shortened one a cut string ends in "… (+N)", N the

@@ -73,7 +73,7 @@ _KEY = re.compile(r"""\\{0,4}["'][\w.]{1,64}\\{0,4}["']""")
 _LONGEST = 10_000  # characters of a list of numbered parameters
 _MOST_LISTS = 4  # that are looked at for the parameters of one statement
 
-# What database drivers and parsers say of a value. Each names the column, too.
+# Messages of database drivers and parsers about a value. Each names the column, too.
 _MESSAGES = tuple(
     (sign, re.compile(pattern, re.VERBOSE | re.IGNORECASE))
     for sign, pattern in {

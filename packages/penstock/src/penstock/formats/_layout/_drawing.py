@@ -1,4 +1,4 @@
-"""What a layout is: boxes, groups and lines, each at its place in whole pixels."""
+"""The types of a drawing: boxes, groups and lines, each at its place in whole pixels."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def fold(
             above[target].append(source)
     twins: dict[Hashable, list[int]] = {}
     for node, group in enumerate(groups):
-        # Which edges lead back must be the same too.
+        # The edges that lead back must be the same too.
         before = tuple((other, other > node) for other in above[node])
         after = tuple((other, other > node) for other in below[node])
         alone = node if node in loops else -1
@@ -88,7 +88,7 @@ def fold(
     return sorted(units, key=lambda unit: unit.members)
 
 
-# What nearly every unit has: one box, whose port is the unit's.
+# Nearly every unit has this: one box, whose port is the unit's.
 _AT_START: Final[Sequence[Point]] = ((0, 0),)
 _NO_LINE: Final[Sequence[Path]] = ([],)
 

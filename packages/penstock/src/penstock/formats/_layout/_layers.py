@@ -35,8 +35,8 @@ class Arc:
 class Segment(NamedTuple):
     """Join vertex `upper` to vertex `lower` in the next layer, at the ports `out` and `into`.
 
-    What passes `aside` is part of a line that leads back: nothing is to be lined up with it. `ends`
-    are the items at the ends of its arc, where it carries one arc only.
+    A segment that passes `aside` is part of a line that leads back: nothing lines up with it.
+    `ends` are the items at the ends of its arc, where it carries one arc only.
     """
 
     upper: int

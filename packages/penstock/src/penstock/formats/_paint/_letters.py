@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # In parts of the font size: a stroke around letters that makes them bold, and what sets them apart.
 _BOLD, _APART = 0.018, 0.022
-# What stands in for signs that docstrings often have, and Pillow's own font has not.
+# Replacements for signs that docstrings often have, and that Pillow's own font lacks.
 _INSTEAD = {
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),  # hyphens, dashes, minus
     "\N{LEFTWARDS ARROW}": "<-",

@@ -51,7 +51,7 @@ _LINES = ("back", "link", "unseen", "undeclared")  # entries of the legend that 
 def paint(graph: Graph, *, direction: str) -> Picture:
     """Return `graph` laid out in `direction`, with its title and the legend of what appears in it.
 
-    What is not declared lies on top of the other lines, which lie on top of second cards.
+    Undeclared lines lie on top of the other lines, which lie on top of second cards.
     """
     drawing = lay_out(graph, direction=direction)
     room = max(drawing.width, _SUBTITLE_ROOM)
