@@ -1,0 +1,315 @@
+"""Take the lines of a dump out of the lines of a log, however a collector wrapped them.
+
+A line of a dump is one piece of JSON: an opener, a closer, or a member. A collector puts a prefix
+before it, puts it into a string of a JSON object or of logfmt, colours it, or cuts it into pieces.
+None of them is known by name but for CRI, the format of Kubernetes, which marks its pieces.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from statecrumbs._json import is_list, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Final
+
+_STRING: Final = r'(?<!\\)"[^"\\]*(?:\\.[^"\\]*)*"'
+_SCALAR: Final = r"(?:\{\}|\[\]|-?\d[\d.eE+-]*|-?Infinity|NaN|true|false|null)"
+# What a line of a dump ends with. A search begins anew only at quotes that are not escaped, so that
+# its time is linear in the line.
+_PIECE: Final = re.compile(
+    rf"(?P<key>{_STRING}):\ ?(?:{_STRING}|(?P<begins>[\[{{])|{_SCALAR})(?P<comma>,?)$"
+    rf"|(?P<string>{_STRING})(?P<then>,?)$"
+    r"|(?P<opens>[\[{])$|(?P<closes>[\]}])(?P<and>,?)$"
+)
+_LAST: Final = frozenset('[]{},"0123456789elyN')
+_ANSI: Final = re.compile(r"(?:\x1b|#033|\^\[)(?:\[[0-9:;?]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+# https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
+_CRI: Final = re.compile(
+    r'(?P<prefix>[^"]{0,200}?\d{4}-\d\d-\d\dT\S+ std(?:out|err) )(?P<tag>[FP])\S* ?'
+)
+_LITERAL: Final = re.compile(_STRING)
+_BARE: Final = re.compile(r"=(?P<text>[\[\]{}],?)(?=\s|$)")  # logfmt quotes only if it must
+_VARYING: Final = re.compile(r"[0-9a-fA-F]{8,}|\d+")
+_MAX_LINE: Final = 1 << 18  # characters of a line that may be one line of a pretty dump
+_MAX_HELD: Final = 1 << 22  # characters of a line that was cut into pieces
+_MAX_DEPTH: Final = 4  # wrappers in wrappers
+_MAX_LITERALS: Final = 32
+
+_decoder: Final = json.JSONDecoder()
+
+
+class Piece(NamedTuple):
+    """One line of a dump, and what stands around it.
+
+    `source` is the text before it without what varies from line to line, `words` are all words of
+    it, and `indent` is the number of spaces.
+    """
+
+    source: str
+    words: tuple[str, ...]
+    indent: int
+    text: str
+    key: str | None
+    opens: str
+    closes: str
+    has_comma: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line as it stands after its wrappers, and all ways to take a piece out of it."""
+
+    text: str
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole dump in one line."""
+
+    records: list[Any]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """One line of a dump that was written for log shippers."""
+
+    line: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Around:
+    """The wrappers of a text: what is the same in each line, and the other words of this one."""
+
+    source: str = ""
+    words: tuple[str, ...] = ()
+    depth: int = 0
+
+
+@dataclass
+class Unwrapper:
+    """Take pieces out of the lines of one log, in order."""
+
+    _held: dict[str, str] = field(default_factory=dict[str, str])
+    _with_line_ends: set[str] = field(default_factory=set[str])  # paths of JSON
+    _held_pieces: set[str] = field(default_factory=set[str])  # paths of JSON, too
+
+    def read(self, line: str) -> Iterator[Line | Whole | Shipped]:
+        """Yield what is in `line`; of its pieces, the likeliest first."""
+        return self._read(line, _Around())
+
+    def _read(self, line: str, around: _Around) -> Iterator[Line | Whole | Shipped]:
+        if "\x1b" in line or "#033" in line or "^[" in line:
+            line = _ANSI.sub("", line)
+        line = line.strip("\r\n\ufeff")
+        cri = _CRI.match(line) if " std" in line else None
+        if cri is not None:
+            around = _inside(around, cri["prefix"])
+            text = self._joined(f"{around.source}|cri", line[cri.end() :], cri["tag"] == "P")
+            if text is not None:
+                yield from self._read_inside(text, around)
+            return
+        line = line.rstrip()
+        if '{"' in line and around.depth < _MAX_DEPTH:
+            is_read = False
+            for each in self._in_json(line, around):
+                is_read = True
+                yield each
+            if is_read:
+                return
+        if '"event"' in line and "[" in line:
+            records = _whole_dump(line)
+            if records is not None:
+                yield Whole(records)
+                return
+        for mark in ("#012", "\\n"):  # line ends, as syslog and others escape them
+            if f"{mark}  " in line and around.depth < _MAX_DEPTH and '"event' in line:
+                parts = line.split(mark)
+                for part in parts:
+                    yield from self._read(part, _Around("", (), _MAX_DEPTH))
+                return
+        pieces = list(_pieces(line, around)) if len(line) < _MAX_LINE else []
+        yield Line(around.source + line, pieces)
+
+    def _read_inside(
+        self, text: str, around: _Around
+    ) -> Iterator[Line | Whole | Shipped]:
+        for line in text.split("\n"):
+            yield from self._read(line, around)
+
+    def _joined(self, identity: str, text: str, is_cut: bool) -> str | None:  # noqa: FBT001
+        """Return `text` with the pieces of its line that came before; None where more follow."""
+        text = self._held.pop(identity, "") + text
+        if is_cut and len(text) < _MAX_HELD:
+            self._held[identity] = text
+            return None
+        return text
+
+    def _in_json(
+        self, line: str, around: _Around
+    ) -> Iterator[Line | Whole | Shipped]:
+        start = line.find('{"')
+        if start and line[start - 1] in '["\\':
+            return
+        value = _decoded(line, start)
+        if not is_object(value):
+            return
+        shipped = _shipped(value)
+        if shipped is not None:
+            yield Shipped(shipped)
+            return
+        yield Line("", [])
+        scalars = dict(_scalars(value, "", 0))
+        before = _inside(around, line[:start])
+        for path, text in scalars.items():
+            if not isinstance(text, str):
+                if is_list(text):
+                    yield Whole(text)
+                continue
+            if path not in self._held_pieces and not _may_hold_a_piece(text):
+                continue
+            others = tuple(f"{key}={other}" for key, other in scalars.items() if key != path)
+            inside = _Around(
+                f"{before.source}{path}=", (*before.words, *others), before.depth + 1
+            )
+            joined: str | None = text
+            if text.endswith("\n"):
+                self._with_line_ends.add(path)
+            if path in self._with_line_ends:
+                identity = f"{inside.source}|{_VARYING.sub('0', ' '.join(others))}"
+                joined = self._joined(identity, text, is_cut=not text.endswith("\n"))
+            if joined is not None:
+                for each in self._read_inside(joined.removesuffix("\n"), inside):
+                    if not isinstance(each, Line) or each.pieces:
+                        self._held_pieces.add(path)
+                    yield each
+
+
+def _may_hold_a_piece(text: str) -> bool:
+    return bool(text) and ("\n" in text or '"' in text or text.rstrip()[-1:] in _LAST)
+
+
+def _inside(around: _Around, prefix: str) -> _Around:
+    source, words = _split(prefix)
+    return _Around(around.source + source, (*around.words, *words), around.depth + 1)
+
+
+def _split(prefix: str) -> tuple[str, tuple[str, ...]]:
+    prefix = prefix.rstrip()
+    return _VARYING.sub("0", prefix), tuple(prefix.split())
+
+
+def _pieces(line: str, around: _Around) -> Iterator[Piece]:
+    if line[-1:] not in _LAST:
+        if '="' in line or "=" in line:
+            yield from _in_logfmt(line, around)
+        return
+    found = _PIECE.search(line)
+    if found is None:
+        if "=" in line:
+            yield from _in_logfmt(line, around)
+        return
+    if found["string"] is not None and found.start():
+        # Either a member of a list, or a string of logfmt around a piece.
+        yield from _in_logfmt(line, around)
+    yield _piece(line[: found.start()], found, around)
+
+
+def _piece(prefix: str, found: re.Match[str], around: _Around) -> Piece:
+    bare = prefix.rstrip(" \t")
+    source, words = _split(bare)
+    return Piece(
+        around.source + source,
+        (*around.words, *words),
+        len(prefix) - len(bare),
+        found[0],
+        found["key"] and found["key"][1:-1],
+        found["opens"] or found["begins"] or "",
+        found["closes"] or "",
+        has_comma=bool(found["comma"] or found["then"] or found["and"]),
+    )
+
+
+def _in_logfmt(line: str, around: _Around) -> Iterator[Piece]:
+    """Yield the pieces in strings of `line` that follow a "=", as in ``msg="  {" pod=web``."""
+    for number, literal in enumerate(_LITERAL.finditer(line)):
+        if number >= _MAX_LITERALS:
+            return
+        start = literal.start()
+        if not start or line[start - 1] not in "=:":
+            continue
+        text = _decoded(line, start)
+        if not isinstance(text, str):
+            continue
+        text = text.rstrip()
+        found = _PIECE.search(text) if text[-1:] in _LAST else None
+        if found is not None:
+            inner = _piece(text[: found.start()], found, around)
+            source, words = _split(line[:start])
+            source = around.source + source + inner.source
+            yield inner._replace(source=source, words=(*words, *inner.words))
+    bare = _BARE.search(line)
+    if bare is not None:
+        found = _PIECE.search(bare["text"])
+        if found is not None:
+            source, words = _split(line[: bare.start() + 1])
+            piece = _piece("", found, around)
+            yield piece._replace(source=around.source + source, words=words)
+
+
+def _decoded(text: str, start: int) -> object:
+    try:
+        value: object = _decoder.raw_decode(text, start)[0]
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _scalars(value: dict[str, Any], path: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """Yield the texts, numbers and dumps in a JSON object, with their paths."""
+    for key, item in value.items():
+        name = f"{path}.{key}" if path else key
+        if is_object(item):
+            if depth < _MAX_DEPTH:
+                yield from _scalars(item, name, depth + 1)
+        elif not is_list(item) or is_dump(item):
+            yield name, item
+
+
+def _whole_dump(line: str) -> list[Any] | None:
+    start = -1
+    for _ in range(3):
+        start = line.find("[", start + 1)
+        if start < 0:
+            return None
+        value = _decoded(line, start)
+        if is_list(value) and is_dump(value):
+            return value
+    return None
+
+
+def _shipped(value: dict[str, Any], depth: int = 0) -> dict[str, Any] | None:
+    if "statecrumbs" in value and "line" in value and "of" in value:
+        return value
+    for item in value.values():
+        if is_object(item) and depth < _MAX_DEPTH:
+            found = _shipped(item, depth + 1)
+            if found is not None:
+                return found
+    return None
+
+
+def is_record(value: object) -> bool:
+    """Return whether `value` can be a record of a dump: an object with the text of an event."""
+    return is_object(value) and isinstance(value.get("event"), str)
+
+
+def is_dump(value: object) -> bool:
+    """Return whether `value` is a list of records, and not an empty one."""
+    return is_list(value) and bool(value) and all(map(is_record, value))
