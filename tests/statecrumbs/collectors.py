@@ -178,9 +178,7 @@ _names = st.sampled_from(["n", "event_", "order", "ts_", "text", "a b", 'q"'])
 
 
 def _exceptions(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    call = st.fixed_dictionaries(
-        {"file": _texts, "line": st.integers(0, 9999), "function": _texts}
-    )
+    call = st.fixed_dictionaries({"file": _texts, "line": st.integers(0, 9999), "function": _texts})
     return st.fixed_dictionaries(
         {"type": _texts, "message": _texts},
         optional={
@@ -195,7 +193,13 @@ def _exceptions(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 _events = st.one_of(st.text(min_size=1, max_size=10), st.just("paid"))
 _contexts = st.dictionaries(
     st.one_of(_names, st.just("event")),
-    st.one_of(_texts, st.integers(), st.booleans(), st.none(), st.floats(allow_nan=False, allow_infinity=False)),
+    st.one_of(
+        _texts,
+        st.integers(),
+        st.booleans(),
+        st.none(),
+        st.floats(allow_nan=False, allow_infinity=False),
+    ),
     max_size=3,
 )
 _crumbs = st.builds(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from statecrumbs._reading._log import documents
+from statecrumbs._reading import _log
 from statecrumbs.formatter import format_json
 from tests.statecrumbs import collectors
 
@@ -29,6 +29,12 @@ CRASH = [
         "process": {"pid": 7, "argv": ["app", "-v"]},
     },
 ]
+
+
+def documents(lines):
+    return _log.documents("\n".join(lines))
+
+
 LINES = format_json(CRASH).split("\n")
 every_wrapper = pytest.mark.parametrize(
     "wrap", [*collectors.WRAPPERS, *collectors.ALONE], ids=lambda wrap: wrap.__name__
@@ -164,7 +170,11 @@ def test_time_is_linear_in_the_lines(line):
 
 def test_open_dumps_are_bounded():
     begun = ["[", "  {", '    "event": "x",']
-    lines = [f"pod-{number % 7}-{chr(97 + number % 26)} | {line}" for number in range(3000) for line in begun]
+    lines = [
+        f"pod-{number % 7}-{chr(97 + number % 26)} | {line}"
+        for number in range(3000)
+        for line in begun
+    ]
     found = documents(lines)
     assert len(found) == 3000
     assert not any(document.has_end for document in found)
@@ -174,4 +184,4 @@ def test_open_dumps_are_bounded():
 @given(st.text())
 @settings(deadline=None, max_examples=200)
 def test_any_text_is_no_error(text):
-    documents(text.split("\n"))
+    _log.documents(text)

@@ -90,18 +90,16 @@ def lines(
 
 def relative_times(crumbs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the time of each of `crumbs` before the last one, "" where it has none."""
-    moments = [_moment(crumb.get("ts")) for crumb in crumbs]
-    known = [moment for moment in moments if moment is not None]
+    moments = [moment(crumb.get("ts")) for crumb in crumbs]
+    known = [at for at in moments if at is not None]
     if not known:
         return ["" for _ in crumbs]
     last = known[-1]
     is_short = max(known) - min(known) < 1
-    return [
-        "" if moment is None else _relative(moment - last, is_short=is_short) for moment in moments
-    ]
+    return ["" if at is None else _relative(at - last, is_short=is_short) for at in moments]
 
 
-def _moment(ts: object) -> float | None:
+def moment(ts: object) -> float | None:
     """Return the Unix time of an ISO 8601 time stamp, as our crumbs have them."""
     if not isinstance(ts, str):
         return None
@@ -113,7 +111,7 @@ def _moment(ts: object) -> float | None:
 
 def clock_times(crumbs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the time of day of each of `crumbs`, UTC, to the millisecond; "" where it has none."""
-    return ["" if _moment(crumb.get("ts")) is None else str(crumb["ts"])[11:23] for crumb in crumbs]
+    return ["" if moment(crumb.get("ts")) is None else str(crumb["ts"])[11:23] for crumb in crumbs]
 
 
 _MINUTE: Final = 60

@@ -7,18 +7,21 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from statecrumbs._black_box import UnreadableError, boxes_in
+from statecrumbs._black_box import UnreadableError, boxes_in, is_black_box
 from statecrumbs._lines import escaped
 from statecrumbs._reading import (
+    Selection,
     Tail,
-    follow_file,
-    follow_folder,
-    load,
+    follow,
+    load_each,
+    merged,
     painter,
     processes,
     render_page,
-    show,
     show_processes,
+    show_timeline,
+    since,
+    timeline_lines,
 )
 
 if TYPE_CHECKING:
@@ -75,8 +78,10 @@ class _Version(argparse.Action):
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="statecrumbs",
-        description="Show what a program recorded before it died. A FILE is a black box, of "
-        "enable(black_box=...), or a JSON dump, or a log with one in it; a DIR holds black boxes.",
+        description="Show what a program recorded before it died. A PATH is a black box, of "
+        "enable(black_box=...), or a JSON dump, or a log with a dump in it, all of them gzipped or "
+        "not; or a folder of them, or a pipe, or - for the standard input. Several are merged into "
+        "one time line.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -84,13 +89,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     reader = commands.add_parser(
-        "read", help="show what one file, or each black box in a folder, holds"
+        "read", help="show what black boxes, dumps and logs hold, as one time line"
     )
-    reader.add_argument("path", metavar="FILE|DIR")
+    _add_paths(reader)
     reader.add_argument(
         "--json",
         action="store_true",
-        help="print a FILE as a JSON dump, a DIR as an object of dumps by path",
+        help="print the dump of a single recording, else an object of dumps by path",
     )
     reader.set_defaults(command=_read)
 
@@ -101,22 +106,22 @@ def _parser() -> argparse.ArgumentParser:
     ps.add_argument("--json", action="store_true", help="print a JSON list of processes")
     ps.set_defaults(command=_ps)
 
-    tail = commands.add_parser("tail", help="show the last crumbs of black boxes, and follow them")
-    tail.add_argument("path", metavar="FILE|DIR")
+    tail = commands.add_parser("tail", help="show the last crumbs, and follow black boxes")
+    _add_paths(tail)
     tail.add_argument(
         "-f",
         "--follow",
         action="store_true",
-        help="go on showing crumbs as they are recorded: until the process of the FILE ends; of a "
-        "DIR, with processes that start later, until Ctrl-C",
+        help="go on showing crumbs as they are recorded: of a black box until its process ends; of "
+        "a folder, with processes that start later, until Ctrl-C",
     )
     tail.add_argument(
         "-n", "--lines", type=_count, default=10, metavar="N", help="begin with the last N (10)"
     )
     tail.set_defaults(command=_tail)
 
-    reporter = commands.add_parser("report", help="make a self-contained HTML page of a file")
-    reporter.add_argument("path", metavar="FILE")
+    reporter = commands.add_parser("report", help="make a self-contained HTML page of recordings")
+    _add_paths(reporter)
     reporter.add_argument("-o", "--output", required=True, metavar="x.html", help="- for stdout")
     reporter.set_defaults(command=_report)
 
@@ -136,33 +141,59 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_paths(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", metavar="PATH", nargs="+")
+    parser.add_argument(
+        "--id",
+        default="",
+        metavar="ID",
+        dest="identity",
+        help="only the operation with this correlation ID, or with one that begins so",
+    )
+    parser.add_argument(
+        "--operation",
+        default="",
+        metavar="NAME",
+        help="only operations with this name of a request, task, flow or step",
+    )
+    parser.add_argument(
+        "--since",
+        type=_since,
+        default=0.0,
+        metavar="AGE",
+        help="only crumbs of the last 90s, 10m, 2h or 1d, or since an ISO 8601 time",
+    )
+
+
+def _selection(arguments: argparse.Namespace) -> Selection:
+    return Selection(arguments.identity, arguments.operation, arguments.since)
+
+
+def _load(arguments: argparse.Namespace) -> tuple[list[Recording], int]:
+    """Return the recordings that are asked for, and 1 if there were problems, else 0."""
+    problems: list[UnreadableError] = []
+    selection = _selection(arguments)
+    recordings = load_each(arguments.paths, problems.append, older=bool(selection))
+    for problem in problems:
+        _complain(problem)
+    if not recordings:
+        return [], 1
+    return selection.applied(recordings), 1 if problems else 0
+
+
 def _read(arguments: argparse.Namespace) -> int:
-    path: str = arguments.path
-    code = 0
-    recordings: list[Recording] = []
-    for file in _files(path):
-        try:
-            recordings.append(load(file))
-        except UnreadableError as error:
-            code = _complain(error)
-    if arguments.json:
-        dumps = {recording.path: recording.to_dump() for recording in recordings}
-        if os.path.isdir(path):
-            _print_json(dumps)
-        elif dumps:
-            _print_json(dumps[path])
-        return code
-    paint = painter(sys.stdout)
-    for number, recording in enumerate(recordings):
-        if number:
-            print()
-        for line in show(recording, paint):
+    recordings, code = _load(arguments)
+    if arguments.json and recordings:
+        is_single = len(recordings) == 1 and not os.path.isdir(arguments.paths[0])
+        _print_json(recordings[0].to_dump() if is_single else _by_path(recordings))
+    elif recordings:
+        for line in show_timeline(merged(recordings), painter(sys.stdout)):
             print(line)
     return code
 
 
 def _ps(arguments: argparse.Namespace) -> int:
-    files = [file for path in arguments.paths for file in _files(path)]
+    files = [file for path in arguments.paths for file in _boxes(path)]
     found, problems = processes(files)
     if arguments.json:
         _print_json(found)
@@ -174,43 +205,62 @@ def _ps(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def _by_path(recordings: list[Recording]) -> dict[str, list[dict[str, Any]]]:
+    dumps: dict[str, list[dict[str, Any]]] = {}
+    for recording in recordings:
+        name, number = recording.path, 1
+        while name in dumps:
+            number += 1
+            name = f"{recording.path} ({number})"
+        dumps[name] = recording.to_dump()
+    return dumps
+
+
 def _tail(arguments: argparse.Namespace) -> int:
-    path: str = arguments.path
-    is_folder = os.path.isdir(path)
+    if arguments.follow:
+        return _follow(arguments)
+    recordings, code = _load(arguments)
+    if recordings:
+        for line in timeline_lines(merged(recordings), painter(sys.stdout), last=arguments.lines):
+            print(line)
+    return code
+
+
+def _follow(arguments: argparse.Namespace) -> int:
+    paths: list[str] = arguments.paths
+    files = [file for path in paths for file in (boxes_in(path) if os.path.isdir(path) else [path])]
     paint = painter(sys.stdout)
+    wants = _selection(arguments).wants
+    is_alone = len(paths) == 1 and not os.path.isdir(paths[0])
 
     def open_tail(file: str) -> Tail:
-        name = os.path.basename(file).rpartition("-")[2].partition(".")[0] if is_folder else ""
-        return Tail(file, _print_now, paint, escaped(name))
+        name = "" if is_alone else os.path.basename(file).rpartition("-")[2].partition(".")[0]
+        return Tail(file, _print_now, paint, escaped(name), wants)
 
     code = 0
     tails: dict[str, Tail] = {}
-    for file in _files(path, follow=arguments.follow):
-        tail = open_tail(file)
+    for file in files:
         try:
+            if not is_black_box(file):
+                code = _complain(f"{file} is not a black box, and only those can be followed.")
+                continue
+            tail = open_tail(file)
             tail.look(limit=arguments.lines)
             tails[file] = tail
         except UnreadableError as error:
             code = _complain(error)
-    if arguments.follow and is_folder:
-        follow_folder(path, open_tail, tails)
-    elif arguments.follow:
-        for tail in tails.values():
-            follow_file(tail)
+    follow(paths, open_tail, tails)
     return code
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    if os.path.isdir(arguments.path):
-        newest = _files(arguments.path)[-1]
-        raise UnreadableError(
-            f"{arguments.path} is a folder, and a report is of one process. Its newest file is "
-            f"{newest}."
-        )
-    page = render_page(load(arguments.path))
+    recordings, code = _load(arguments)
+    if not recordings:
+        return code
+    page = render_page(merged(recordings).as_one())
     if arguments.output == "-":
         print(page, end="")
-        return 0
+        return code
     from corectx.files import write_private
 
     try:
@@ -218,7 +268,7 @@ def _report(arguments: argparse.Namespace) -> int:
     except OSError as error:
         return _complain(f"Cannot write {arguments.output}: {error.strerror}.")
     print(f"Wrote {arguments.output}")
-    return 0
+    return code
 
 
 def _redact(arguments: argparse.Namespace) -> int:
@@ -231,14 +281,21 @@ def _redact(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _files(path: str, *, follow: bool = False) -> list[str]:
-    """Return the files that `path` stands for; a folder may be empty only to `follow` it."""
+def _boxes(path: str) -> list[str]:
+    """Return the black boxes that `path` stands for: itself, or those in the folder."""
     if not os.path.isdir(path):
         return [path]
     files = boxes_in(path)
-    if not files and not follow:
+    if not files:
         raise UnreadableError(f"There are no black boxes in {path}.")
     return files
+
+
+def _since(text: str) -> float:
+    try:
+        return since(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(text: str) -> int:

@@ -11,7 +11,7 @@ from statecrumbs._endings import sentence
 from statecrumbs._lines import Columns, clock_times, escaped, in_flight_lines, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Final
 
     from statecrumbs._black_box import Recovered
@@ -21,10 +21,18 @@ _PAUSE: Final = 0.2  # seconds between two looks
 
 
 class Tail:
-    """Show the new crumbs of one black box, with the time of day in UTC."""
+    """Show the new crumbs of one black box that `wants` takes, with the time of day in UTC."""
 
-    def __init__(self, path: str, show: Callable[[str], object], paint: Paint, name: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        show: Callable[[str], object],
+        paint: Paint,
+        name: str,
+        wants: Callable[[dict[str, Any]], bool] = bool,
+    ) -> None:
         self.path = path
+        self._wants = wants
         self._show = show
         self._paint = paint
         self._prefix = f"{paint('time', name)}  " if name else ""
@@ -34,7 +42,7 @@ class Tail:
     def look(self, limit: int | None = None) -> Recovered:
         """Show the new crumbs, at most the last `limit` ones. Raises UnreadableError."""
         found = read(self.path, after=self._newest)
-        crumbs = found.crumbs
+        crumbs = [crumb for crumb in found.crumbs if self._wants(crumb)]
         if limit is not None:
             crumbs = crumbs[max(0, len(crumbs) - limit) :]
         elif found.dropped:
@@ -68,33 +76,34 @@ class Tail:
         return False
 
 
-def follow_file(tail: Tail, pause: Callable[[float], object] = time.sleep) -> None:
-    """Show the crumbs of `tail` until its process ends."""
-    while tail.follow():
-        pause(_PAUSE)
-
-
-def follow_folder(
-    directory: str,
+def follow(
+    paths: Sequence[str],
     open_tail: Callable[[str], Tail],
     tails: dict[str, Tail],
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Show the crumbs of all processes in `directory`, also of later ones. Never ends."""
-    ended = {path for path in boxes_in(directory) if path not in tails}
-    while True:
-        for path in boxes_in(directory):
+    """Show the crumbs of `tails` by path, and of processes that start later in folders of `paths`.
+
+    Ends when all processes have ended; with a folder among `paths` it never ends.
+    """
+    folders = [path for path in paths if os.path.isdir(path)]
+    ended = {path for folder in folders for path in boxes_in(folder) if path not in tails}
+    while tails or folders:
+        for path in (path for folder in folders for path in boxes_in(folder)):
             if path not in tails and path not in ended:
                 tails[path] = open_tail(path)
         for path, tail in list(tails.items()):
-            if not _follow(tail):
+            if not _follow(tail, is_named=path in paths):
                 ended.add(path)
                 del tails[path]
-        pause(_PAUSE)
+        if tails or folders:
+            pause(_PAUSE)
 
 
-def _follow(tail: Tail) -> bool:
+def _follow(tail: Tail, *, is_named: bool) -> bool:
     try:
         return tail.follow()
     except UnreadableError:
+        if is_named:
+            raise
         return True  # its process is just making it; or it is no black box, and stays unreadable

@@ -1,4 +1,4 @@
-"""Dumps as lines for log shippers: each at most 4 KiB, with the dump's ID and a number.
+r"""Dumps as lines for log shippers: each at most 4 KiB, with the dump's ID and a number.
 
     {"statecrumbs": "8f14e45f", "line": 3, "of": 12, "record": {"event": "paid", ...}}
     {"statecrumbs": "8f14e45f", "line": 4, "of": 12, "piece": [1, 3], "text": "{\\"event\\": ..."}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from statecrumbs._endings import sentence
 from statecrumbs._json import is_list, is_object
 from statecrumbs._lines import (
+    clock_times,
     escaped,
     in_flight_lines,
     lines,
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Final, TextIO
 
-    from statecrumbs._lines import Paint, Role
+    from statecrumbs._lines import Columns, Paint, Role
     from statecrumbs._reading._recording import Recording
+    from statecrumbs._reading._timeline import Timeline
 
 # SGR parameters of ECMA-48. Events and failures stand out, everything else is dim.
 _COLOURS: Final[dict[Role, str]] = {
@@ -71,11 +73,69 @@ def show(recording: Recording, paint: Paint) -> Iterator[str]:
     if recording.failure is not None:
         yield ""
         yield from exception_lines(recording.failure["exception"], paint)
+    yield from _stacks(recording)
+
+
+def _stacks(recording: Recording) -> Iterator[str]:
     stacks = recording.ending.get("stacks")
     if isinstance(stacks, str) and stacks:
         yield ""
         yield "The stacks that faulthandler wrote:"
         yield from (f"  {escaped(line)}" for line in stacks.splitlines()[:_MAX_STACK])
+
+
+def show_timeline(timeline: Timeline, paint: Paint) -> Iterator[str]:
+    """Yield the lines about several recordings: each process, the one time line, the exceptions."""
+    if len(timeline.recordings) == 1:
+        yield from show(timeline.recordings[0], paint)
+        return
+    for name, recording in zip(timeline.names, timeline.recordings, strict=True):
+        yield f"{paint('event', name)}  {printable(recording.path)}"
+        for line in _about(recording):
+            yield f"  {line}"
+    yield ""
+    yield from timeline_lines(timeline, paint)
+    for recording in timeline.recordings:
+        yield from _stacks(recording)
+    told: set[str] = set()
+    for name, recording in zip(timeline.names, timeline.recordings, strict=True):
+        if recording.failure is None:
+            continue
+        shown = list(exception_lines(recording.failure["exception"], paint))
+        text = f"{name}\n{recording.failure.get('ts')}"
+        if text not in told:
+            told.add(text)
+            yield ""
+            yield f"{paint('event', name)} failed:"
+            yield from shown
+
+
+def timeline_lines(
+    timeline: Timeline, paint: Paint, *, last: int | None = None, columns: Columns | None = None
+) -> list[str]:
+    """Return the crumbs of a time line, or its `last` ones, with the time of day in UTC.
+
+    The date is there too if there are several, and the process if there are several.
+    """
+    entries = timeline.entries
+    if last is not None:
+        entries = entries[max(0, len(entries) - last) :]
+    crumbs = [crumb for _, crumb in entries]
+    dates = {str(crumb.get("ts"))[:10] for crumb in crumbs if crumb.get("ts")}
+    times = clock_times(crumbs)
+    if len(dates) > 1:
+        times = [
+            f"{str(crumb.get('ts'))[:10]} {time}" if time else time
+            for crumb, time in zip(crumbs, times, strict=True)
+        ]
+    if len(set(timeline.names)) > 1:
+        width = max(map(len, times), default=0)
+        longest = max(len(timeline.names[number]) for number, _ in entries) if entries else 0
+        times = [
+            f"{time:{width}}  {timeline.names[number]:{longest}}"
+            for time, (number, _) in zip(times, entries, strict=True)
+        ]
+    return lines(crumbs, times, columns=columns, paint=paint)
 
 
 def _about(recording: Recording) -> Iterator[str]:
@@ -89,6 +149,7 @@ def _about(recording: Recording) -> Iterator[str]:
     if is_list(works):
         yield from in_flight_lines(works, ending.get("hidden"))
     yield _counts(recording)
+    yield from recording.missing
 
 
 def _process(process: dict[str, Any]) -> Iterator[str]:
@@ -116,6 +177,8 @@ _COUNTED: Final = (
 def _counts(recording: Recording) -> str:
     crumbs = recording.crumbs
     counts = [f"{len(crumbs)} crumb{'' if len(crumbs) == 1 else 's'}"]
+    if recording.unselected:
+        counts[0] += f" of {len(crumbs) + recording.unselected}"
     counts += [
         f"{printable(recording.ending[key])} {what}"
         for key, what in _COUNTED
@@ -145,3 +208,11 @@ def exception_lines(exception: dict[str, Any], paint: Paint) -> Iterator[str]:
     notes = exception.get("notes")
     if is_list(notes):
         yield from (f"  {printable(note)}" for note in notes)
+    members = exception.get("exceptions")
+    if is_list(members):
+        for number, member in enumerate(members, 1):
+            yield f"  its member {number} of {len(members)}:"
+            if is_object(member):
+                yield from (f"    {line}".rstrip() for line in exception_lines(member, paint))
+            else:
+                yield f"    {printable(member)}"

@@ -16,7 +16,7 @@ from statecrumbs._json import is_list, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Final
+    from typing import Any, Final, TypeGuard
 
 _STRING: Final = r'(?<!\\)"[^"\\]*(?:\\.[^"\\]*)*"'
 _SCALAR: Final = r"(?:\{\}|\[\]|-?\d[\d.eE+-]*|-?Infinity|NaN|true|false|null)"
@@ -40,6 +40,7 @@ _MAX_LINE: Final = 1 << 18  # characters of a line that may be one line of a pre
 _MAX_HELD: Final = 1 << 22  # characters of a line that was cut into pieces
 _MAX_DEPTH: Final = 4  # wrappers in wrappers
 _MAX_LITERALS: Final = 32
+_MAX_BRACKETS: Final = 3  # before a dump in one line
 
 _decoder: Final = json.JSONDecoder()
 
@@ -116,34 +117,18 @@ class Unwrapper:
                 yield from self._read_inside(text, around)
             return
         line = line.rstrip()
-        if '{"' in line and around.depth < _MAX_DEPTH:
-            is_read = False
-            for each in self._in_json(line, around):
-                is_read = True
-                yield each
-            if is_read:
-                return
-        if '"event"' in line and "[" in line:
-            records = _whole_dump(line)
-            if records is not None:
-                yield Whole(records)
-                return
-        for mark in ("#012", "\\n"):  # line ends, as syslog and others escape them
-            if f"{mark}  " in line and around.depth < _MAX_DEPTH and '"event' in line:
-                parts = line.split(mark)
-                for part in parts:
-                    yield from self._read(part, _Around("", (), _MAX_DEPTH))
-                return
-        pieces = list(_pieces(line, around)) if len(line) < _MAX_LINE else []
-        yield Line(around.source + line, pieces)
+        yield from (
+            self._in_json(line, around)
+            or _whole_dump(line)
+            or self._with_escaped_ends(line, around)
+            or (_line(line, around),)
+        )
 
-    def _read_inside(
-        self, text: str, around: _Around
-    ) -> Iterator[Line | Whole | Shipped]:
+    def _read_inside(self, text: str, around: _Around) -> Iterator[Line | Whole | Shipped]:
         for line in text.split("\n"):
             yield from self._read(line, around)
 
-    def _joined(self, identity: str, text: str, is_cut: bool) -> str | None:  # noqa: FBT001
+    def _joined(self, identity: str, text: str, is_cut: bool) -> str | None:
         """Return `text` with the pieces of its line that came before; None where more follow."""
         text = self._held.pop(identity, "") + text
         if is_cut and len(text) < _MAX_HELD:
@@ -151,48 +136,56 @@ class Unwrapper:
             return None
         return text
 
-    def _in_json(
-        self, line: str, around: _Around
-    ) -> Iterator[Line | Whole | Shipped]:
+    def _with_escaped_ends(self, line: str, around: _Around) -> list[Line | Whole | Shipped]:
+        """Read several lines in one, whose ends are escaped as by syslog and others."""
+        for mark in ("#012", "\\n"):
+            if f"{mark}  " in line and '"event' in line and around.depth < _MAX_DEPTH:
+                alone = _Around(depth=_MAX_DEPTH)
+                return [each for part in line.split(mark) for each in self._read(part, alone)]
+        return []
+
+    def _in_json(self, line: str, around: _Around) -> list[Line | Whole | Shipped]:
+        """Return what is in the JSON object in `line`, nothing if there is none."""
         start = line.find('{"')
-        if start and line[start - 1] in '["\\':
-            return
+        if start < 0 or around.depth >= _MAX_DEPTH or (start and line[start - 1] in '["\\'):
+            return []
         value = _decoded(line, start)
         if not is_object(value):
-            return
+            return []
         shipped = _shipped(value)
         if shipped is not None:
-            yield Shipped(shipped)
-            return
-        yield Line("", [])
+            return [Shipped(shipped)]
         scalars = dict(_scalars(value, "", 0))
         before = _inside(around, line[:start])
+        found: list[Line | Whole | Shipped] = [Line("", [])]
         for path, text in scalars.items():
-            if not isinstance(text, str):
-                if is_list(text):
-                    yield Whole(text)
-                continue
-            if path not in self._held_pieces and not _may_hold_a_piece(text):
-                continue
-            others = tuple(f"{key}={other}" for key, other in scalars.items() if key != path)
-            inside = _Around(
-                f"{before.source}{path}=", (*before.words, *others), before.depth + 1
-            )
-            joined: str | None = text
-            if text.endswith("\n"):
-                self._with_line_ends.add(path)
-            if path in self._with_line_ends:
-                identity = f"{inside.source}|{_VARYING.sub('0', ' '.join(others))}"
-                joined = self._joined(identity, text, is_cut=not text.endswith("\n"))
-            if joined is not None:
-                for each in self._read_inside(joined.removesuffix("\n"), inside):
-                    if not isinstance(each, Line) or each.pieces:
-                        self._held_pieces.add(path)
-                    yield each
+            if is_list(text):
+                found.append(Whole(text))
+            elif isinstance(text, str) and (path in self._held_pieces or _may_hold_a_piece(text)):
+                others = tuple(f"{key}={other}" for key, other in scalars.items() if key != path)
+                source = f"{before.source}{path}="
+                inside = _Around(source, (*before.words, *others), before.depth + 1)
+                sender = f"{source}|{_VARYING.sub('0', ' '.join(others))}"
+                found += self._in_member(path, text, inside, sender)
+        return found
+
+    def _in_member(
+        self, path: str, text: str, inside: _Around, sender: str
+    ) -> Iterator[Line | Whole | Shipped]:
+        joined: str | None = text
+        if text.endswith("\n"):
+            self._with_line_ends.add(path)
+        if path in self._with_line_ends:
+            joined = self._joined(sender, text, not text.endswith("\n"))
+        if joined is not None:
+            for each in self._read_inside(joined.removesuffix("\n"), inside):
+                if not isinstance(each, Line) or each.pieces:
+                    self._held_pieces.add(path)
+                yield each
 
 
 def _may_hold_a_piece(text: str) -> bool:
-    return bool(text) and ("\n" in text or '"' in text or text.rstrip()[-1:] in _LAST)
+    return any(mark in text for mark in '\n"\x1b') or text.rstrip()[-1:] in _LAST
 
 
 def _inside(around: _Around, prefix: str) -> _Around:
@@ -203,6 +196,11 @@ def _inside(around: _Around, prefix: str) -> _Around:
 def _split(prefix: str) -> tuple[str, tuple[str, ...]]:
     prefix = prefix.rstrip()
     return _VARYING.sub("0", prefix), tuple(prefix.split())
+
+
+def _line(line: str, around: _Around) -> Line:
+    pieces = list(_pieces(line, around)) if len(line) < _MAX_LINE else []
+    return Line(around.source + line, pieces)
 
 
 def _pieces(line: str, around: _Around) -> Iterator[Piece]:
@@ -282,16 +280,15 @@ def _scalars(value: dict[str, Any], path: str, depth: int) -> Iterator[tuple[str
             yield name, item
 
 
-def _whole_dump(line: str) -> list[Any] | None:
+def _whole_dump(line: str) -> list[Line | Whole | Shipped]:
+    """Return the dump that is whole in `line`, nothing if there is none."""
     start = -1
-    for _ in range(3):
+    for _ in range(_MAX_BRACKETS if '"event"' in line else 0):
         start = line.find("[", start + 1)
-        if start < 0:
-            return None
-        value = _decoded(line, start)
+        value = _decoded(line, start) if start >= 0 else None
         if is_list(value) and is_dump(value):
-            return value
-    return None
+            return [Whole(value)]
+    return []
 
 
 def _shipped(value: dict[str, Any], depth: int = 0) -> dict[str, Any] | None:
@@ -305,11 +302,11 @@ def _shipped(value: dict[str, Any], depth: int = 0) -> dict[str, Any] | None:
     return None
 
 
-def is_record(value: object) -> bool:
+def is_record(value: object) -> TypeGuard[dict[str, Any]]:
     """Return whether `value` can be a record of a dump: an object with the text of an event."""
     return is_object(value) and isinstance(value.get("event"), str)
 
 
-def is_dump(value: object) -> bool:
+def is_dump(value: object) -> TypeGuard[list[dict[str, Any]]]:
     """Return whether `value` is a list of records, and not an empty one."""
     return is_list(value) and bool(value) and all(map(is_record, value))

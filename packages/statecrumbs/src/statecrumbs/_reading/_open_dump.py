@@ -1,0 +1,238 @@
+"""One dump in a log, while its lines come in: put together, or kept as far as it came."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from statecrumbs._json import is_object
+from statecrumbs._reading._unwrap import is_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
+
+    from statecrumbs._reading._unwrap import Piece
+
+_CLOSER: Final = {"{": "}", "[": "]"}
+_OPENER: Final = {"}": "{", "]": "["}
+
+
+@dataclass
+class Document:
+    """A dump in a log: its records, the lines in which it stands, and what of it is missing.
+
+    `damaged` counts records in the middle of which lines are missing.
+    """
+
+    records: list[dict[str, Any]]
+    first: int
+    last: int
+    has_begin: bool = True
+    has_end: bool = True
+    damaged: int = 0
+    lost_lines: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it is missing."""
+        return self.has_begin and self.has_end and not self.damaged and not self.lost_lines
+
+
+@dataclass
+class Brace:
+    """A line with only a "{" in it, which begins a record if its first member is "event"."""
+
+    piece: Piece
+    number: int
+    bracket: int | None  # the line of the "[" before it
+    taken_by: OpenDump | None = None
+
+
+class OpenDump:
+    """A dump while its lines come in."""
+
+    def __init__(self, brace: Brace, *, has_begin: bool) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.source = brace.piece.source
+        self.first = brace.number if brace.bracket is None else brace.bracket
+        self.has_begin = has_begin
+        self.last = brace.number
+        self.damaged = 0
+        self.words = brace.piece.words
+        self.cut = ""  # the beginning of a line that was cut into pieces
+        self._margin: int | None = brace.piece.indent - 2
+        self._stack: list[str] = []
+        self._texts: list[str] = []
+        self._wants_item = True
+
+    def begin_record(self, brace: Brace, event: Piece, number: int) -> None:
+        """Begin a record; one that is not complete stays as it is."""
+        self.cut_off()
+        if event.indent == brace.piece.indent:
+            self._margin = None  # somebody took the indentation away
+        self._stack = ["{"]
+        self._texts = ["{"]
+        self._wants_item = True
+        self._add(event, number)
+
+    def take(self, piece: Piece, number: int, *, ignore_indent: bool = False) -> bool:
+        """Take `piece` if it can be the next one; return whether it was taken."""
+        if not self.accepts(piece, ignore_indent=ignore_indent):
+            return False
+        self._add(piece, number)
+        return True
+
+    def accepts(self, piece: Piece, *, ignore_indent: bool = False) -> bool:
+        """Return whether `piece` can be the next one."""
+        depth = len(self._stack)
+        if (
+            not ignore_indent
+            and self._margin is not None
+            and piece.indent != self._margin + 2 * (depth if piece.closes else depth + 1)
+        ):
+            return False
+        if piece.closes:
+            if depth:
+                if self._wants_item or piece.closes != _CLOSER[self._stack[-1]]:
+                    return False
+            elif piece.closes != "]" or piece.has_comma:
+                return False
+        elif not depth or not self._wants_item or (piece.key is None) is (self._stack[-1] == "{"):
+            return False
+        return True
+
+    def give_back(self) -> None:
+        """Undo the last `take`, of a "{" that belongs to a dump of its own."""
+        self._texts.pop()
+        self._stack.pop()
+
+    def _add(self, piece: Piece, number: int) -> None:
+        self.last = number
+        self.words = piece.words
+        if piece.closes and not self._stack:
+            self._texts.append("]")  # of the list itself
+            return
+        self._texts.append(piece.text)
+        if piece.closes:
+            self._stack.pop()
+        if piece.opens:
+            self._stack.append(piece.opens)
+            self._wants_item = True
+        else:
+            self._wants_item = piece.has_comma
+        if not self._stack:
+            self._keep("".join(self._texts).rstrip(","))
+            self._texts = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end of the list was taken."""
+        return self._texts == ["]"]
+
+    @property
+    def is_in_record(self) -> bool:
+        return bool(self._stack)
+
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether the next line may be the first half of a member."""
+        return bool(self._stack) and self._wants_item
+
+    @property
+    def wants_record(self) -> bool:
+        """Whether another record follows."""
+        return not self._stack and self._wants_item
+
+    def cut_off(self) -> None:
+        """Keep what there is of a record that is not complete."""
+        if self._stack:
+            if self.cut:
+                self._texts.append(_closed(self.cut))
+            text = "".join(self._texts).rstrip(",")
+            self._keep(text + "".join(_CLOSER[opener] for opener in reversed(self._stack)))
+            self.damaged += 1
+        self._stack = []
+        self._texts = []
+        self.cut = ""
+
+    def _keep(self, text: str) -> None:
+        record = _parsed(text)
+        if is_record(record):
+            self.records.append(record)
+        else:
+            self.damaged += 1
+
+    def document(self) -> Document:
+        """Return the dump as it is now."""
+        has_end = self.is_complete
+        was_in_record = self.is_in_record
+        if not has_end:
+            self.cut_off()
+        return Document(
+            self.records,
+            self.first,
+            self.last,
+            has_begin=self.has_begin,
+            has_end=has_end,
+            damaged=self.damaged - was_in_record,  # the last one is cut off, not damaged
+        )
+
+    def likeness(self, words: tuple[str, ...]) -> int:
+        """Return how many words before the last line are the same before this one."""
+        return likeness(self.words, words)
+
+
+def likeness(some: tuple[str, ...], others: tuple[str, ...]) -> int:
+    """Return how many words are the same, and at the same place."""
+    return sum(one == other for one, other in zip(some, others, strict=False))
+
+
+def _closed(text: str) -> str:
+    """Return the beginning of a member as a whole one, "" where there is no value yet."""
+    for end in ('…"', '"', ""):
+        candidate = text.rstrip("\\") + end if end else text
+        if is_object(_parsed(f"{{{candidate}}}")):
+            return candidate
+    return ""
+
+
+def _parsed(text: str) -> object:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def repaired(pieces: Iterable[Piece]) -> dict[str, Any] | None:
+    """Return the record of a crash of which only the end is there, None if it is none."""
+    missing: list[tuple[str, bool]] = []  # the openers that were cut off, the innermost first
+    depth = 0
+    has_members = False
+    for piece in pieces:
+        has_members = has_members or piece.key in ("type", "message")
+        if piece.opens:
+            depth += 1
+        elif piece.closes and depth:
+            depth -= 1
+        elif piece.closes:
+            missing.append((_OPENER[piece.closes], has_members))
+    if depth or not missing or missing[-1][0] != "{":
+        return None
+    text = "{"
+    for place in range(len(missing) - 2, -1, -1):
+        opener, has_members = missing[place]
+        if missing[place + 1][0] == "{":
+            is_exceptions = has_members or place > 1
+            name = "exceptions" if is_exceptions else "traceback"
+            text += '"exception":' if opener == "{" else f'"{name}":'
+        text += opener
+    record = _parsed(text + "".join(piece.text for piece in pieces).rstrip(","))
+    if not is_object(record) or not is_object(record.get("process")):
+        return None
+    if not is_object(record.get("exception")):
+        return None
+    exception = {"type": "…", **record["exception"]}
+    return {"event": "unhandled_exception", **record, "exception": exception}

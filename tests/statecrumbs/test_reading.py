@@ -1,0 +1,380 @@
+"""Whatever somebody has in hand is read: logs, gzip, pipes, folders, several at once."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import sys
+import threading
+import time
+import tracemalloc
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from statecrumbs import cli
+from statecrumbs._black_box import BlackBox, scope_fragment
+from statecrumbs._reading import load, load_each, merged
+from statecrumbs.formatter import format_json
+from tests.statecrumbs import collectors
+from tests.statecrumbs.black_boxes import as_it_is
+from tests.statecrumbs.dump_schema import check_dump
+
+START = datetime(2026, 11, 29, 21, 0, tzinfo=timezone.utc)
+
+
+def at(seconds):
+    return (START + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+
+
+def crash(order, *, pid=7, second=None, name="pay", identity="", argv=("shop.py",), host="web-1"):
+    """The dump of a process that failed with `order`."""
+    second = order / 1000 if second is None else second
+    frame = {"kind": "task", "name": name, "correlation_id": identity or f"{order:032x}"}
+    process = {"pid": pid, "parent_pid": 1, "argv": list(argv), "python": "3.12.1", "host": host}
+    error = {"type": "LookupError", "message": f"no order {order}", "traceback": []}
+    return [
+        {
+            "event": "charging",
+            "ts": at(second),
+            "thread": "main",
+            "frame": frame,
+            "order": str(order),
+        },
+        {
+            "event": "unhandled_exception",
+            "ts": at(second + 1),
+            "thread": "main",
+            "frame": frame,
+            "exception": error,
+            "dropped": 0,
+            "process": process,
+        },
+    ]
+
+
+def text(*dumps):
+    """The dumps as they are printed to stderr."""
+    return "".join(f"starting\n{format_json(dump)}\nTraceback: no\n" for dump in dumps)
+
+
+def read(capsys, *arguments):
+    assert cli.main([*map(str, arguments)]) == 0
+    return capsys.readouterr().out
+
+
+FORMS = {
+    "utf-8": str.encode,
+    "BOM": lambda text: text.encode("utf-8-sig"),
+    "utf-16": lambda text: text.encode("utf-16"),
+    "utf-16-le without a BOM": lambda text: text.encode("utf-16-le"),
+    "utf-16-be without a BOM": lambda text: text.encode("utf-16-be"),
+    "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
+    "latin-1": lambda text: f"größe\n{text}".encode("latin-1"),
+    "without an end of the last line": lambda text: text.rstrip("\n").encode(),
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "two gzip files in one": lambda text: gzip.compress(b"old\n") + gzip.compress(text.encode()),
+    "pretty JSON": lambda text: json.dumps(crash(4712), indent=4).encode(),
+    "compact JSON": lambda text: json.dumps(crash(4712), separators=(",", ":")).encode(),
+    "compact JSON in a line": lambda text: b"E: " + json.dumps(crash(4712)).encode() + b" end\n",
+    "an object of dumps": lambda text: json.dumps({"a": crash(4711), "b": crash(4712)}).encode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("way", ["file", "stdin", "pipe"])
+def test_each_form_of_a_file_is_read_in_each_way(form, way, tmp_path, capsys, monkeypatch):
+    content = FORMS[form](text(crash(4711), crash(4712)))
+    path = tmp_path / "app.log"
+    if way == "file":
+        path.write_bytes(content)
+    elif way == "stdin":
+        path = "-"
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
+    elif sys.platform == "win32":
+        path.write_bytes(content)
+    else:
+        os.mkfifo(path)
+        threading.Thread(target=path.write_bytes, args=[content]).start()
+    out = read(capsys, "read", path)
+    assert "order=4712" in out
+    assert out.rstrip().endswith("LookupError: no order 4712")
+    if form != "an object of dumps":
+        assert "4711" not in out
+
+
+@pytest.mark.parametrize(
+    "wrap", [*collectors.WRAPPERS, *collectors.ALONE], ids=lambda wrap: wrap.__name__
+)
+def test_the_last_crash_is_read_from_each_form_of_log(wrap, tmp_path, capsys):
+    path = tmp_path / "app.log"
+    lines = ["starting", *format_json(crash(4711)).split("\n"), "restarted"]
+    lines = [*wrap(lines), *wrap(format_json(crash(4712)).split("\n"))]
+    path.write_text("\n".join(lines), "utf-8")
+    out = read(capsys, "read", path)
+    assert "order=4712" in out
+    assert "4711" not in out
+
+
+@pytest.mark.parametrize("wrap", [list, collectors.docker, collectors.cri, collectors.prefixed])
+def test_an_older_crash_is_never_shown_as_the_last(wrap, tmp_path, capsys):
+    second = format_json(crash(4712)).split("\n")
+    for cut in range(3, len(second)):
+        lines = wrap([*format_json(crash(4711)).split("\n"), "restarted", *second[:cut]])
+        path = tmp_path / "app.log"
+        path.write_text("\n".join(lines))
+        out = read(capsys, "read", path)
+        assert "The end of this dump is missing" in out
+        assert "4711" not in out
+
+
+def test_it_is_said_which_part_of_a_dump_is_missing(tmp_path, capsys):
+    lines = format_json([{"event": "first"}, *crash(4712)]).split("\n")
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(lines[2:]))
+    assert "The beginning of this dump is missing: it had earlier crumbs." in read(
+        capsys, "read", path
+    )
+    path.write_text("\n".join(lines[:8]))
+    assert "is missing, and with it the record of the crash." in read(capsys, "read", path)
+    path.write_text("\n".join(lines[:-6]))
+    assert "is missing: its last record is not complete." in read(capsys, "read", path)
+    path.write_text("\n".join(lines[:9] + lines[13:]))
+    assert "1 crumbs are damaged" in read(capsys, "read", path)
+    path.write_bytes(gzip.compress(text(crash(1)).encode())[:-9])
+    assert "The gzip stream ends too early" in read(capsys, "read", path)
+
+
+NOISE = b'10.0.0.7 - - [29/Nov/2026:21:00:00] "GET /event HTTP/1.1" 200 612 "-" "curl"\n'
+
+
+@pytest.mark.parametrize("after", [0, 2, 20])
+def test_a_large_log_is_read_from_its_end_in_little_memory(after, tmp_path, capsys):
+    """`after` MiB follow the dump."""
+    path = tmp_path / "app.log"
+    block = NOISE * (2**20 // len(NOISE))
+    with path.open("wb") as file:
+        file.truncate(1 << 36)  # a hole, which nobody should read
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n" + block * 2 + text(crash(4711), crash(4712)).encode() + block * after)
+    tracemalloc.start()
+    try:
+        out = read(capsys, "read", path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "order=4712" in out
+    assert peak < 200 << 20
+
+
+def test_a_dump_that_two_windows_cut_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("statecrumbs._reading._content._FIRST", 500)
+    monkeypatch.setattr("statecrumbs._reading._content._SPAN", 9000)
+    monkeypatch.setattr("statecrumbs._reading._content.OVERLAP", 3000)
+    path = tmp_path / "app.log"
+    for size in range(0, 12_000, 377):
+        noise = NOISE * (size // len(NOISE))
+        path.write_bytes(
+            text(crash(1), crash(2)).encode() + noise + text(crash(3)).encode() + noise
+        )
+        (last,) = load_each([str(path)], pytest.fail)
+        assert last.crumbs == crash(3)
+        assert not last.missing
+        every = load_each([str(path)], pytest.fail, older=True)
+        assert [recording.crumbs for recording in every] == [crash(1), crash(2), crash(3)]
+
+
+def test_the_last_bytes_of_a_stream_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("statecrumbs._reading._content.KEPT", 1 << 20)
+    monkeypatch.setattr("statecrumbs._reading._content._CHUNK", 1 << 16)
+    path = tmp_path / "app.log.gz"
+    noise = NOISE * (2**20 // len(NOISE)) * 3
+    path.write_bytes(gzip.compress(text(crash(1)).encode() + noise + text(crash(2)).encode()))
+    assert load(path).crumbs == crash(2)
+    path.write_bytes(gzip.compress(text(crash(1)).encode() + noise))
+    with pytest.raises(Exception, match=r"of which the last [0-9,]+ were searched"):
+        load(path)
+
+
+def test_a_black_box_comes_through_a_pipe(tmp_path, capsys, monkeypatch):
+    box = BlackBox.open(tmp_path, slots=8, slot_size=512, render=as_it_is, on_error=pytest.fail)
+    box.write("query", "main", "", {"n": "1"}, 10**18)
+    content = Path(box.path).read_bytes()
+    box.close()
+    for each in (content, gzip.compress(content)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(each))))
+        out = read(capsys, "read", "-")
+        assert out.startswith("-\n")
+        assert "query  n=1" in out
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A request over two processes: the log of a web server, and the dump of a worker."""
+    identity = "8f14e45f" + "0" * 24
+    web = crash(4711, pid=11, second=0, name="GET /pay", identity=identity, argv=["gunicorn"])
+    worker = crash(4711, pid=12, second=0.5, name="pay", identity=identity, argv=["celery"])
+    other = crash(5000, pid=12, second=0.2, name="mail", argv=["celery"])
+    (tmp_path / "web.log").write_text(text(web))
+    (tmp_path / "worker.json").write_text(format_json([other[0], *worker]))
+    (tmp_path / "notes.txt").write_text("nothing in here")
+    (tmp_path / ".hidden.log").write_text(text(crash(1)))
+    return tmp_path
+
+
+def test_several_recordings_are_one_time_line(two, capsys):
+    for arguments in ([two], [two / "web.log", two / "worker.json"]):
+        lines = read(capsys, "read", *arguments).splitlines()
+        rows = [line.split()[:4] for line in lines if line.startswith("21:00")]
+        assert rows == [
+            ["21:00:00.000", "gunicorn", "11", "main"],
+            ["21:00:00.200", "celery", "12", "main"],
+            ["21:00:00.500", "celery", "12", "main"],
+            ["21:00:01.000", "gunicorn", "11", "main"],
+            ["21:00:01.500", "celery", "12", "main"],
+        ]
+        assert "celery 12 failed:" in lines
+        assert f"gunicorn 11  {two / 'web.log'}" in lines
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--id", "8f14"], ["--operation", "pay"], ["--operation", "GET /pay"]]
+)
+def test_one_operation_is_shown_over_all_processes(arguments, two, capsys):
+    out = read(capsys, "read", two, *arguments)
+    assert "order=5000" not in out
+    assert out.count("order=4711") == 2
+    assert "2 crumbs of 3" in out
+    out = read(capsys, "tail", two, "-n", "2", *arguments)
+    assert [line.split()[1] for line in out.splitlines()] == ["gunicorn", "celery"]
+
+
+def test_an_id_that_fits_several_is_an_error_that_lists_them(two, capsys):
+    (two / "more.log").write_text(text(crash(9, identity="8f77")))
+    assert cli.main(["read", str(two), "--id", "8f"]) == 1
+    assert capsys.readouterr().err == (
+        f"statecrumbs: '8f' is the beginning of 2 IDs: 8f14e45f{'0' * 24}, 8f77.\n"
+    )
+
+
+def test_a_whole_id_is_not_taken_for_the_beginning_of_another(two, capsys):
+    (two / "more.log").write_text(text(crash(9, identity="8f14")))
+    assert "order=9" in read(capsys, "read", two, "--id", "8f14")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--id", "abc"], "There is no crumb of an ID that begins with 'abc' among 5. The IDs are"),
+        (["--operation", "x"], "no crumb of an operation 'x' among 5. The names are pay, "),
+        (["--since", "2027-01-01"], "since 2027-01-01T00:00:00+00:00 among 5. The last one is of"),
+    ],
+)
+def test_nothing_that_fits_is_an_error_that_names_what_there_is(arguments, message, two, capsys):
+    assert cli.main(["read", str(two), *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_since_leaves_out_what_is_older(two, capsys):
+    out = read(capsys, "read", two, "--since", "2026-11-29T21:00:00.9Z")
+    assert out.count("unhandled_exception") == 2
+    assert "charging" not in out
+    recent = crash(77)
+    for record in recent:
+        record["ts"] = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+    (two / "now.log").write_text(text(recent))
+    out = read(capsys, "read", two, "--since", "10m")
+    assert "order=77" in out
+    assert "4711" not in out
+
+
+def test_an_id_is_found_in_all_dumps_of_a_log(tmp_path, capsys):
+    path = tmp_path / "app.log"
+    path.write_text(text(crash(1, identity="aa"), crash(2, identity="bb"), crash(3, identity="aa")))
+    out = read(capsys, "read", path, "--id", "a")
+    assert "order=1" in out
+    assert "order=2" not in out
+    assert "order=3" in out
+
+
+@pytest.mark.parametrize("age", ["", "10", "x", "10 weeks", "-1m"])
+def test_an_age_that_makes_no_sense_is_refused(age, two, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["read", str(two), f"--since={age}"])
+    assert exit_.value.code == 2
+    assert "is neither an age, such as 90s, 10m, 2h or 1d, nor" in capsys.readouterr().err
+
+
+def test_crumbs_of_a_black_box_and_a_dump_of_one_process_are_there_once(tmp_path):
+    box = BlackBox.open(tmp_path, slots=8, slot_size=512, render=as_it_is, on_error=pytest.fail)
+    scope = scope_fragment({}, {"kind": "task", "name": "pay"})
+    for number in (1, 1, 2):
+        box.write("tick", "main", scope, {"n": str(number)}, 10**18 + number)
+    inside = load(box.path)
+    dump = tmp_path / "dump.json"
+    process = {key: inside.ending["process"][key] for key in ("pid", "argv", "host")}
+    last = {"event": "unhandled_exception", "exception": {"type": "E"}, "process": process}
+    dump.write_text(json.dumps([*inside.crumbs, last]))
+    line = merged(load_each([str(tmp_path)], pytest.fail))
+    assert len(line.recordings) == 2
+    assert [crumb["event"] for _, crumb in line.entries] == ["tick"] * 3 + ["unhandled_exception"]
+    box.close()
+
+
+def test_json_of_several_is_by_path_and_can_be_read_again(two, tmp_path, capsys):
+    out = read(capsys, "read", two, "--json")
+    dumps = json.loads(out)
+    assert list(dumps) == [str(two / "web.log"), str(two / "worker.json")]
+    for dump in dumps.values():
+        check_dump(dump)
+    (tmp_path / "again.json").write_text(out)
+    again = json.loads(read(capsys, "read", tmp_path / "again.json", "--json"))
+    assert again == dumps
+
+
+def test_one_page_is_made_of_several(two, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    read(capsys, "report", two, "--id", "8f14", "-o", page)
+    content = page.read_text()
+    assert "gunicorn 11  main" in content
+    assert "celery 12  main" in content
+    assert '"mail"' not in content
+
+
+def test_a_thousand_files_are_read_in_three_seconds(tmp_path):
+    for number in range(1000):
+        (tmp_path / f"{number}.log").write_text(text(crash(number, second=number)))
+    begin = time.process_time()
+    line = merged(load_each([str(tmp_path)], pytest.fail))
+    assert len(line.entries) == 2000
+    assert time.process_time() - begin < 3
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "it is empty"),
+        (b"hello\n" * 3, "it is text (18 bytes) and has no crumbs in it"),
+        (b'{"a": 1}', "it begins like a JSON object (8 bytes)"),
+        (b"\0\1\2\3", "it is binary data"),
+        (b"\x28\xb5\x2f\xfdxx", "it is compressed; try `zstdcat"),
+    ],
+)
+def test_an_error_names_the_file_and_what_it_is_instead(content, found, tmp_path, capsys):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert cli.main(["read", str(path)]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"statecrumbs: {path} is neither a black box nor a dump of statecrumbs, ")
+    assert found in err
+
+
+def test_what_can_be_read_is_shown_beside_what_cannot(two, capsys):
+    missing = two / "missing.log"
+    assert cli.main(["read", str(two / "web.log"), str(missing)]) == 1
+    out, err = capsys.readouterr()
+    assert "order=4711" in out
+    assert err == f"statecrumbs: Cannot read {missing}: No such file or directory.\n"
