@@ -103,6 +103,29 @@ def test_an_extra_name_is_sensitive_in_any_spelling_and_inside_other_names():
     assert redactor.scrub("GET /x?tenantId=hunter2&page=1") == "GET /x?tenantId=[redacted]&page=1"
 
 
+@pytest.mark.parametrize(
+    ("extra", "sensitive", "readable"),
+    [
+        (
+            "passwort",
+            ["datenbankpasswort", "Datenbank-Passwort", "pass_wort"],
+            ["wort", "passwart"],
+        ),
+        ("pin", ["user_pin", "PIN", "pins", "userPin2"], ["shipping", "spinner", "opinion"]),
+        ("kundennummer", ["alteKundennummer", "kunden_nummer", "KundenNummer"], ["kunde"]),
+        ("clé", ["clé", "cle", "CLE_2", "cl\u0065\u0301"], ["article", "clef"]),
+        ("名前", ["名前", "user_名前"], ["前"]),
+        ("iban", ["iban", "customer_iban", "IBANs"], ["urbane_ibankerin"]),
+    ],
+)
+def test_an_extra_name_gets_the_treatment_of_the_known_ones(extra, sensitive, readable):
+    redactor = Redactor(extra=[extra])
+    assert all(map(redactor.is_sensitive, sensitive))
+    assert not any(map(redactor.is_sensitive, readable))
+    for name in sensitive:
+        assert redactor.scrub(f"{name}: hunter22, x: 1") == f"{name}: [redacted], x: 1"
+
+
 def test_the_memory_of_names_is_bounded_and_keeps_no_huge_name():
     redactor = Redactor()
     known = redactor.is_sensitive.__self__
@@ -348,6 +371,37 @@ HOSTILE = [
     "a\n  b [type=c, input_value=",
     " [type=c, input_value=...",
     "passphrase:",
+    *(
+        "INSERT INTO u (password) VALUES (",
+        "VALUES (?",
+        "password=? [",
+        "password=?[(",
+        "[parameters: (",
+    ),
+    *("UPDATE u SET password=?;[", "params: $1 = 'a', ", "Key (a, token)=(a, ", ")=(", "((", "[["),
+    *("Duplicate entry 'a' for key 'token'", "'a' for key ", "dup key: { : ", "got 'a", "value: '"),
+    *("name,password\n", "name,password\na,b\n", "token|\n", "token  a\n", '["token", "a"],'),
+    *(
+        "[('a','token'),",
+        "name=password value=(",
+        "value=(",
+        "value=( name=token ",
+        "loc=(",
+        "card={",
+    ),
+    *("<a name='token' ", "<td>token</td>", "&lt;token&gt;", 'form-data; name="token"\r\n\r\n'),
+    *("Interpolation((", "curl -u ", "mysql -p", "docker login ", "login a password ", "echo a | "),
+    *(
+        "%22password%22%3A%22",
+        "%5C%22",
+        "glpat-",
+        "AKIA",
+        "$6$",
+        "$argon2id$",
+        "1234567890:AA",
+        "a8Q~",
+    ),
+    *("mot de passe : ", "IDENTIFIED BY '", "password\u0301=", "://a:b'c", "password=a1b2c3d4e "),
 ]
 
 

@@ -57,14 +57,13 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "Facebook": (r"EAA[A-Za-z0-9]{40,}",),
     "Figma": (r"fig[dou][rh]?_[\w-]{40,}",),
     "Flutterwave": (r"FLWSECK(?:_TEST)?-[\w-]{12,}",),
-    "Fly.io": (r"FlyV1 fm\d_[\w+/=,-]{40,}", r"fm[12][ar]?_[\w+/=-]{60,}", r"fo1_[\w-]{40,}"),
+    "Fly.io": (r"fm\d[ar]?_[\w+/=-]{40,}", r"fo1_[\w-]{40,}"),
     "Frame.io": (r"fio-u-[\w=-]{40,}",),
     "GitHub": (r"gh[oprsu]_\w{20,}", r"github_pat_\w{20,}"),
     "GitLab": (
         r"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-[\w.-]{16,}",
         r"gloas-[\w-]{16,}",
         r"GR1348941[\w-]{20,}",
-        r"_gitlab_session=[0-9a-z]{32}",
     ),
     "Google": (
         r"AIza[\w-]{35}",
@@ -79,7 +78,10 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "Heroku": (r"HRKU-[\w-]{36,}",),
     "Hugging Face": (r"hf_\w{30,}", r"api_org_[A-Za-z]{34}"),
     "Infracost": (r"ico-[A-Za-z0-9]{32}",),
-    "JSON Web Token, Django and Flask signatures": (r"eyJ[\w-]{8,}[.:][\w.:-]*",),
+    "JSON Web Token, Django and Flask signatures": (
+        r"eyJ[\w-]{13,}[.:][\w.:-]*",
+        r"eyJ[\w-]{8,}[.:][\w.:-]{16,}",
+    ),
     "LangSmith": (r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}",),
     "LaunchDarkly": (rf"sdk-{_UUID}", rf"api-{_UUID}", rf"mob-{_UUID}"),
     "Linear": (r"lin_(?:api|oauth)_[A-Za-z0-9]{32,}",),
@@ -122,7 +124,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "Sentry": (r"sntrys_[\w+/=]{40,}", r"sntryu_[0-9a-f]{64}"),
     "Shippo": (r"shippo_(?:live|test)_[0-9a-f]{40}",),
     "Shopify": (r"shp(?:at|ca|pa|ss|tka)_[0-9a-fA-F]{32}",),
-    "Slack": (r"xox[a-z](?:\.[a-z]{4})?-[\w-]{10,}", r"xapp-\d-[\w-]{20,}"),
+    "Slack": (r"xox[a-z](?:\.[a-z]{4})?-[\w-]{16,}", r"xapp-\d-[\w-]{20,}"),
     "SonarQube": (r"sq[apu]_[0-9a-f]{40}",),
     "Sourcegraph": (r"sg[pd]_(?:[\w-]{1,20}_)?[0-9a-f]{40,}",),
     "Square": (r"sq0[a-z]{3}-[\w-]{22,}", r"EAAA[\w-]{56,}"),
@@ -188,7 +190,7 @@ _RUN = re.compile("a+")
 _HEXADECIMAL = re.compile(r"[0-9a-f-]+\Z")  # also UUIDs
 _JOINT = re.compile(r"[_-]")
 _INSIDE = frozenset("/.:~$")  # signs that tokens contain
-_CHUNK = re.compile(r"""[^\s"'=,(]+\Z""")
+_CHUNK = re.compile(r"""[^\s"'=,(\\]+\Z""")
 _HEAD = re.compile(r"[\w/-]{1,3}(?![?*+{])")
 
 
@@ -283,7 +285,9 @@ def _begins(text: str, before: str, start: int, end: int) -> list[int]:
     elif before in _INSIDE:  # 1//0..., dp.st...
         around = text[max(0, start - _BEFORE) : start]
         chunk = _CHUNK.search(around)
-        begins.append(start - len(chunk[0]) if chunk else start)
+        if chunk:
+            begin = start - len(chunk[0])
+            begins += (begin, begin + 1)  # after \n
         begins.append(start - len(around) + around.rfind("/") + 1)
     if text.find("_", start, end) >= 0 or text.find("-", start, end) >= 0:
         begins += [found.end() for found in _JOINT.finditer(text, start, end)]
