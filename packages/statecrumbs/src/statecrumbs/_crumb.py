@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Place: TypeAlias = tuple[dict[str, Scalar], dict[str, str]]
     Record: TypeAlias = tuple[int, str, dict[str, Scalar], Place, str]
     # The recorder keeps this in the `label` of a frame: append to the trail, its ticks, place.
-    Label: TypeAlias = tuple[Callable[[Record], None], Iterator[None], Place]
+    Label: TypeAlias = tuple[Callable[[Record], None], Iterator[Any], Place]
 
 SYSTEM_FIELDS = frozenset(("event", "ts", "thread", "context", "frame"))
 NOWHERE: Place = ({}, {})

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
         max_crumbs: int
         max_trail: int
+        max_trails_bytes: int
         on_crash: OnCrash
         output_file: str | os.PathLike[str]
         include_timestamp: bool
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         black_box_days: int
 
 
+_LEAST_BYTES = 1024 * 1024
 _ON_CRASH = ("stderr", "file", "none")
 _MAX_PROGRAM = 200  # characters
 
@@ -52,6 +54,7 @@ class Options:
         "is_enabled",
         "max_crumbs",
         "max_trail",
+        "max_trails_bytes",
         "on_crash",
         "on_death",
         "output_file",
@@ -69,6 +72,7 @@ class Options:
         self.is_enabled = False
         self.max_crumbs = 50
         self.max_trail = 100
+        self.max_trails_bytes = 64 * 1024 * 1024
         self.on_crash: OnCrash = "stderr"
         self.output_file: str | os.PathLike[str] = "statecrumbs.json"
         self.include_timestamp = True
@@ -123,6 +127,13 @@ def _check_positive(name: str, value: object) -> None:
         raise ValueError(f"{name}={value} keeps nothing; the least is 1.")
     if value > sys.maxsize:
         raise ValueError(f"{name}={value} is too many; the most is {sys.maxsize}.")
+
+
+def _check_bytes(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name}= is a number of bytes, not {value!r}.")
+    if value < _LEAST_BYTES:
+        raise ValueError(f"{name}={value} is too few; the least is {_LEAST_BYTES}.")
 
 
 def _check_bool(name: str, value: object) -> None:
@@ -211,6 +222,7 @@ _CHECKS: dict[str, Callable[[str, object], None]] = {
     "include_timestamp": _check_bool,
     "max_crumbs": _check_positive,
     "max_trail": _check_positive,
+    "max_trails_bytes": _check_bytes,
     "on_crash": _check_on_crash,
     "on_death": _check_on_death,
     "output_file": _check_path,

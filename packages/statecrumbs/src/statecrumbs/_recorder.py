@@ -40,12 +40,15 @@ if TYPE_CHECKING:
 
     from corectx import Frame
     from statecrumbs._crumb import Crumb, Label, Record
+    from statecrumbs._trail import Ticks
     from statecrumbs._values import Scalar
 
 # The fast path takes crumbs of at most this many values, each string of at most 128 characters: at
 # four bytes a character that is 4 KiB. Larger ones are rendered within their bounds.
 _FAST_VALUES = 8
 _FAST_STRING = 128
+_LARGE = 1024  # bytes of a dict of values, in characters: its trail is weighed
+_STR = frozenset((str,))
 
 # The fast path takes these events. For each: the event itself, kept in place of equal strings, and
 # the names of values that came with it before and are no secrets. Bounded, since an event may be
@@ -151,6 +154,12 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
             if listeners.crumb:
                 notify_crumb(frame, record[0], known, rendered_data(data))
             return
+    # The lease of the trail ended with this crumb: see `_trail`.
+    except StopIteration:
+        if type(event) is str and _STR.issuperset(map(type, data)):
+            lease_end = frame, ticks, record  # pyright: ignore[reportPossiblyUnboundVariable]
+            _finish(*lease_end)
+            return
     # An event or a thread that was not seen before, or an event that is no string.
     except (KeyError, AttributeError, TypeError):
         pass
@@ -196,7 +205,7 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
             record = (time_ns(), frozen_event, frozen_data, place, thread)
             remember(record)
             append(record)
-            next(ticks)
+            _count(frame, ticks, frozen_data)
         if _mirror is not None:
             _mirror(record)
         if listeners.crumb:
@@ -205,6 +214,38 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
             _learn(frozen_event, data, frozen_data)
     except Exception as error:
         _report(error)
+
+
+def _count(frame: Frame, ticks: Ticks, data: dict[str, Scalar]) -> None:
+    """Take a tick for a crumb that was appended to its trail, and weigh it if it is large."""
+    if next(ticks, None) is None:
+        _renew_lease(frame, ticks)
+    elif sum(len(value) for value in data.values() if isinstance(value, str)) > _LARGE:
+        trail_of(frame).weigh_large()
+
+
+def _finish(frame: Frame | None, spent: Ticks, record: Record) -> None:
+    """Do the rest of the fast path for a `record` that found its lease at the end."""
+    try:
+        if frame is not None:
+            _renew_lease(frame, spent)
+        if _mirror is not None:
+            _mirror(record)
+        if listeners.crumb:
+            notify_crumb(frame, record[0], record[1], rendered_data(record[2]))
+    except Exception as error:
+        _report(error)
+
+
+def _renew_lease(frame: Frame, spent: Ticks) -> None:
+    trail = trail_of(frame)
+    if trail.ticks is spent:
+        trail.renew(spent)
+    else:  # it was renewed for another frame of the operation
+        trail.take_tick()
+    label = frame.label
+    if label is not None:
+        frame.label = (label[0], trail.ticks, label[2])
 
 
 def _learn(event: str, data: dict[str, Any], frozen: dict[str, Scalar]) -> None:

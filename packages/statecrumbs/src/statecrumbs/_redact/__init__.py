@@ -4,6 +4,7 @@ redactor    Redactor: the questions that the rest of the package asks
 names       which names are those of secrets
 words       the words of such names, in ten languages
 fields      what a field of an object is by its name
+gate        whether there may be a secret in a text, told quickly
 text        all that is secret in a text; imported at the first text, since it needs `re`
 values      values beside a name: key=value, JSON, Python, XML, headers
 extents     where a value ends
