@@ -7,6 +7,7 @@
     _groups       the units of a flow, flows in groups, groups on the page
     _engine       one layered graph of boxes, in four steps:
       _layers       which layer an item is in
+      _threads      long arcs as virtual vertices in the layers between
       _order        few crossings
       _coordinates  the places in the layers, by the next two
       _settle       places by the neighbours' average
