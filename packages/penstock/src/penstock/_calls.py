@@ -64,14 +64,20 @@ class BareFrame(Frame):
 
 
 class RunFrame(BareFrame):
-    """The frame of an entrypoint, which is one run of its flow, or of a step that joined a run.
+    """The frame of an entrypoint: one run of its flow. `context` holds the values of the run."""
 
-    `context` holds the values of the run. A step whose run cannot be told from others of its flow
-    `is_ambiguous`, and does not see their values.
+    __slots__ = ("context",)
+    context: dict[str, Any]
+
+
+class LateFrame(RunFrame):
+    """The frame of a step that joined a run of its operation, outside of the run's entrypoint.
+
+    If the run cannot be told from others of its flow it `is_ambiguous`, and has none of their
+    values.
     """
 
-    __slots__ = ("context", "is_ambiguous")
-    context: dict[str, Any]
+    __slots__ = ("is_ambiguous",)
     is_ambiguous: bool
 
 
@@ -83,7 +89,6 @@ def open_run(step: Step, outer: Frame | None) -> RunFrame:
     frame.flow = flow = step.flow
     context: dict[str, Any] = {}
     frame.context = context
-    frame.is_ambiguous = False
     frame.label = None
     if outer is None:
         frame.correlation_id = new_correlation_id() if listeners.starting else new_trace_id()
@@ -113,7 +118,7 @@ def _join_run(step: Step, frame: Frame) -> Frame | None:
     run = latest_run(frame.store, flow)
     if run is None:
         return None
-    joined = RunFrame()
+    joined = LateFrame()
     joined.site = step
     joined.parent = joined.outer = frame
     joined.flow = flow

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from corectx import failed_frame
 from corectx.lowlevel import run_ids
-from penstock._calls import RunFrame
+from penstock._calls import LateFrame
 from penstock._declare import Step, registry_in_use
 from penstock._graph import node_id
 from penstock._verify._runs import MOST_NAMES, Question, Questions, Run, Sample
@@ -80,7 +80,7 @@ class Observer:
             if self._on_run():
                 tally = self._tally(tally.step)
             run = self._begin(frame, tally)
-        if type(frame) is RunFrame and frame.is_ambiguous:
+        if type(frame) is LateFrame and frame.is_ambiguous:
             tally.ambiguous.append(0)
         started = run.started
         is_explained = tally.is_entrypoint
