@@ -21,6 +21,7 @@ from celery.signals import (
 )
 
 from corectx import attach, current, detach, enter, failed_frame, leave
+from corectx.lowlevel import notify_ending
 from penstock.lowlevel import write_evidence
 from penstock_celery._messages import close_site, frame_of
 from statecrumbs import report
@@ -68,13 +69,14 @@ def connect() -> None:
     task_failure.connect(_report, weak=False, dispatch_uid="penstock_celery.task_failure")
     begin_children_last()
     worker_process_shutdown.connect(
-        _write_evidence, weak=False, dispatch_uid="penstock_celery.worker_process_shutdown"
+        _end_process, weak=False, dispatch_uid="penstock_celery.worker_process_shutdown"
     )
 
 
-def _write_evidence(**_: object) -> None:
-    """Write what was counted in a child of a worker, which ends by `os._exit`."""
+def _end_process(**_: object) -> None:
+    """Write what was counted in a child of a worker, and announce its end, by `os._exit`."""
     write_evidence()
+    notify_ending(is_final=True)
 
 
 # The end of the UID of `_end`, which changes each time that `_end` becomes the last receiver.

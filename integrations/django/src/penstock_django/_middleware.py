@@ -16,7 +16,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception, request_finished
 
 from corectx import Frame, Site, attach, current, detach
-from corectx.lowlevel import listeners, note_failure, notify_entered, notify_left
+from corectx.lowlevel import (
+    listeners,
+    note_failure,
+    notify_entered,
+    notify_left,
+    notify_renamed,
+)
 from penstock.contrib.http import RequestSite, request_frame
 from penstock_django._body import AsyncBody, Body
 from penstock_django._settings import Options, options
@@ -107,6 +113,8 @@ class FlowMiddleware:
             return
         site: Any = frame.site
         site.route = f"/{match.route}"
+        if listeners.renamed:
+            notify_renamed(frame)
         values = {"route": match.route, "view": match.view_name or site.name}
         # In the current frame: a middleware below may have opened a scope.
         attach((current() or frame).child(_ROUTED, values))

@@ -44,6 +44,15 @@ if TYPE_CHECKING:
             It is also called before `entered`; after `left` there is a last `suspended`.
             """
 
+        def renamed(self, frame: Frame, /) -> None:
+            """Hear that the site of `frame` has learnt its name, such as the route of a request."""
+
+        def ending(self, *, is_final: bool) -> None:
+            """Hear that the process is about to end in an ordinary way, perhaps without exit hooks.
+
+            Unless `is_final`, it may still go on: a server has shut down, and does not say more.
+            """
+
         def starting(self) -> str | None:
             """Choose the correlation ID of a new operation, or leave it to others with None."""
 
@@ -69,9 +78,11 @@ class Listeners:
     __slots__ = (
         "arriving",
         "crumb",
+        "ending",
         "entered",
         "left",
         "received",
+        "renamed",
         "resumed",
         "sent",
         "starting",
@@ -82,6 +93,8 @@ class Listeners:
     crumb: tuple[Callable[[Frame | None, int, str, Mapping[str, str]], None], ...]
     suspended: tuple[Callable[[Frame], None], ...]
     resumed: tuple[Callable[[Frame], None], ...]
+    renamed: tuple[Callable[[Frame], None], ...]
+    ending: tuple[Callable[..., None], ...]
     starting: tuple[Callable[[], str | None], ...]
     arriving: tuple[Callable[[SiteLike], str | None], ...]
     sent: tuple[Callable[[Frame, dict[str, str]], None], ...]
@@ -89,7 +102,8 @@ class Listeners:
 
     def __init__(self) -> None:
         self.entered = self.left = self.crumb = ()
-        self.suspended = self.resumed = ()
+        self.suspended = self.resumed = self.renamed = ()
+        self.ending = ()
         self.starting = ()
         self.arriving = ()
         self.sent = self.received = ()
@@ -102,6 +116,8 @@ _EVENTS = (
     "crumb",
     "suspended",
     "resumed",
+    "renamed",
+    "ending",
     "starting",
     "arriving",
     "sent",
@@ -124,6 +140,7 @@ def subscribe(observer: object) -> Callable[[], None]:
     have ``suspended(frame)`` and ``resumed(frame)`` (a generator's body), ``starting()`` (returns
     the correlation ID of a new operation), ``arriving(site)`` (the same for a request or a
     message), ``sent(frame, fields)`` and ``received(frame, fields)`` (`inject` and `extract`).
+    ``renamed(frame)`` and ``ending(is_final=...)`` are for a recorder that outlives the process.
     """
     if not any(callable(getattr(observer, event, None)) for event in _EVENTS):
         raise TypeError(
@@ -211,6 +228,28 @@ def notify_resumed(frame: Frame) -> None:
             resumed(frame)
         except BaseException as error:
             _contain(resumed, error)
+
+
+def notify_renamed(frame: Frame) -> None:
+    """Tell every observer that the site of `frame` has learnt its name."""
+    for renamed in listeners.renamed:
+        try:
+            renamed(frame)
+        except BaseException as error:
+            _contain(renamed, error)
+
+
+def notify_ending(*, is_final: bool) -> None:
+    """Tell every observer that the process is about to end in an ordinary way.
+
+    For frameworks whose processes end without exit hooks (children of Celery, uvicorn). Unless
+    `is_final`, the process may still go on.
+    """
+    for ending in reversed(listeners.ending):
+        try:
+            ending(is_final=is_final)
+        except BaseException as error:
+            _contain(ending, error)
 
 
 def ask_starting() -> str | None:

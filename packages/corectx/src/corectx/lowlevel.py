@@ -28,7 +28,9 @@ Ends
     variables: on Python 3.10 and 3.11 that can crash the interpreter.
 Observers
     `listeners` holds the methods of all observers by event, so that ``if listeners.entered:
-    notify_entered(frame)`` costs one truth test where there is none.
+    notify_entered(frame)`` costs one truth test where there is none. `notify_renamed` is called
+    once a site has learnt its name, `notify_ending` where a framework announces that the process
+    ends in an ordinary way.
 Processes
     `process_mark` makes a mark that a forked child sees is not its own, also after a fork that ran
     no hook of Python (uWSGI).
@@ -47,8 +49,10 @@ from corectx._observers import (
     listeners,
     log_once,
     notify_crumb,
+    notify_ending,
     notify_entered,
     notify_left,
+    notify_renamed,
     raised_by_signal,
 )
 from corectx._operation import RUNS, SEPARATE, is_ambiguous, latest_run, remember_run, run_ids
@@ -74,8 +78,10 @@ __all__ = [
     "new_trace_id",
     "note_failure",
     "notify_crumb",
+    "notify_ending",
     "notify_entered",
     "notify_left",
+    "notify_renamed",
     "process_mark",
     "raised_by_signal",
     "remember_run",

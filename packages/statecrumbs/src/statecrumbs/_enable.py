@@ -99,6 +99,13 @@ def _at_exit() -> None:
         _teller.tell()
 
 
+def _end_for_sure() -> None:
+    """Do all that the exit hooks do, in a process that ends without them."""
+    _at_exit()
+    if _mirror is not None:
+        _mirror.close_at_exit()
+
+
 def deaths() -> list[dict[str, Any]]:
     """Return the deaths of earlier processes of this program that this process told, oldest last.
 
@@ -150,6 +157,7 @@ def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
         _mirror = Mirror(directory, program)
         _mirror.track(signal_stacks=options.signal_stacks)
         note_failures_with(_mirror.note_failure)
+        _in_flight.in_flight.at_final_end = _end_for_sure
         _teller = Teller(directory, program, options.on_death, options.black_box_days)
         if not _teller.tell_if_heard():
             _in_flight.in_flight.before_operation = _teller.tell_if_heard

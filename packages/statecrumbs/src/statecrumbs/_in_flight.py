@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         def close(self, work: Work, /) -> None: ...
         def change(self, work: Work, /) -> None: ...
         def note_exit(self, kind: int, code: int, /) -> None: ...
+        def announce(self, *, is_ending: bool) -> None: ...
 
 
 _UNCOUNTED: Final = frozenset(("scope", "remote"))
@@ -98,6 +99,8 @@ class InFlight:
         self._reopen: Callable[[], object] | None = None
         self.before_operation: Callable[[], object] | None = None
         """Called once, before the next operation begins; for notices that wait for logging."""
+        self.at_final_end: Callable[[], object] | None = None
+        """Called where a framework announces that the process ends for sure."""
 
     def entered(self, frame: Frame) -> None:
         """Note that the work of `frame` begins."""
@@ -137,6 +140,19 @@ class InFlight:
     def resumed(self, frame: Frame) -> None:
         """Note that the body of a generator goes on."""
         self._suspend(frame, is_suspended=False)
+
+    def ending(self, *, is_final: bool) -> None:
+        """Note that a framework announces an ordinary end of the process."""
+        if is_final:
+            if self.at_final_end is not None:
+                self.at_final_end()
+        elif self.table is not None:
+            self.table.announce(is_ending=True)
+            self.before_operation = self._go_on
+
+    def _go_on(self) -> None:
+        if self.table is not None:
+            self.table.announce(is_ending=False)
 
     def renamed(self, frame: Frame) -> None:
         """Note that the site of `frame` has learnt its name."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from corectx import enter, leave
+from corectx.lowlevel import notify_ending
 from penstock.contrib.http import RequestOptions, RequestSite, request_frame, request_values
 
 if TYPE_CHECKING:
@@ -51,11 +52,13 @@ class FlowMiddleware:
         self._options = RequestOptions(**options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run `app` in the frame of its request; pass on other scopes (lifespan) untouched."""
+        """Run `app` in the frame of its request; other scopes (lifespan) have none."""
         options = self._options
         if scope["type"] not in ("http", "websocket") or (
             options.ignore_paths and options.ignores(scope["path"])
         ):
+            if scope["type"] == "lifespan":
+                send = _announcing(send)
             await self._app(scope, receive, send)
             return
         site = _site_of(scope)
@@ -88,6 +91,20 @@ class FlowMiddleware:
             await send(message)
 
         return send_named
+
+
+def _announcing(send: Send) -> Send:
+    """Return `send` that announces the end of the process once the application has shut down.
+
+    Some servers raise SIGTERM again after that, so that no exit hook runs (uvicorn).
+    """
+
+    async def send_announcing(message: Message) -> None:
+        await send(message)
+        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            notify_ending(is_final=False)
+
+    return send_announcing
 
 
 def _with(

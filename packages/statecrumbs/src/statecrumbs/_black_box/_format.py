@@ -39,7 +39,8 @@ Header::
         64     4  exit code, signed, where the next field is 1
         68     1  1 = SystemExit, 2 = KeyboardInterrupt left an operation; 0 = neither, or the
                   thread did other work since
-        69     3  zero
+        69     1  1 = a framework announced an ordinary end, and no operation began since
+        70     2  zero
         72     4  checksum of the name of the program, in UTF-8
         76     4  zero
         80     8  time when the exit hooks ran, in nanoseconds since 1970-01-01 UTC; 0 = not yet
@@ -105,7 +106,7 @@ How the process ended, if its state is 0. Where "lock" is "flock" and "boot_id" 
 lives if the lock is held, and is gone if not. Without a lock, and in a copy of the file, where
 "boot_id" and "pid_namespace" are the reader's, it lives if a process of that pid has that start.
 Where "boot_id" is another one, it is gone if "host" is the reader's (a reboot), and else cannot be
-known.
+known. Where it is gone, but its end was announced and it has no row in use, it ended by itself.
 
 The torn-record rule: a writer clears the first byte of a slot, and then stores all fields in their
 order, which sets it. Its process may die at any point of that. A slot whose sequence number is not
@@ -137,9 +138,9 @@ DESCRIPTION_ROOM = HEADER_SIZE - DESCRIPTION_OFFSET
 # magic, version, header size, slot size, slot count, pid, parent pid, state, told,
 # length of the description, process start, created, checksum of the description
 HEADER = Struct("<8sHHIIIIBBHQQI")
-# row count, row size, failures, shipped, frames without a row, exit code, exit, program, ended,
-# inode
-HEADER_2 = Struct("<IHBBIiB3xI4xQQ")
+# row count, row size, failures, shipped, frames without a row, exit code, exit, announced,
+# program, ended, inode
+HEADER_2 = Struct("<IHBBIiBB2xI4xQQ")
 HEADER_2_OFFSET = 52
 STATE_OFFSET = 28
 TOLD_OFFSET = 29
@@ -148,6 +149,7 @@ HIDDEN = Struct("<I")
 HIDDEN_OFFSET = 60
 EXIT = Struct("<iB")
 EXIT_OFFSET = 64
+ANNOUNCED_OFFSET = 69
 ENDED_AT = Struct("<Q")
 ENDED_AT_OFFSET = 80
 

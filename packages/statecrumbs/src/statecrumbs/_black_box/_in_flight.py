@@ -109,6 +109,13 @@ class RowTable:
         except (ValueError, TypeError):
             pass  # the file is closed
 
+    def announce(self, *, is_ending: bool) -> None:
+        """Note that an ordinary end was announced, or that the process goes on all the same."""
+        try:
+            self._map[_format.ANNOUNCED_OFFSET] = is_ending
+        except (ValueError, TypeError):
+            pass  # the file is closed
+
     def _around(self, frame: Frame) -> tuple[int, int, int, str | None] | None:
         """Return the row of the nearest frame around `frame`."""
         rows = self._rows

@@ -15,6 +15,7 @@ from statecrumbs._black_box._in_flight import decode_rows
 from statecrumbs._black_box._ring import is_locked
 from statecrumbs._black_box._slots import decode
 from statecrumbs._crumb import timestamp
+from statecrumbs._endings import WITHOUT_HOOKS
 from statecrumbs._process import fate
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Header:
     exit_kind: int
     exit_code: int
     program_checksum: int
+    is_announced: bool
     ended_ns: int
     is_copy: bool
     pid: int
@@ -81,7 +83,10 @@ class Header:
                 return "interrupted"
             return "unfinished" if in_flight else "ended"
         described = {**self.description, "lock": ""} if self.is_copy else self.description
-        return fate(self.pid, self.start, described, self._is_locked)
+        found = fate(self.pid, self.start, described, self._is_locked)
+        if found in WITHOUT_HOOKS and self.is_announced and not in_flight:
+            return "ended"
+        return found
 
     def _is_locked(self) -> bool:
         return is_locked(self.path)
@@ -359,10 +364,11 @@ def read_header(file: BinaryIO, path: str) -> Header:
             "one.",
         )
     offset = _format.DESCRIPTION_OFFSETS[version]
-    second = (0,) * 10
+    second = (0,) * 11
     if version > 1 and len(start) >= offset:
         second = _format.HEADER_2.unpack_from(start, _format.HEADER_2_OFFSET)
-    rows, row_size, failures, _, hidden, exit_code, exit_kind, program, ended_ns, inode = second
+    rows, row_size, failures, _, hidden, exit_code, exit_kind, announced, *last = second
+    program, ended_ns, inode = last
     if not (
         offset <= size <= _MAX_HEADER
         and _format.MIN_SLOT_SIZE <= slot_size <= _format.MAX_SLOT_SIZE
@@ -392,6 +398,7 @@ def read_header(file: BinaryIO, path: str) -> Header:
         exit_kind=exit_kind,
         exit_code=exit_code,
         program_checksum=program,
+        is_announced=bool(announced),
         ended_ns=ended_ns,
         is_copy=version > 1 and inode != os.fstat(file.fileno()).st_ino,
         pid=pid,

@@ -206,6 +206,7 @@ def _write_header(
         0,
         0,
         0,
+        0,
         crc32(program.encode("utf-8", "backslashreplace")),
         0,
         inode,
