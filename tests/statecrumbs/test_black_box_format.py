@@ -9,6 +9,8 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
+import time
 import zlib
 from pathlib import Path
 
@@ -142,10 +144,11 @@ def test_another_language_can_read_it_by_its_documentation(box, tmp_path):
     tables = []
     box.track(tables.append, lambda: 0)
     root = corectx.start(corectx.Site("request", "GET"), values={"path": "/slow"})
-    works = [Work(root), Work(root.child(corectx.Site("step", "s", "f")))]
+    step = root.child(corectx.Site("step", "s", "f"))
+    works = [Work(frame, time.time_ns(), threading.get_ident()) for frame in (root, step)]
     for work in works:
         tables[0].open(work)
-    thread = works[0].thread
+    thread = works[0].thread()
     copy = tmp_path / "copy.crumbs"
     raw = bytearray(Path(box.path).read_bytes())
     raw[raw.index(b'"torn"')] = 0

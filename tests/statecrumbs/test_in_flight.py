@@ -460,7 +460,7 @@ def test_a_frame_that_travels_into_a_thread_is_the_work_of_the_thread_that_enter
         thread.start()
         thread.join()
         (work,) = _in_flight.in_flight.works()
-        assert work.thread == "MainThread"
+        assert work.thread() == "MainThread"
         leave(token)
     finally:
         statecrumbs.disable()
@@ -471,7 +471,7 @@ def test_a_table_whose_file_is_closed_raises_nothing(box, tracker):
     table = tracker.table
     assert isinstance(table, RowTable)
     box.close()
-    work = Work(frame)
+    work = Work(frame, 1, 1)
     for call in (table.open, table.change, table.close):
         call(work)
     table.note_exit(1, 1)

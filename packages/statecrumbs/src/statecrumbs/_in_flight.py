@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 
 _UNCOUNTED: Final = frozenset(("scope", "remote"))
+_EXITS: Final = (SystemExit, KeyboardInterrupt)
 _MAX_OPEN: Final = 10_000  # frames that are tracked; a program that never leaves them has more
 _MAX_SHOWN: Final = 100  # of them in a dump
 
@@ -47,15 +48,14 @@ KEYBOARD_INTERRUPT: Final = 2
 
 
 class Work:
-    """One open frame."""
+    """One open frame: since when (ns), in which thread, and what became of it since."""
 
-    __slots__ = ("frame", "is_left", "is_suspended", "since_ns", "thread", "thread_id", "trace")
+    __slots__ = ("frame", "is_left", "is_suspended", "since_ns", "thread_id", "trace")
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, since_ns: int, thread_id: int) -> None:
         self.frame = frame
-        self.since_ns = time_ns()
-        self.thread_id = get_ident()
-        self.thread = thread_name()
+        self.since_ns = since_ns
+        self.thread_id = thread_id
         self.is_suspended = False
         self.is_left = False
         self.trace: tuple[bytes, bytes, bytes, int] | None = None
@@ -69,11 +69,21 @@ class Work:
 
     def is_in_daemon(self) -> bool:
         """Return whether it runs in a daemon thread, which does not keep a process alive."""
-        threading = sys.modules.get("threading")
-        if threading is None:
-            return False
-        thread = getattr(threading, "_active", {}).get(self.thread_id)
+        thread = self._thread()
         return bool(thread is not None and thread.daemon)
+
+    def thread(self) -> str:
+        """Return the name of the thread, redacted and bounded."""
+        if self.thread_id == get_ident():
+            return thread_name()
+        thread = self._thread()
+        if thread is None:
+            return f"Thread-{self.thread_id}" if "threading" in sys.modules else "MainThread"
+        return name_text(str(thread.name))
+
+    def _thread(self) -> Any:
+        # Without the lock of `threading`, which a signal handler must not wait for.
+        return getattr(sys.modules.get("threading"), "_active", {}).get(self.thread_id)
 
     def path(self) -> str | None:
         """Return the scoped value `path` of a request, redacted and bounded."""
@@ -113,18 +123,18 @@ class InFlight:
         if self.before_operation is not None and frame.parent is None:
             call, self.before_operation = self.before_operation, None
             call()
-        if len(self._open) >= _MAX_OPEN:
-            return
-        self._open[id(frame)] = work = Work(frame)
-        if self.table is not None:
-            self.table.open(work)
+        opened = self._open
+        if len(opened) < _MAX_OPEN:
+            opened[id(frame)] = work = Work(frame, time_ns(), get_ident())
+            if self.table is not None:
+                self.table.open(work)
 
     def left(self, frame: Frame, exc: BaseException | None) -> None:
         """Note that the work of `frame` ended by `exc`."""
         work = self._open.pop(id(frame), None)
         if work is None:
             return
-        if exc is not None and issubclass(type(exc), (SystemExit, KeyboardInterrupt)):
+        if exc is not None and issubclass(type(exc), _EXITS):
             self._keep(work, exc)
             if work.is_left:
                 return
@@ -293,7 +303,7 @@ def in_flight_now() -> list[dict[str, Any]]:
         path = work.path()
         if path is not None:
             one["path"] = path
-        one["thread"] = name_text(work.thread)
+        one["thread"] = work.thread()
         one["since"] = timestamp(work.since_ns)
         one["seconds"] = round(max(0, now - work.since_ns) / 1e9, 3)
         one["depth"] = _depth(work, works)

@@ -30,6 +30,7 @@ _COVERED: Final = Struct("<QQ16s8s8sB7x")
 
 # The kind, name and flow of frames as members of a JSON object, redacted.
 _known: dict[tuple[str, str | None, str | None], str] = {}
+_threads: dict[str, str] = {}
 
 
 class RowTable:
@@ -40,11 +41,10 @@ class RowTable:
         self._mark = ring.mark
         self._free = deque(ring.row_offsets)
         self._next = count(1).__next__
-        # By the address of the frame: where its row is, its sequence number, its depth, and the
-        # name that stands in it, for a site that learns its name late, such as that of a request.
-        self._rows: dict[int, tuple[int, int, int, str | None]] = {}
+        # By the address of the frame: where its row is, its sequence number, and its depth.
+        self._rows: dict[int, tuple[int, int, int]] = {}
         self._hidden: set[int] = set()
-        self._store = Struct(f"{_format.ROW_HEAD.format}{_ROOM}s").pack_into
+        self._store = Struct(f"<BBHIQ{_COVERED.size}s{_ROOM}s").pack_into
 
     def open(self, work: Work) -> None:
         """Give `work` a row. Never raises an Exception."""
@@ -52,11 +52,15 @@ class RowTable:
             return
         try:
             frame = work.frame
-            around = self._around(frame)
-            if around is None:
-                depth, parent = 0, 0
-            else:
-                depth, parent = around[2] + 1, around[1]
+            depth = parent = 0
+            rows = self._rows
+            outer = frame.parent
+            while outer is not None:
+                around = rows.get(id(outer))
+                if around is not None:
+                    depth, parent = around[2] + 1, around[1]
+                    break
+                outer = outer.parent
             offset = None
             if depth < _MAX_DEPTH:
                 try:
@@ -68,7 +72,7 @@ class RowTable:
                 self._count_hidden()
                 return
             sequence = self._next()
-            self._rows[id(frame)] = (offset, sequence, depth, frame.site.name)
+            rows[id(frame)] = (offset, sequence, depth)
             self._write(work, offset, sequence, parent)
         except Exception as error:
             if raised_by_signal(error):
@@ -93,11 +97,8 @@ class RowTable:
         row = self._rows.get(id(work.frame))
         if row is None or not self._mark[0]:
             return
-        offset, sequence, depth, _ = row
-        around = self._around(work.frame)
         try:
-            self._rows[id(work.frame)] = (offset, sequence, depth, work.frame.site.name)
-            self._write(work, offset, sequence, 0 if around is None else around[1])
+            self._write(work, row[0], row[1], self._parent_of(work.frame))
         except Exception as error:
             if raised_by_signal(error):
                 raise
@@ -116,16 +117,15 @@ class RowTable:
         except (ValueError, TypeError):
             pass  # the file is closed
 
-    def _around(self, frame: Frame) -> tuple[int, int, int, str | None] | None:
-        """Return the row of the nearest frame around `frame`."""
-        rows = self._rows
-        parent = frame.parent
-        while parent is not None:
-            row = rows.get(id(parent))
+    def _parent_of(self, frame: Frame) -> int:
+        """Return the sequence number of the row of the nearest frame around `frame`, 0 for none."""
+        outer = frame.parent
+        while outer is not None:
+            row = self._rows.get(id(outer))
             if row is not None:
-                return row
-            parent = parent.parent
-        return None
+                return row[1]
+            outer = outer.parent
+        return 0
 
     def _take_inner(self) -> int | None:
         """Take the row of an inner frame for an outermost one."""
@@ -140,59 +140,65 @@ class RowTable:
         _format.HIDDEN.pack_into(self._map, _format.HIDDEN_OFFSET, len(self._hidden))
 
     def _write(self, work: Work, offset: int, sequence: int, parent: int) -> None:
-        payload = _payload(work)
+        thread = work.thread()
+        payload = _payload(work, thread)
         flags = 0
         if work.is_suspended:
             flags = _format.SUSPENDED
         if work.is_left:
             flags |= _format.LEFT
-        if work.thread != "MainThread" and work.is_in_daemon():
+        if thread != "MainThread" and work.is_in_daemon():
             flags |= _format.DAEMON
-        trace = work.trace or _NO_TRACE
-        covered = _COVERED.pack(parent, work.since_ns, *trace)
-        checksum = crc32(payload, crc32(covered, sequence & 0xFFFFFFFF))
+        covered = _COVERED.pack(parent, work.since_ns, *(work.trace or _NO_TRACE))
+        length = len(payload)
+        checksum = crc32(covered + payload, sequence & 0xFFFFFFFF)
+        # Clears the row, then stores it in the order of its fields, the first byte first.
         self._map[offset] = 0
-        self._store(
-            self._map,
-            offset,
-            1,
-            flags,
-            len(payload),
-            checksum,
-            sequence,
-            parent,
-            work.since_ns,
-            *trace,
-            payload,
-        )
+        self._store(self._map, offset, 1, flags, length, checksum, sequence, covered, payload)
 
 
-def _payload(work: Work) -> bytes:
+def _payload(work: Work, thread: str) -> bytes:
     frame = work.frame
     site = frame.site
-    key = (site.kind, site.name, frame.flow)
+    kind = site.kind
+    key = (kind, site.name, frame.flow)
     names = _known.get(key)
     if names is None:
-        texts = {"kind": site.kind, "name": site.name, "flow": frame.flow}
-        names = _members(texts, _LENGTHS[0])
-        if len(_known) < _MAX_KNOWN and all(len(each or "") <= _LENGTHS[0] for each in key):
-            _known[key] = names
-    path = work.path()
-    others = f',"thread":{quote(work.thread)}'
-    if frame.correlation_id is not None:
-        others += f',"correlation_id":{quote(frame.correlation_id)}'
+        names = _learn(key)
+    correlation_id = frame.correlation_id
+    text = f'{{{names},"thread":{_quoted(thread)}'
+    if correlation_id is not None:
+        text += f',"correlation_id":"{correlation_id}"'  # of characters that need no escapes
+    path = work.path() if kind == "request" else None
     if path is not None:
-        others += f',"path":{quote(path)}'
-    payload = f"{{{names}{others}}}".encode("utf-8", "backslashreplace")
+        text += f',"path":{quote(path)}'
+    payload = f"{text}}}".encode("utf-8", "backslashreplace")
     if len(payload) <= _ROOM:
         return payload
-    texts = {"kind": site.kind, "name": site.name, "flow": frame.flow, "thread": work.thread}
-    texts |= {"correlation_id": frame.correlation_id, "path": path}
+    texts = {"kind": kind, "name": key[1], "flow": key[2], "thread": thread}
     for length in _LENGTHS:
-        payload = f"{{{_members(texts, length)}}}".encode("utf-8", "backslashreplace")
+        cut = _members({**texts, "correlation_id": correlation_id, "path": path}, length)
+        payload = f"{{{cut}}}".encode("utf-8", "backslashreplace")
         if len(payload) <= _ROOM:
             return payload
     return b"{}"
+
+
+def _learn(key: tuple[str, str | None, str | None]) -> str:
+    """Return a kind, a name and a flow as members of a JSON object; keep them for the next row."""
+    names = _members(dict(zip(("kind", "name", "flow"), key, strict=True)), _LENGTHS[0])
+    if len(_known) < _MAX_KNOWN and all(len(each or "") <= _LENGTHS[0] for each in key):
+        _known[key] = names
+    return names
+
+
+def _quoted(thread: str) -> str:
+    quoted = _threads.get(thread)
+    if quoted is None:
+        quoted = quote(thread)
+        if len(_threads) < _MAX_KNOWN:
+            _threads[thread] = quoted
+    return quoted
 
 
 def _members(texts: dict[str, str | None], length: int) -> str:
