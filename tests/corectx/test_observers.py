@@ -14,7 +14,14 @@ import pytest
 
 from corectx import Site, _outcome, current, enter, leave, scope, start, subscribe
 from corectx._observers import notify_entered, notify_left
-from corectx.lowlevel import around, listeners, notify_crumb, treat_as_control_flow
+from corectx.lowlevel import (
+    around,
+    listeners,
+    notify_crumb,
+    notify_ending,
+    notify_renamed,
+    treat_as_control_flow,
+)
 
 TASK = Site("task", "import")
 
@@ -504,3 +511,62 @@ def test_telling_nobody_is_nothing():
     notify_entered(frame)
     notify_left(frame, None)
     notify_crumb(frame, 1, "event", {})
+
+
+def test_an_observer_that_ignores_scopes_makes_none_dearer():
+    heard = []
+
+    class Observer:
+        ignores_scopes = True
+
+        def entered(self, frame):
+            heard.append(frame.kind)
+
+    end = subscribe(Observer())
+    try:
+        with scope(x=1):
+            assert heard == []
+        leave(enter(start(Site("request"))))
+        assert heard == ["request"]
+        other = subscribe(type("Other", (), {"entered": lambda *_: None})())
+        with scope(x=1):
+            assert heard == ["request", "scope"]
+        other()
+    finally:
+        end()
+
+
+def test_observers_hear_of_names_that_are_learnt_late_and_of_an_end_that_is_announced():
+    heard = []
+
+    class Observer:
+        def renamed(self, frame):
+            heard.append(frame.name)
+
+        def ending(self, *, is_final):
+            heard.append(is_final)
+
+    end = subscribe(Observer())
+    try:
+        notify_renamed(start(Site("request", "GET /orders")))
+        notify_ending(is_final=False)
+        notify_ending(is_final=True)
+    finally:
+        end()
+    notify_ending(is_final=True)
+    assert heard == ["GET /orders", False, True]
+
+
+@pytest.mark.parametrize("event", ["renamed", "ending"])
+def test_an_observer_that_fails_at_these_is_logged_once(event, reports):
+    def fail(*_, **__):
+        raise ValueError("x")
+
+    end = subscribe(type("Observer", (), {event: fail})())
+    try:
+        for _ in range(2):
+            notify_renamed(start(Site("request")))
+            notify_ending(is_final=True)
+    finally:
+        end()
+    assert len(reports()) == 1

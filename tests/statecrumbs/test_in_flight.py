@@ -233,9 +233,10 @@ class TestFrames:
         assert _in_flight.in_flight.works() == []
 
     def test_nothing_is_tracked_after_disable(self):
-        enter(start(Site("request", "GET")))
+        token = enter(start(Site("request", "GET")))
         statecrumbs.disable()
         assert _in_flight.in_flight.works() == []
+        leave(token)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only where there is fork()")

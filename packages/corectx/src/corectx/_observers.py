@@ -84,6 +84,8 @@ class Listeners:
         "received",
         "renamed",
         "resumed",
+        "scope_entered",
+        "scope_left",
         "sent",
         "starting",
         "suspended",
@@ -91,6 +93,8 @@ class Listeners:
     entered: tuple[Callable[[Frame], None], ...]
     left: tuple[Callable[[Frame, BaseException | None], None], ...]
     crumb: tuple[Callable[[Frame | None, int, str, Mapping[str, str]], None], ...]
+    scope_entered: tuple[Callable[[Frame], None], ...]
+    scope_left: tuple[Callable[[Frame, BaseException | None], None], ...]
     suspended: tuple[Callable[[Frame], None], ...]
     resumed: tuple[Callable[[Frame], None], ...]
     renamed: tuple[Callable[[Frame], None], ...]
@@ -102,6 +106,8 @@ class Listeners:
 
     def __init__(self) -> None:
         self.entered = self.left = self.crumb = ()
+        # Those of observers that care for bare scopes: where there are none, a scope costs nothing.
+        self.scope_entered = self.scope_left = ()
         self.suspended = self.resumed = self.renamed = ()
         self.ending = ()
         self.starting = ()
@@ -140,7 +146,9 @@ def subscribe(observer: object) -> Callable[[], None]:
     have ``suspended(frame)`` and ``resumed(frame)`` (a generator's body), ``starting()`` (returns
     the correlation ID of a new operation), ``arriving(site)`` (the same for a request or a
     message), ``sent(frame, fields)`` and ``received(frame, fields)`` (`inject` and `extract`).
-    ``renamed(frame)`` and ``ending(is_final=...)`` are for a recorder that outlives the process.
+    An observer whose `ignores_scopes` is true need not hear of bare scopes, so that they cost
+    nothing where no other observer listens. ``renamed(frame)`` and ``ending(is_final=...)`` are for
+    an observer whose records outlive the process.
     """
     if not any(callable(getattr(observer, event, None)) for event in _EVENTS):
         raise TypeError(
@@ -175,6 +183,13 @@ def _relisten() -> None:
                     owners[id(method)] = observer
             setattr(listeners, event, tuple(methods))
         _owners = owners
+        ignoring = {key for key, each in owners.items() if getattr(each, "ignores_scopes", False)}
+        listeners.scope_entered = tuple(
+            method for method in listeners.entered if id(method) not in ignoring
+        )
+        listeners.scope_left = tuple(
+            method for method in listeners.left if id(method) not in ignoring
+        )
         if list(map(id, observers)) == list(_observers):
             return
 

@@ -69,7 +69,7 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
         if collecting and in_collector():
             return frame
         set_current(frame)
-        if listeners.entered:
+        if listeners.scope_entered:
             try:
                 notify_entered(frame)
             except BaseException as exc:  # Ctrl-C: then Python does not call __exit__
@@ -94,7 +94,7 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
         try:
             if exc is not None:
                 note_failure(frame, exc)
-            if listeners.left:
+            if listeners.scope_left:
                 notify_left(frame, exc)
         finally:
             if frame is inner:

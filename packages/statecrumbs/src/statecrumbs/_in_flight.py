@@ -95,6 +95,8 @@ class Work:
 class InFlight:
     """The observer, and the list of open frames."""
 
+    ignores_scopes = True
+
     def __init__(self) -> None:
         self.reset()
 

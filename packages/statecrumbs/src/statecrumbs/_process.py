@@ -52,8 +52,9 @@ def host_name() -> str:
 def boot_id() -> str:
     """Return the ID of this boot of the machine, "" where that is unknown."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        # As bytes: a text file would import its codec, perhaps in the middle of a crash.
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read().decode("ascii").strip()
     except OSError:
         return ""
 

@@ -61,9 +61,13 @@ def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bo
         is_wanted = options.is_enabled and not (is_silent and note is None)
         if not is_wanted or issubclass(type(exc), SystemExit):
             return False
-        failing = failed_frame(exc) or frame or current()
+        around = frame or current()
+        failing = failed_frame(exc) or around
         if _is_reported(exc, failing):
-            return False
+            # The same object may have been raised again, in another operation, and not left it yet.
+            if around is None or _is_inside(failing, around) or _is_reported(exc, around):
+                return False
+            failing = around
         crumbs = _crumbs_and("unhandled_exception", failing, {"exception": describe(exc)})
         if note is not None:
             note(crumbs[-1], time_ns())
@@ -136,6 +140,15 @@ def _process() -> dict[str, object]:
         "python": python_version(),
         "host": host_name(),
     }
+
+
+def _is_inside(frame: Frame | None, around: Frame) -> bool:
+    """Return whether the operation of `frame` is that of `around`, or began inside of it."""
+    while frame is not None:
+        if frame.store is around.store:
+            return True
+        frame = frame.parent
+    return False
 
 
 def _is_reported(exc: BaseException, failing: Frame | None) -> bool:
