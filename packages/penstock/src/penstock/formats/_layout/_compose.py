@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import isqrt
 from typing import TYPE_CHECKING
 
 from penstock._graph import connected
 from penstock.formats._layout._drawing import DIRECTIONS, Drawing, GroupBox, Line, NodeBox
-from penstock.formats._layout._engine import GroupPlace, place
+from penstock.formats._layout._engine import GroupPlace, Placed, place
 from penstock.formats._layout._fold import LOOP_ROOM, fold
 from penstock.formats._layout._groups import UNGROUPED, Grouping, Heading, Padding
 from penstock.formats._layout._labels import heading_size, measure
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock._graph import Edge, Graph, Group
-    from penstock.formats._layout._engine import Placed
     from penstock.formats._layout._route import Path, Point
 
 _GAP = 32  # pixels between boxes side by side
 _GAP_BELOW = 24  # between boxes one below the other
 _PART_GAP = 44  # between parts that nothing joins
 _FITTED = 1_400  # the width of a page that a drawing is fitted to
+_COUNTED = 150  # lines whose crossings are counted one by one
 _READABLE = 9  # a name of fewer pixels cannot be read
 _PAGE = 960  # a page is at least so wide
 _SHEET = 1_700  # where a layer would be wider, it is continued in the next one
@@ -60,7 +61,24 @@ def lay_out(graph: Graph, *, direction: str = "TD") -> Drawing:
 def _badness(drawing: Drawing) -> tuple[float, int, int]:
     """Return how badly `drawing` fits to a page: unreadable names first, then crossings."""
     least = _FITTED * NAME_SIZE // _READABLE  # the width with which names can just be read
-    return max(0, drawing.width - least), drawing.crossings, max(0, drawing.width - _FITTED)
+    return max(0, drawing.width - least), _crossings(drawing), max(0, drawing.width - _FITTED)
+
+
+def _crossings(drawing: Drawing) -> int:
+    """Return how many pairs of lines that share no end cross; of many lines, an estimate."""
+    if len(drawing.lines) > _COUNTED:
+        return drawing.crossings
+    parts: tuple[list[tuple[int, int, int, Edge]], ...] = ([], [])  # level and upright ones
+    for line in drawing.lines:
+        for (x1, y1), (x2, y2) in pairwise(line.points):
+            level, ends = (y1, (x1, x2)) if y1 == y2 else (x1, (y1, y2))
+            parts[x1 == x2].append((level, min(ends), max(ends), line.edge))
+    pairs: set[tuple[str, ...]] = set()
+    for y, left, right, one in parts[0]:
+        for x, top, bottom, other in parts[1]:
+            if left < x < right and top < y < bottom and not {*one[:2]} & {*other[:2]}:
+                pairs.add(one[:2] + other[:2] if one < other else other[:2] + one[:2])
+    return len(pairs)
 
 
 class _Sheet:
@@ -126,6 +144,9 @@ class _Sheet:
         self, part: Sequence[int], pairs: dict[tuple[int, int], bool], group: Sequence[int]
     ) -> Placed:
         """Place the units of one part, which `pairs` of them join; some of these lead back."""
+        if len(part) == 1 and len(self._graph.groups) == 1:
+            extent = self._units[part[0]].extent
+            return Placed([(0, 0)], [extent[1]], extent, [], [], 0)
         index = {unit: at for at, unit in enumerate(part)}
         most = _WRAPPED_IN_GROUPS if len(self._graph.groups) > 1 else _WRAPPED
         port = {unit: self._units[unit].port for unit in part}
