@@ -162,7 +162,7 @@ def test_check_names_each_problem_with_its_line_and_exits_1(penstock):
         (("render", "--format", "pdf"), "engine='graphviz'"),
         (("render", "--format", "pdf"), "--engine graphviz"),
         (("verify", "evidence"), "There is no evidence. Run the program with PENSTOCK_OBSERVE="),
-        (("render", "-o", "x.svg", "--source", "x/{file}"), "is for format 'html'"),
+        (("render", "-o", "x.png", "--source", "x/{file}"), "is for the formats 'html'"),
         (("render", "-o", "x.html", "--source", "http://x"), "has no {file}"),
         (("docs", "-o", "x", "--source", "http://x"), "has no {file}"),
         (("docs", "README.md", "--source", "x/{file}"), "-o DIR"),

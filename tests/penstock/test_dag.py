@@ -89,7 +89,7 @@ def test_a_registry_of_ones_own_can_be_drawn():
         ({"format": 3}, "Unknown format 3. Known: mermaid, "),
         ({"output": "x.jgp"}, "Unknown file ending '.jgp'. Known: .mmd, "),
         ({"output": "x.htlm"}, "Unknown file ending '.htlm'. Did you mean '.htm"),
-        ({"direction": "up"}, "Unknown direction 'up'. Known: TD, TB, BT, LR, RL."),
+        ({"direction": "up"}, "Unknown direction 'up'. Known: TD, TB, BT, LR, RL, auto."),
         ({"direction": "lr"}, "Unknown direction 'lr'. Did you mean 'LR'? "),
         (
             {"engine": "graphvis", "format": "svg"},
@@ -176,7 +176,7 @@ DRAWN = """\
 mermaid 987763468468b836
 dot fc8137f047a8ce4e
 json b027f75db085e515
-text f5ce70dede8bff1b
+text f7b36531b4b3ead1
 """
 
 
@@ -273,3 +273,41 @@ def test_what_cannot_be_written_is_an_error_that_names_the_file(registry, tmp_pa
 
 def test_every_format_has_an_ending():
     assert set(_dag.ENDINGS.values()) == set(_dag.FORMATS)
+
+
+def test_the_better_direction_is_taken_where_the_layout_is_ours():
+    names = [f"a_step_with_a_long_name_{at}" for at in range(12)]
+    chain = {name: names[at - 1 : at] if at else () for at, name in enumerate(names)}
+    for after, better in ((chain, "TD"), ({**dict.fromkeys(names, ()), "hub": names}, "TD")):
+        registry = registry_of({"f": {step: tuple(each) for step, each in after.items()}})
+        sizes = {
+            each: penstock.generate_dag(registry=registry, format="svg", direction=each).split()[
+                2:4
+            ]
+            for each in ("TD", "LR", "auto")
+        }
+        assert sizes["auto"] == sizes[better]
+    assert penstock.generate_dag(registry=registry, direction="auto").startswith("graph TD")
+
+
+def test_a_file_for_one_diagram_gets_no_markdown(tmp_path):
+    flows = {"f": {f"s{at}": (f"s{at - 1}",) if at else () for at in range(600)}}
+    path = tmp_path / "large.mmd"
+    with pytest.raises(ValueError, match=r"can hold one Mermaid diagram.*\.md"):
+        penstock.generate_dag(registry=registry_of(flows), output=path)
+    assert not path.exists()
+    penstock.generate_dag(registry=registry_of(flows), output=tmp_path / "large.md")
+
+
+def test_boxes_of_an_svg_link_to_the_code_where_it_is_known():
+    link = "https://git.example/{file}#L{line}"
+    drawn = penstock.generate_dag(registry=registry_of(ORDERS), format="svg", source=link)
+    assert '<a href="https://git.example/shop/flows.py#L1">' in drawn
+    assert "<a " not in penstock.generate_dag(registry=registry_of(ORDERS), format="svg")
+    with pytest.raises(ValueError, match="'html' and 'svg'"):
+        penstock.generate_dag(registry=registry_of(ORDERS), format="png", source=link)
+
+
+def test_an_svg_shows_itself_in_a_notebook():
+    drawn = penstock.generate_dag(registry=registry_of(ORDERS), format="svg")
+    assert drawn._repr_svg_() == drawn

@@ -265,7 +265,7 @@ def test_the_drawing_is_zoomed_and_moved(visit):
     scale = frame["width"] / closer[2]
     assert shown(page)[:2] == pytest.approx([closer[0] - 60 / scale, closer[1] - 30 / scale], abs=1)
 
-    for name, smaller in (("Closer", True), ("Farther", False)):
+    for name, smaller in (("Zoom in", True), ("Zoom out", False)):
         width = shown(page)[2]
         page.get_by_role("button", name=name).click()
         assert (shown(page)[2] < width) is smaller
@@ -365,3 +365,31 @@ def test_a_thousand_names_come_back_and_none_of_them_runs(visit):
         page.keyboard.press("Enter")
         assert page.locator("#details h2").text_content() == visible(name)
     assert page.locator("b").count() == 0
+
+
+def test_an_exact_name_is_found_before_longer_ones(visit):
+    page = visit(graph_of({"f": {"orders_refunds": (), "orders": ("orders_refunds",)}}))
+    page.keyboard.press("/")
+    page.keyboard.type("orders")
+    page.keyboard.press("Enter")
+    assert page.locator("#details h2").inner_text() == "orders"
+
+
+def test_all_steps_before_and_after_one_can_be_marked(visit):
+    chain = {f"s{at}": (f"s{at - 1}",) if at else () for at in range(5)}
+    page = visit(graph_of({"f": {**chain, "aside": ()}}))
+    page.locator(".node").nth(3).click()
+    for name, kin in (("All before it", 2), ("All after it", 2)):
+        button = page.locator("#details").get_by_role("button", name=name)
+        button.click()
+        assert button.inner_text() == f"{name}: {kin}"
+        assert page.locator(".node.kin").count() == kin
+        assert page.locator(".line.related").count() == kin
+
+
+def test_on_a_narrow_screen_the_help_makes_room_for_the_drawing(visit):
+    page = visit(graph_of(SHOP))
+    page.set_viewport_size({"width": 500, "height": 700})
+    assert not page.locator("#details").is_visible()
+    page.locator(".node").first.click()
+    assert page.locator("#details").is_visible()

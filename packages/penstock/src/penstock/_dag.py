@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from penstock._overlay import Data
 
 FORMATS = ("mermaid", "dot", "json", "text", "svg", "html", "png", "pdf")
-DIRECTIONS = ("TD", "TB", "BT", "LR", "RL")
+DIRECTIONS = ("TD", "TB", "BT", "LR", "RL", "auto")
 ENGINES = {"graphviz": ("svg", "png", "pdf")}
 ENDINGS = {
     ".mmd": "mermaid",
@@ -113,13 +113,16 @@ def generate_dag(
     missing folders are made.
 
     `direction` is where the flow goes: "TD" (or "TB"), "BT", "LR", "RL"; JSON and text have none.
+    "auto" takes "TD" or "LR" in svg, html and png: the one whose names can be read on a page, and
+    whose lines cross less; elsewhere it is "TD".
     `engine="graphviz"` draws svg, png and pdf with Graphviz; nothing else draws pdf. `max_chars`
     is Mermaid's limit for one diagram (50,000 unless told, 1,000 at least): a larger graph becomes
     Markdown with several diagrams and an index. `data` is what `penstock.observe` wrote, a folder
     or several: then the drawing also says how often each step ran and which edges were seen.
-    `source` is where HTML links to a step's code, such as
-    "https://github.com/me/shop/blob/main/{file}#L{line}"; without it links are relative to the
-    page. `registry` is where the flows are, by default the one that the decorators fill.
+    `source` is where HTML and SVG link to a step's code, such as
+    "https://github.com/me/shop/blob/main/{file}#L{line}"; without it the links of HTML are relative
+    to the page, and SVG has none. `registry` is where the flows are, by default the one that the
+    decorators fill.
 
     Raises UnknownFlowError, a KeyError, for a flow that is not declared; ValueError for any other
     argument; ImportError where png has no Pillow; GraphvizError, a RuntimeError, where the engine
@@ -133,6 +136,7 @@ def generate_dag(
     graph = build(registry, name)
     content = draw(graph if data is None else overlay(graph, verdict_of(registry, data)))
     if output is not None:
+        _refuse_several(chosen, output, content)
         folder = os.path.dirname(os.fspath(output))
         if folder:
             os.makedirs(folder, exist_ok=True)
@@ -155,8 +159,9 @@ def _format(wanted: str | None, output: str | PathLike[str] | None) -> str:
 
 def _check(chosen: str, engine: str | None, max_chars: int | None, source: str | None) -> None:
     """Raise ValueError where options that are good alone do not go together."""
-    if source is not None and chosen != "html":
-        raise ValueError(f"source={source!r} is for format 'html', not for {chosen!r}.")
+    if source is not None and (chosen not in {"html", "svg"} or engine is not None):
+        drawn = f"{chosen!r}" if engine is None else f"engine={engine!r}"
+        raise ValueError(f"source={source!r} is for the formats 'html' and 'svg', not for {drawn}.")
     if max_chars is not None and chosen != "mermaid":
         raise ValueError(f"max_chars={max_chars!r} is for format 'mermaid', not for {chosen!r}.")
     if engine is not None:
@@ -167,6 +172,18 @@ def _check(chosen: str, engine: str | None, max_chars: int | None, source: str |
     elif chosen == "pdf":
         raise ValueError(
             "Format 'pdf' is drawn by Graphviz only: add engine='graphviz', or --engine graphviz."
+        )
+
+
+def _refuse_several(chosen: str, output: str | PathLike[str], content: str | bytes) -> None:
+    """Raise ValueError where a file for one Mermaid diagram would get Markdown with several."""
+    ending = os.path.splitext(os.fspath(output))[1].lower()
+    one_diagram = chosen == "mermaid" and ending in {".mmd", ".mermaid"}
+    if one_diagram and isinstance(content, str) and not content.startswith("graph "):
+        raise ValueError(
+            f"{os.fspath(output)!r} can hold one Mermaid diagram, but the graph is larger than "
+            "Mermaid's limits allow. Draw one flow, or choose a file that ends in .md for several "
+            "diagrams with an index, or in .svg or .html."
         )
 
 
@@ -183,6 +200,9 @@ def _drawer(
 
     A format is imported when it is asked for: Mermaid needs no layout and no Pillow.
     """
+    link = None if source is None else checked_source(source)
+    if direction == "auto" and (engine or chosen in {"mermaid", "dot"}):
+        direction = "TD"
     if engine == "graphviz":
         from penstock.formats import dot
 
@@ -208,11 +228,10 @@ def _drawer(
     if chosen == "svg":
         from penstock.formats import svg
 
-        return partial(svg.render, direction=direction)
+        return partial(svg.render, direction=direction, source=link)
     if chosen == "html":
         from penstock.formats import html
 
-        link = None if source is None else checked_source(source)
         return partial(html.render, direction=direction, source=link)
     from penstock.formats import png
 

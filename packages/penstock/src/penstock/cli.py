@@ -159,7 +159,7 @@ def _parser(prog: str) -> tuple[argparse.ArgumentParser, Collection[str]]:
     command.add_argument("flow", nargs="?", help="its name; without one, the whole system")
     command.add_argument("--format", choices=FORMATS, help="default: by the file's ending")
     command.add_argument("-o", "--output", metavar="FILE", help="default: the standard output")
-    command.add_argument("--direction", choices=DIRECTIONS, default="TD")
+    command.add_argument("--direction", choices=DIRECTIONS, default="auto")
     command.add_argument("--engine", choices=tuple(ENGINES), help="default: penstock's own")
     command.add_argument(
         "--max-chars", type=int, metavar="N", help="split Mermaid diagrams at this size"

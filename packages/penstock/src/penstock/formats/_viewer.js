@@ -131,12 +131,32 @@
   function clear() {
     for (const view of views) {
       view.svg.classList.remove("focused");
-      for (const each of view.svg.querySelectorAll(".selected,.related")) {
-        each.classList.remove("selected", "related");
+      for (const each of view.svg.querySelectorAll(".selected,.related,.kin")) {
+        each.classList.remove("selected", "related", "kin");
       }
     }
     selected = -1;
     details.replaceChildren(...help);
+    details.classList.remove("told");
+  }
+
+  // Marks all steps that lead to a step, or all that it leads to, and the lines between them.
+  function markAll(index, next) {
+    const found = new Set([index]);
+    for (const each of found) {
+      for (const [other] of next[each]) found.add(other);
+    }
+    for (const view of views) {
+      view.svg.classList.add("focused");
+      for (const each of view.svg.querySelectorAll(".line")) {
+        const inside = found.has(Number(each.dataset.from)) && found.has(Number(each.dataset.to));
+        each.classList.toggle("related", inside);
+      }
+      for (const [other, box] of view.boxes) {
+        box.node.classList.toggle("kin", other !== index && found.has(other));
+      }
+    }
+    return found.size - 1;
   }
 
   // One node of a view takes part in the order of tabs, the arrows move between nodes.
@@ -179,8 +199,23 @@
     if (node.ran) parts.push(element("p", node.ran.join("\n"), "ran"));
     if (node.doc) parts.push(element("div", node.doc, "doc"));
     parts.push(...neighbours("Comes after", before[index]), ...neighbours("Leads to", after[index]));
+    parts.push(...relatives(index));
     details.replaceChildren(...parts);
+    details.classList.add("told");
     details.scrollTop = 0;
+  }
+
+  function relatives(index) {
+    const buttons = [["All before it", before], ["All after it", after]].map(([title, next]) => {
+      const button = element("button", title);
+      button.addEventListener("click", () => {
+        button.textContent = `${title}: ${markAll(index, next)}`;
+      });
+      return button;
+    });
+    const row = element("p", undefined, "relatives");
+    row.append(...buttons);
+    return [row];
   }
 
   function neighbours(title, found) {
@@ -207,8 +242,8 @@
     const ranked = [];
     texts.forEach(([name, rest], index) => {
       const at = name.indexOf(wanted);
-      const rank = at === 0 ? 0 : at > 0 ? 1 : rest.includes(wanted) ? 2 : 3;
-      if (rank < 3) ranked.push([rank, index]);
+      const rank = name === wanted ? 0 : at === 0 ? 1 : at > 0 ? 2 : rest.includes(wanted) ? 3 : 4;
+      if (rank < 4) ranked.push([rank, index]);
     });
     ranked.sort((one, other) => one[0] - other[0] || one[1] - other[1]);
     return ranked.slice(0, 50).map(([, index]) => index);

@@ -45,9 +45,9 @@ _HELP = """\
 <kbd>\N{DOWNWARDS ARROW}</kbd></dt><dd>from step to step</dd>
 <dt><kbd>Enter</kbd></dt><dd>choose</dd>
 <dt><kbd>Shift</kbd> + arrow</dt><dd>move the drawing</dd>
-<dt><kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd></dt><dd>closer, farther, all</dd>
+<dt><kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd></dt><dd>zoom in, zoom out, fit</dd>
 <dt><kbd>[</kbd> <kbd>]</kbd></dt><dd>another flow</dd>
-<dt><kbd>Esc</kbd></dt><dd>choose nothing</dd>
+<dt><kbd>Esc</kbd></dt><dd>clear the selection</dd>
 </dl>"""
 
 
@@ -131,9 +131,9 @@ def _header(title: str, views: list[Graph]) -> list[str]:
         '<ul id="results" role="listbox" aria-label="Steps found" hidden></ul>',
         "</div>",
         '<div class="zoom" role="group" aria-label="Zoom" data-live>',
-        '<button id="farther" type="button" aria-label="Farther">\N{MINUS SIGN}</button>',
+        '<button id="farther" type="button" aria-label="Zoom out">\N{MINUS SIGN}</button>',
         '<button id="whole" type="button">Fit</button>',
-        '<button id="closer" type="button" aria-label="Closer">+</button>',
+        '<button id="closer" type="button" aria-label="Zoom in">+</button>',
         "</div>",
         '<button id="theme" type="button" data-live>Light / dark</button>',
         "</header>",

@@ -7,10 +7,12 @@ inside an `<img>`. `<title>` and `<desc>` say what it shows.
 from __future__ import annotations
 
 import zlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from penstock.formats._paint import Line, Rect, Text, paint, standalone
 from penstock.formats._style import TIP
+from penstock.formats._wording import link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,28 +20,55 @@ if TYPE_CHECKING:
     from penstock._graph import Graph
     from penstock.formats._paint import Part, Picture, Shape
 
-__all__ = ["element", "render"]
+__all__ = ["SvgText", "element", "render"]
 
 _KINDS = ("next", "back", "link", "unknown")  # every drawing has their arrowheads
+NO_LINKS: Mapping[str, str] = MappingProxyType({})
 _KEEP = ' xml:space="preserve"'  # a name may begin with a space, or have two
 
 
-def render(graph: Graph, *, direction: str = "TD") -> str:
-    """Return `graph` as an SVG document that can be a file or stand inside of an HTML page."""
+class SvgText(str):
+    """Hold an SVG document: a str that shows itself in a Jupyter notebook."""
+
+    __slots__ = ()
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+
+def render(graph: Graph, *, direction: str = "TD", source: str | None = None) -> str:
+    """Return `graph` as an SVG document that can be a file or stand inside of an HTML page.
+
+    With `source`, as for `generate_dag`, each box links to the code of its step.
+    """
+    links = (
+        {} if source is None else {node.id: link(node, source) for node in graph.nodes if node.file}
+    )
     style = f"<style>{standalone(is_observed=graph.is_observed)}</style>"
-    return element(graph, _index(graph), direction=direction, role="img", style=style)
+    drawn = element(graph, _index(graph), direction=direction, role="img", style=style, links=links)
+    return SvgText(drawn)
 
 
 def element(
-    graph: Graph, index: Mapping[str, int], *, direction: str, role: str, style: str = ""
+    graph: Graph,
+    index: Mapping[str, int],
+    *,
+    direction: str,
+    role: str,
+    style: str = "",
+    links: Mapping[str, str] = NO_LINKS,
 ) -> str:
     """Return the `<svg>` element, with its ARIA `role`; it ends with a newline.
 
     Boxes and lines say which node they are as `data-node`, `data-from` and `data-to`: what `index`
-    has for the node's id. `data-at` of the plate is where their coordinates begin.
+    has for the node's id. `data-at` of the plate is where their coordinates begin. `links` has the
+    address that a node's box leads to, by its id.
     """
     picture = paint(graph, direction=direction)
-    return "\n".join(_Writer(index, _prefix(graph, direction)).lines(picture, role, style)) + "\n"
+    return (
+        "\n".join(_Writer(index, links, _prefix(graph, direction)).lines(picture, role, style))
+        + "\n"
+    )
 
 
 def _index(graph: Graph) -> dict[str, int]:
@@ -55,8 +84,9 @@ def _prefix(graph: Graph, direction: str) -> str:
 class _Writer:
     """Write shapes as SVG; `index` is as for `element`, and ids begin with `prefix`."""
 
-    def __init__(self, index: Mapping[str, int], prefix: str) -> None:
+    def __init__(self, index: Mapping[str, int], links: Mapping[str, str], prefix: str) -> None:
         self._index = index
+        self._links = links
         self._prefix = prefix
 
     def lines(self, picture: Picture, role: str, style: str) -> Iterator[str]:
@@ -106,7 +136,11 @@ class _Writer:
     def _part(self, part: Part) -> str:
         node = "" if part.node is None else f' data-node="{self._index[part.node]}"'
         title = f"<title>{_text(part.title)}</title>" if part.title else ""
-        return f'<g class="{part.look}"{node}>{title}{"".join(map(self._shape, part.shapes))}</g>'
+        shapes = "".join(map(self._shape, part.shapes))
+        if part.node is not None and part.node in self._links:
+            address = _text(self._links[part.node]).replace('"', "&quot;")
+            shapes = f'<a href="{address}">{shapes}</a>'
+        return f'<g class="{part.look}"{node}>{title}{shapes}</g>'
 
     def _line(self, line: Line) -> str:
         look, (x, y), bends, (end_x, end_y), edge, title = line

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock._graph import connected
+from penstock._graph import connected, cycles, longest_paths
 from penstock.formats._branches import Lanes, ordered
 from penstock.formats._columns import columns, shortened
 from penstock.formats._wording import summary, visible
@@ -35,7 +35,7 @@ __all__ = ["render"]
 WIDTH = 80  # columns, of any terminal; summaries are cut there, names never
 _LANES = 10
 _SUMMARY_COLUMN = 44  # summaries start before this, except beside a longer name
-_SUMMARY_WIDTH = 20  # what is left of a summary beside any name
+_SUMMARY_WIDTH = 12  # with less room beside a name, the summary is left out
 _NOTE_WIDTH = 72
 
 _ENTRYPOINT, _ENTRY_TASK, _TASK, _STEP, _MISSING = "◆", "◈", "■", "●", "○"
@@ -63,12 +63,25 @@ def render(graph: Graph) -> str:
     nodes = {node.id: node for node in graph.nodes}
     following, notes = _links(graph, nodes)
     lines: list[str] = []
-    for group in graph.groups:
+    for group in _in_order(graph, nodes):
         lines += [*_heading(group), *_aligned(_rows(group, nodes, following, notes)), ""]
     used = {_mark(node) for node in graph.nodes}
     used.update(sign for each in notes.values() for sign, _ in each)
     lines += _legend(used)
     return "\n".join(line.rstrip(" ") for line in lines) + "\n"
+
+
+def _in_order(graph: Graph, nodes: dict[str, Node]) -> list[Group]:
+    """Return the groups, each after those that lead to it, unless they lead to each other."""
+    place = {group.flow: at for at, group in enumerate(graph.groups)}
+    pairs = {(place[nodes[a].flow], place[nodes[b].flow]) for a, b, *_ in graph.edges}
+    after: list[list[int]] = [[] for _ in place]
+    for source, target in sorted(pairs):
+        if source != target:
+            after[source].append(target)
+    closing = {(cycle[-1], cycle[0]) for cycle in cycles(after, range(len(after)))}
+    rank, _ = longest_paths(after, without=closing)
+    return [graph.groups[at] for at in sorted(range(len(after)), key=lambda at: (rank[at], at))]
 
 
 def _legend(used: Container[str]) -> Iterator[str]:
@@ -143,8 +156,9 @@ def _rows(
             for target in () if drawn else following[each]:
                 notes[each].append((_DOWN, visible(nodes[target].name)))
                 notes[target].append((_UP, visible(nodes[each].name)))
-            for note in _wrapped(notes[each]):
-                yield lanes.beside(), note
+            left = lanes.beside() if notes[each] else ""
+            for note in _wrapped(notes[each], min(_NOTE_WIDTH, WIDTH - len(left) - 4)):
+                yield left, note
 
 
 _STATUSES = {"unseen": _UNSEEN, "undeclared": _UNDECLARED}
@@ -158,15 +172,18 @@ def _full_name(node: Node) -> str:
     return f"{visible(node.flow)}:{visible(node.name)}"
 
 
-def _wrapped(notes: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield lines such as "-> a, b" that name everything in `notes`, by their signs."""
+def _wrapped(notes: Sequence[tuple[str, str]], room: int) -> Iterator[str]:
+    """Yield lines such as "-> a, b" that name everything in `notes`, by their signs.
+
+    They are not longer than `room` columns, unless one name is.
+    """
     by_sign: dict[str, list[str]] = {}
     for sign, name in notes:
         by_sign.setdefault(sign, []).append(name)
     for sign, names in by_sign.items():
         line = f"{sign} {names[0]}"
         for name in names[1:]:
-            if len(line) + len(name) > _NOTE_WIDTH:
+            if len(line) + len(name) > room:
                 yield f"{line},"
                 line = f"  {name}"
             else:
@@ -196,4 +213,5 @@ def _aligned(rows: Iterable[tuple[str, Node | str | None]]) -> list[str]:
 
 
 def _cut(summary: str, start: int) -> str:
-    return shortened(summary, max(WIDTH - start, _SUMMARY_WIDTH))
+    room = WIDTH - start
+    return shortened(summary, room) if room >= _SUMMARY_WIDTH else ""
