@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+import penstock
+from penstock._verify import _counter
+from penstock.testing import isolated_registry
 from tests.attacks import interpreters
 
 MIB = 1024 * 1024
@@ -44,3 +47,14 @@ def test_trails_are_whole_where_there_is_room():
     seen = of_many_trails(100, 90, 8, 64 * MIB)
     assert seen["kept"] == [90]
     assert seen["dropped"] == 0
+
+
+def test_observing_flows_without_end_counts_a_bounded_number_of_steps(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(_counter, "MOST_STEPS", 50)
+    with isolated_registry(), penstock.observe(tmp_path / "evidence") as observation:
+        for number in range(200):
+            penstock.flow(f"flow_{number}").entrypoint(lambda: None)()
+        assert len(observation._observer._tallies) == 50
+    assert caplog.text.count("observe() does not count the others") == 1

@@ -60,7 +60,8 @@ def outgoing_crumbs(number: int) -> str | None:
     room = _MAX_HEADER - len("[]")
     for crumb in reversed(crumbs[-number:]):
         text = json.dumps(crumb, separators=(",", ":"))
-        room -= len(text) + len(",")
+        # A message is JSON itself, which escapes these once more.
+        room -= len(text) + text.count('"') + text.count("\\") + len(",")
         if room < 0:
             break
         texts.append(text)

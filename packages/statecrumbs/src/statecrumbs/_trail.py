@@ -185,7 +185,7 @@ def _left(ticks: Any) -> int:
 
 
 class _Survey:
-    """What is known of all trails together."""
+    """Hold the bounds that all trails have together at this moment."""
 
     guess = 400  # bytes of one record of a trail that was not weighed
     # Where there is room, both are sys.maxsize. First leases become short, then trails are cut.

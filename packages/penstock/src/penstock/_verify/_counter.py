@@ -14,7 +14,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from corectx import failed_frame
-from corectx.lowlevel import run_ids
+from corectx.lowlevel import log_once, run_ids
 from penstock._calls import LateFrame
 from penstock._declare import Step, registry_in_use
 from penstock._graph import node_id
@@ -36,6 +36,9 @@ _FIELD = "started"
 _MOST_TEXT = 1024  # characters of one list
 _MOST_TEXTS = 3072  # of all lists
 _MOST_NAME = 256  # characters, as in corectx
+
+# A program that declares flows while it runs may make any number of steps.
+MOST_STEPS = 10_000
 
 _MOST_DURATIONS = 1000  # of one step, until they are folded
 
@@ -75,10 +78,12 @@ class Observer:
             if not isinstance(frame.site, Step):
                 return
             tally = self._tally(frame.site)
+            if tally is None:
+                return
         run: Any = frame.store.get(tally.key)
         if run is None:
             if self._on_run():
-                tally = self._tally(tally.step)
+                tally = self._tally(tally.step) or tally
             run = self._begin(frame, tally)
         if type(frame) is LateFrame and frame.is_ambiguous:
             tally.ambiguous.append(0)
@@ -118,6 +123,8 @@ class Observer:
         tally = self._tallies.get(step)
         if tally is None:
             tally = self._tally(step)
+            if tally is None:
+                return
         tally.outside.append(0)
         if len(tally.outside) > _MOST_DURATIONS:
             self._work_off(tally)
@@ -174,8 +181,15 @@ class Observer:
                 run.is_shared = False
                 self._share(run)
 
-    def _tally(self, step: Step) -> Tally:
-        """Return the new tally of `step`, which has none so far."""
+    def _tally(self, step: Step) -> Tally | None:
+        """Return the new tally of `step`, which has none so far; None if there are too many."""
+        if len(self._tallies) >= MOST_STEPS:
+            log_once(
+                "penstock.observe",
+                f"More than {MOST_STEPS} steps have run; observe() does not count the others. "
+                "Does the program declare flows while it runs?",
+            )
+            return None
         if not self._tallies:
             self._on_begin()
         made = Tally(step, registry_in_use(), self._prefix)
