@@ -639,3 +639,27 @@ def test_a_step_writes_itself_where_no_thread_does(observed, registry, tmp_path,
     receive()
     receive()
     assert read([tmp_path / "evidence"]).steps["orders:receive"].began == 1  # at the next run
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="Python 3.14 or newer: inherited contexts")
+def test_the_thread_that_writes_keeps_no_operation_alive(tmp_path):
+    program = """
+        import gc
+        from corectx import Frame
+        from penstock import flow, observe
+
+        observe("observed")
+
+        @flow("shop").entrypoint
+        def order():
+            pass
+
+        order()
+        gc.collect()
+        assert not [each for each in gc.get_objects() if isinstance(each, Frame)]
+    """
+    subprocess.run(
+        [sys.executable, "-X", "thread_inherit_context=1", "-c", textwrap.dedent(program)],
+        cwd=tmp_path,
+        check=True,
+    )

@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 import threading
+from contextvars import Context
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -182,7 +183,9 @@ class _Ticker:
 
         try:
             thread = threading.Thread(target=work, name="penstock-observe", daemon=True)
-            thread.start()
+            # In an empty context. Where threads inherit the context of their starter, this one
+            # would keep the operation alive that is current now.
+            Context().run(thread.start)
         except RuntimeError:  # the interpreter ends, has no such threads, or too many
             return
         self._thread = thread
