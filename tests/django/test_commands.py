@@ -25,10 +25,17 @@ FILES = {
         """,
     "shop/__init__.py": "",
     "shop/flows.py": """
-        from corectx import current
+        from corectx import current, subscribe
         from penstock import current_flow_id, flow
 
         shop = flow("shop")
+        entered = []
+
+        class Observer:
+            def entered(self, frame):
+                entered.append(frame.kind)
+
+        subscribe(Observer())
 
         @shop.entrypoint
         def receive():
@@ -44,7 +51,7 @@ FILES = {
         import json
         from django.core.management.base import BaseCommand
         from corectx import current, scope
-        from shop.flows import receive
+        from shop.flows import entered, receive
 
         class Command(BaseCommand):
             def handle(self, **options):
@@ -52,7 +59,7 @@ FILES = {
                 with scope(batch=1):
                     runs = [receive() for _ in range(3)]
                 own = None if frame is None else (frame.kind, frame.name, frame.correlation_id)
-                self.stdout.write(json.dumps({"own": own, "runs": runs}))
+                self.stdout.write(json.dumps({"own": own, "runs": runs, "entered": entered}))
         """,
     "shop/management/commands/ignored.py": """
         from shop.management.commands.consume import Command
@@ -90,6 +97,11 @@ def test_a_command_has_an_id_and_each_flow_in_it_another_one(run):
     assert len(ids) == 3
     assert own not in ids
     assert [flow_id == step_id for flow_id, _, step_id in said["runs"]] == [True] * 3
+    assert {parent for _, parent, _ in said["runs"]} == {None}  # the scope, which has no name
+
+
+def test_a_command_is_no_work_in_flight_but_the_flows_that_it_calls_are(run):
+    assert run("consume")["entered"] == ["scope", *["entrypoint", "step"] * 3]
 
 
 def test_a_command_that_the_settings_name_is_no_operation(run):
