@@ -26,6 +26,7 @@ PLACEHOLDER = re.compile(
 
 ANY_SPACE = re.compile(r"\s*")
 _SPACE = re.compile(r"[ \t]*")
+_TAG = re.compile(r"!{1,2}[\w:/.-]{0,64}[ \t]+")  # of a value in YAML
 _OPENING_QUOTE = re.compile(rf"[bBfFrRuUN]{{0,2}}(?P<quote>{QUOTE})")
 # A string in parts on several lines, as `pprint` prints it.
 _CONTINUED = re.compile(r"""["'][ \t]*\r?\n[ \t]*[bBfFrRuU]{0,2}(?P<quote>["'])""")
@@ -90,8 +91,13 @@ WORDY = {
         """,
         re.VERBOSE,
     ),
-    "phrase": re.compile(r"""[^\r\n"'`\\,;]*"""),
+    "phrase": re.compile(r"""[^\r\n"'`\\,;=]*"""),
 }
+
+
+def opens_quote(text: str, start: int) -> bool:
+    """Return whether a quotation begins at `start`."""
+    return _OPENING_QUOTE.match(text, start) is not None
 
 
 def end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
@@ -135,6 +141,8 @@ def encoded_value(text: str, start: int, sign: str) -> Span:
 
 def value_at(text: str, start: int) -> Span:
     """Return where the value at `start` begins, after an opening quote, and where it ends."""
+    if text[start : start + 1] == "!":
+        start = end_of(_TAG, text, start)
     opening = _OPENING_QUOTE.match(text, start)
     if opening:
         start = opening.end()

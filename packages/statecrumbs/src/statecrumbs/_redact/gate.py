@@ -54,7 +54,7 @@ class Gate:
         return (
             ("%" in signs and _PERCENT.search(text) is not None)
             or ("&" in signs and _ENTITY.search(text) is not None)
-            or ("\\" in signs and "\\u002" in text)
+            or ("\\" in signs and "\\u" in text)
             or ("(" in signs and "=" in signs and ")=(" in text)
             or ("->" in signs and "->" in text)
         )
@@ -110,7 +110,8 @@ class _Announcements(dict[str, int]):
         names = self._names
         *before, last = name.split(" ")
         if last[:1] == "\\":
-            return _YES if names[last[1:]] or names[last[2:]] else 0
+            last = last[2:]  # \\nvalue
+            return _YES if names[last] or role_of(last) == VALUE or is_holder(last) else 0
         low = last.lower()
         if names[last] or role_of(last) == VALUE or low in _SAYING or is_holder(last):
             return _YES
@@ -148,7 +149,7 @@ def _kinds() -> bytes:
 _KINDS = _kinds()
 # The signs that stand beside names, and few letters: some words that have to be found consist of
 # them and of others (requirepass, sqlplus, rabbitmqctl; password; AUTH; vault; Bearer, Basic).
-_COMMON = bytes(code for code in range(256) if code not in b"~.$=:;'\"`<>%&@|\\/(-\nqpwbuvABHTU")
+_COMMON = bytes(code for code in range(256) if code not in b"?~.$=:;'\"`<>%&@|\\/(-\nqpwbuvABHTU")
 
 
 class _Backwards:
@@ -174,7 +175,7 @@ class _Backwards:
         named = rf"( {name}{{1,128}} (?: \\ | [ ](?={word}) )? )"
         phrase = rf"( {word}{{1,32}} (?: [ ]{word}{{1,24}} ){{1,3}} )"
         heading = rf"""
-            [ \t\r"'`*|]{{0,8}}
+            [ \t\r"'`*|\\]{{0,8}}
             ( {word}{{1,32}} [ ] {word}{{1,24}} (?=[ ]{{0,8}}["'`*|,;\t\n]) | {name}{{1,64}} )
         """
         self.named = _compiled(f"[=:] {before} {named}")
@@ -191,7 +192,10 @@ class _Backwards:
             """
         )
         self.headings = _compiled(rf"[,;|\t\n] {heading}")
-        self.escaped_headings = _compiled(rf"[nt]\\ {heading}")
+        self.escaped_headings = _compiled(
+            # A look-ahead, since the letter before the next backslash is not of the name
+            rf"[nt]\\ (?= [\"'`*|\\ ]{{0,8}} ( {name}{{1,64}} \\? ) )"
+        )
         self.aligned = _compiled(rf"[ ]{{2,}} ( {name}{{1,64}} )")
 
 

@@ -41,7 +41,8 @@ _PARAMETERS = re.compile(
         \\{0,4}["']? \s{0,4} [:=]? \s{0,4}
       | \b(?:values|data|row|rows) \\{0,4}["']? \s{0,4} [:=] \s{0,4}
       | \\{0,4}["'] \s{0,4} [,%] \s{0,4}
-      | [)?;] \s{0,4} (?:--|//|[-:;|]|with)? \s{0,4}
+      | [)?;] \s{0,4} (?:--|//|[-:;|])? \s{0,4}
+      | \bwith \s{1,4}
     )
     (?= [\[({] (?!parameters:|generated\s|cached\s|no\ key\s|raw\s) | \$\d{1,4}\s=\s )
     """,
@@ -62,7 +63,7 @@ _PLACE = re.compile(
 # The column before a placeholder: password = ?, password = crypt(?, token IN (?
 _COLUMN = re.compile(
     r"""
-    ([\w.]{1,64}) ["`\]\\]{0,3} \s{0,4} (?: [=<>!]{1,2} | \b(?:LIKE|ILIKE|IN)\b ) \s{0,4}
+    ([\w.]{1,64}) ["`\]\\)]{0,3} \s{0,4} (?: [=<>!]{1,2} | \b(?:LIKE|ILIKE|IN)\b ) \s{0,4}
     [\w.]{0,32} \(? [^()=]{0,32} \Z
     """,
     re.VERBOSE | re.IGNORECASE,

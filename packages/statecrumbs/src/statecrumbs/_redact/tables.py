@@ -22,6 +22,8 @@ _CELL = re.compile(r"""[ \t]*("(?:[^"]|"")*"|[^\n]*)""")
 _RULE = re.compile(r"[\s|+:=-]+")
 _WORDS = re.compile(r"\S+")
 _MOST_COLUMNS = 256
+_STRING = re.compile(r"""(?:\A|[:=(]\s{0,2})b?(["'])""")  # where a string begins
+_PREFIX = re.compile(r"(?:[^:]{0,64}:[ ]){0,4}")  # INFO x:
 
 # A list of names, and what may stand between it and the lists that it describes.
 _HEADER = re.compile(
@@ -79,12 +81,14 @@ def find_in_rows(text: str, names: SecretNames) -> Iterator[Span]:
 
 def _tables(text: str, newline: str, names: SecretNames) -> Iterator[Span]:
     table: _Table | None = None
+    quote = ""
     position = 0
     tab = "\t" if newline == "\n" else "\\t"
     for line in text.split(newline):
         start, position = position, position + len(line) + len(newline)
-        if start == 0 and line[:1] in ("'", '"') and newline == "\\n":
-            line, start = line[1:], 1  # noqa: PLW2901 - the quote of a repr is not of the table
+        if newline == "\\n":
+            line, begin, quote = _inside(line, quote if table else "")  # noqa: PLW2901 - see there
+            start += begin
         if table is not None:
             cells = [] if _RULE.fullmatch(line) else table.secret_cells(line)
             if cells is not None:
@@ -128,11 +132,27 @@ def _table_below(line: str, separators: tuple[str, ...], names: SecretNames) -> 
             columns = _secret_columns(line, cells, names)
             if columns:
                 return _Table(separator, cells, columns)
+    prefix = _PREFIX.match(line)
+    line = line[prefix.end() :] if prefix else line
     if "  " not in line:
         return None
     words = [found.span() for found in _WORDS.finditer(line)][:_MOST_COLUMNS]
     columns = _secret_columns(line, words, names) if len(words) > 1 else []
     return _Table("", words, columns) if columns else None
+
+
+def _inside(line: str, quote: str) -> tuple[str, int, str]:
+    """Return the part of `line` that is of a table, where it begins, and the quote around it.
+
+    Where line breaks are escaped the table is in a string, of which `quote` is known in its rows.
+    """
+    if quote:
+        end = line.find(quote)
+        return (line[:end] if end > 0 and line[end - 1] != "\\" else line), 0, quote
+    begin = 0
+    for found in _STRING.finditer(line):
+        begin, quote = found.end(), found[1]
+    return line[begin:], begin, quote
 
 
 def _cells(line: str, separator: str) -> list[Span]:
@@ -160,8 +180,8 @@ def _secret_columns(line: str, cells: list[Span], names: SecretNames) -> list[in
     for index, (start, end) in enumerate(cells):
         cell = line[start:end].strip()
         if index == 0:
-            cell = re.split(r"""["'({\[]""", cell.strip("\"'"))[-1]
-        cell = cell.strip("\"'`* ")
+            cell = cell.rpartition(":")[2]  # INFO: name,password
+        cell = cell.strip("\\\"'`* ")
         if not _HEADING.fullmatch(cell):
             return []
         if cell and names[cell]:
@@ -172,12 +192,11 @@ def _secret_columns(line: str, cells: list[Span], names: SecretNames) -> list[in
 def _aligned(line: str, header: list[Span]) -> list[Span]:
     """Return where the words of `line` stand, if each is right below one of the `header`."""
     words = [found.span() for found in _WORDS.finditer(line)][: _MOST_COLUMNS + 1]
-    if len(words) == len(header) + 1:
-        del words[0]  # the index of the row, which has no heading
-    if len(words) != len(header):
-        return []
-    ok = all(
-        word[0] == head[0] or word[1] == head[1]
-        for word, head in zip(words, header)  # noqa: B905
-    )
-    return words if ok else []
+    for first in (0, 1):  # 1: the index of the row has no heading
+        below = words[first : first + len(header)]
+        if len(below) == len(header) and all(
+            word[0] == head[0] or word[1] == head[1]
+            for word, head in zip(below, header)  # noqa: B905 - they are equally many
+        ):
+            return below
+    return []

@@ -78,7 +78,9 @@ class TextScrubber:
             self._find_named(text, spans)
         if ("\n" in signs or "\\" in signs) and self._gate.may_head(text, kinds):
             spans += find_in_tables(text, self._names)
-        if "(" in signs and ("alues" in text or "ALUES" in text or "stdin" in text):
+        if ("(" in signs or "?" in signs or "%" in signs or "$" in signs) and any(
+            map(text.__contains__, _OF_STATEMENTS)
+        ):
             spans += find_in_statements(text, self._names)
         self._find_said(text, signs, spans)
         if RUN in kinds:
@@ -114,6 +116,7 @@ class TextScrubber:
             spans += find_after_schemes(text)
 
 
+_OF_STATEMENTS = ("alues", "ALUES", "stdin", "param", "args", "(?", "($")
 # The rare letters of: requirepass, sqlplus, rabbitmqctl; password; AUTH; PASSWORD(; vault; echo |
 _OF_PHRASES = ("q", "pw", "AUTH", "A(", "vu", "|")
 

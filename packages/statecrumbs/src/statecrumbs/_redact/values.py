@@ -19,6 +19,7 @@ from statecrumbs._redact.extents import (
     element_end,
     encoded_value,
     end_of,
+    opens_quote,
     skip_space,
     value_at,
 )
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
 
 NAME = r"\d{0,2} [^\W\d] [\w.\u0300-\u036f\u3099\u309a-]{0,127}"
 
+_ESCAPED = r"\\{1,8} u [0-9a-fA-F]{4}"  # a letter as JSON writes it: "contrase\u00f1a"
+
 # A name, and the sign before its value. Each alternative begins only where a name begins.
 _NAMED = re.compile(
     rf"""
     (?: %(?:25){{0,2}}[0-9A-Fa-f]{{2}}
       | (?<![\w.-]) (?: (?P<flag>--?(?=[A-Za-z]{{3}})) | [.-]{{0,4}} ) )
-    (?P<name> {NAME} )
+    (?P<name> (?: {NAME} | {_ESCAPED} [\w.-]{{0,64}} ) (?: {_ESCAPED} [\w.-]{{0,64}} ){{0,32}} )
     (?:
         (?P<quoted>{QUOTE})?                                     # "name": value
         # x["name"], name[], name[0]
@@ -51,7 +54,7 @@ _NAMED = re.compile(
         )
       | [ \t]{{1,8}} (?: (?P<literal>(?=N?["'])) | (?(flag)(?=-?[^\s-])|(?!)) )  # --name value
     )
-    | (?<=[(\[]) b? (?P<first>{QUOTE}) (?P<pair>[\w.-]{{1,64}}) (?P=first) ,   # ("name", value)
+    | (?<=[(\[]) b? (?P<first>{QUOTE}) (?P<pair>(?:[\w.-]|{_ESCAPED}){{1,64}}) (?P=first) ,   # ("name", value)
     | (?P<around>{QUOTE}) --?(?P<option>[\w-]{{1,64}}) (?P=around) ,            # "--name", value
     | < (?: [\w-]{{1,32}} : )? (?P<element>[^\W\d][\w.-]{{0,63}})
       (?P<attributes> (?: \s [^<>=]{{1,64}} = [^<>]{{0,256}} )? ) (?<![=-]) >
@@ -138,7 +141,7 @@ class NamedValues:
 
     def _is_secret(self, found: re.Match[str]) -> bool:
         text = self._text
-        name = found["name"] or found["pair"] or found["option"] or found["element"]
+        name = _spelled(found["name"] or found["pair"] or found["option"] or found["element"])
         if self._names[name]:
             return not (found["mark"] == "==" and _VERSION.match(text, found.end()))
         start = found.start("name")
@@ -194,6 +197,9 @@ class NamedValues:
                 end = bracket_end(self._text[start : start + _HELD], 0)
                 self._holder, self._held_until = name, start + end
             return 0
+        at = found.start("name")
+        if self._text[at - 1 : at] == "\\" and name[0] in "nrt":  # \nvalue
+            name = name[1:]
         role = role_of(name)
         return self._records.note(role, name, found.start(), start) if role else 0
 
@@ -209,8 +215,22 @@ class NamedValues:
         position = end_of(ANY_SPACE, text, position) if quoted else skip_space(text, position)
         name = (found["name"] or "").lower().rstrip("s")
         for ending, pattern in WORDY.items():
-            if name.endswith(ending) and text[position : position + 1] not in "\"'`[({<\\&%":
+            if (
+                name.endswith(ending)
+                and text[position : position + 1] not in "\"'`[({<\\&%"
+                and not opens_quote(text, position)
+            ):
                 return position, end_of(pattern, text, position)
         if text[position : position + 1] == "%" and not (quoted and quoted[0] == "%"):
             return bare_value(text, position)
         return value_at(text, position)
+
+
+def _spelled(name: str) -> str:
+    """Return `name` with its escaped letters as such."""
+    if "\\u" not in name:
+        return name
+    return _LETTER.sub(lambda found: chr(int(found[1], 16)), name)
+
+
+_LETTER = re.compile(r"\\{1,8}u([0-9a-fA-F]{4})")
