@@ -78,7 +78,7 @@ def test_forking_while_a_thread_records_its_first_text_never_hangs(tmp_path):
         importing, forking = threading.Event(), threading.Event()
         class Slow(importlib.abc.MetaPathFinder):
             def find_spec(self, name, *_):
-                if name == "statecrumbs._redact.text":
+                if name == "statecrumbs._redact._text":
                     importing.set()
                     assert forking.wait(30)
         sys.meta_path.insert(0, Slow())

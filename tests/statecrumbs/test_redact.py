@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from statecrumbs._redact import REDACTED, Redactor, names
-from statecrumbs._redact.text import TextScrubber
+from statecrumbs._redact import REDACTED, Redactor
+from statecrumbs._redact import _names as names
+from statecrumbs._redact._text import TextScrubber
 from tests.statecrumbs.render_strategies import (
     SECRET,
     sentences_with_secret,

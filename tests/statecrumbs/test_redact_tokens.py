@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from statecrumbs._redact import Redactor, tokens
+from statecrumbs._redact import Redactor
+from statecrumbs._redact import _tokens as tokens
 
 redactor = Redactor()
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "redaction.md").read_text(encoding="utf-8")

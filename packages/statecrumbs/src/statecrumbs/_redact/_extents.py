@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.names import REDACTED
+from statecrumbs._redact._names import REDACTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

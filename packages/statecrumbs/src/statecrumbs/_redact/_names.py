@@ -21,7 +21,7 @@ secrets here: a crash cannot be understood without them. A program adds names of
 
 from __future__ import annotations
 
-from statecrumbs._redact.words import (
+from statecrumbs._redact._words import (
     ABOUT_FIRST,
     ABOUT_LAST,
     ALONE,

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from statecrumbs._redact.extents import Span
+    from statecrumbs._redact._extents import Span
 
 # RFC 3986 allows a quote in a password; a quote before punctuation ends a string of Python.
 _INNER_QUOTE = r"""\\{0,16}'(?![\s,:;)\]}>"'\\]|\Z)"""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-from statecrumbs._redact.fields import FieldKinds
-from statecrumbs._redact.names import REDACTED, SecretNames
+from statecrumbs._redact._fields import FieldKinds
+from statecrumbs._redact._names import REDACTED, SecretNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from statecrumbs._redact.text import TextScrubber
+    from statecrumbs._redact._text import TextScrubber
 
 # Characters. Tokens with a known format, and tokens after `Bearer`, are longer.
 _SHORTEST_TOKEN = 12
@@ -82,7 +82,7 @@ class Redactor:
     def _load(self) -> TextScrubber | None:
         """Import the patterns at the first text; return None where that is not possible now."""
         try:
-            from statecrumbs._redact.text import TextScrubber  # it needs `re`
+            from statecrumbs._redact._text import TextScrubber  # it needs `re`
         except (
             ImportError
         ):  # a signal handler or a finalizer that runs in the middle of that import
@@ -93,7 +93,7 @@ class Redactor:
 
 def load_patterns() -> None:
     """Import the patterns now, not at the first text."""
-    from statecrumbs._redact.text import TextScrubber
+    from statecrumbs._redact._text import TextScrubber
 
     del TextScrubber  # it is only imported
 

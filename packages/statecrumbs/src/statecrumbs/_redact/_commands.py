@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from statecrumbs._redact.extents import Span
+    from statecrumbs._redact._extents import Span
 
 # Between two arguments: on a command line, in a list of Python or JSON.
 _NEXT = r"""(?:[ \t]{1,8}|\\{0,4}["'],?[ \t\r\n]{0,8}\\{0,4}["'])"""

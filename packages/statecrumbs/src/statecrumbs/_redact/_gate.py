@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.fields import VALUE, role_of
-from statecrumbs._redact.names import is_holder
+from statecrumbs._redact._fields import VALUE, role_of
+from statecrumbs._redact._names import is_holder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statecrumbs._redact.names import SecretNames
+    from statecrumbs._redact._names import SecretNames
 
 
 def forms_of(text: str) -> tuple[str, str]:

@@ -6,11 +6,11 @@ A record is an object with a field that holds a name and a field that holds the 
 
 from __future__ import annotations
 
-from statecrumbs._redact.names import is_holder
+from statecrumbs._redact._names import is_holder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from statecrumbs._redact.names import SecretNames
+    from statecrumbs._redact._names import SecretNames
 
 SECRET = 1
 VALUE = 2  # of a record

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.extents import end_of, value_at
+from statecrumbs._redact._extents import end_of, value_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from statecrumbs._redact.extents import Span
-    from statecrumbs._redact.names import SecretNames
+    from statecrumbs._redact._extents import Span
+    from statecrumbs._redact._names import SecretNames
 
 _TAG = r"[A-Za-z][\w:.-]{0,32}"
 _NAME = r"[\w.\u0300-\u036f\u3099\u309a -]{1,64}"

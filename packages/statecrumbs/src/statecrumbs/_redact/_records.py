@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.extents import ANY_SPACE, bracket_end, end_of, skip_space, value_at
-from statecrumbs._redact.fields import PATH, TYPE, VALUE
+from statecrumbs._redact._extents import ANY_SPACE, bracket_end, end_of, skip_space, value_at
+from statecrumbs._redact._fields import PATH, TYPE, VALUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from statecrumbs._redact.extents import Span
-    from statecrumbs._redact.names import SecretNames
+    from statecrumbs._redact._extents import Span
+    from statecrumbs._redact._names import SecretNames
 
 # `<input type="password" value="...">`
 _TYPES = frozenset(("password",))

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.commands import SIGNS, find_in_commands, find_in_phrase
-from statecrumbs._redact.gate import Gate, forms_of
-from statecrumbs._redact.names import REDACTED
-from statecrumbs._redact.notations import find_notations
-from statecrumbs._redact.sql import find_in_messages, find_in_statements
-from statecrumbs._redact.tables import find_in_rows, find_in_tables
-from statecrumbs._redact.tokens import RUN, find_blocks, find_cookies, find_tokens, find_webhooks
-from statecrumbs._redact.urls import find_after_schemes, find_in_urls
-from statecrumbs._redact.values import NamedValues
+from statecrumbs._redact._commands import SIGNS, find_in_commands, find_in_phrase
+from statecrumbs._redact._gate import Gate, forms_of
+from statecrumbs._redact._names import REDACTED
+from statecrumbs._redact._notations import find_notations
+from statecrumbs._redact._sql import find_in_messages, find_in_statements
+from statecrumbs._redact._tables import find_in_rows, find_in_tables
+from statecrumbs._redact._tokens import RUN, find_blocks, find_cookies, find_tokens, find_webhooks
+from statecrumbs._redact._urls import find_after_schemes, find_in_urls
+from statecrumbs._redact._values import NamedValues
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from statecrumbs._redact.extents import Span
-    from statecrumbs._redact.names import SecretNames
+    from statecrumbs._redact._extents import Span
+    from statecrumbs._redact._names import SecretNames
 
 
 class TextScrubber:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.extents import QUOTE, items_of, rows_of, unquoted
+from statecrumbs._redact._extents import QUOTE, items_of, rows_of, unquoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from statecrumbs._redact.extents import Span
-    from statecrumbs._redact.names import SecretNames
+    from statecrumbs._redact._extents import Span
+    from statecrumbs._redact._names import SecretNames
 
 _HEADING = re.compile(r"""[\w .#()/*\u0300-\u036f-]{0,48}""")
 _CELL = re.compile(r"""[ \t]*("(?:[^"]|"")*"|[^\n]*)""")

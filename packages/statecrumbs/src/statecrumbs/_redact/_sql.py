@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.extents import PLACEHOLDER, items_of, rows_of, unquoted, value_at
+from statecrumbs._redact._extents import PLACEHOLDER, items_of, rows_of, unquoted, value_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from statecrumbs._redact.extents import Span
-    from statecrumbs._redact.names import SecretNames
+    from statecrumbs._redact._extents import Span
+    from statecrumbs._redact._names import SecretNames
 
 _COLUMNS = r"(?P<columns> (?: [^()] | \( [^()]{0,64} \) ){1,4000} )"
 _INSERT = re.compile(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact.extents import (
+from statecrumbs._redact._extents import (
     ANY_SPACE,
     PLACEHOLDER,
     QUOTE,
@@ -23,16 +23,16 @@ from statecrumbs._redact.extents import (
     skip_space,
     value_at,
 )
-from statecrumbs._redact.fields import role_of
-from statecrumbs._redact.names import is_holder, is_secret_within
-from statecrumbs._redact.records import Records
+from statecrumbs._redact._fields import role_of
+from statecrumbs._redact._names import is_holder, is_secret_within
+from statecrumbs._redact._records import Records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from statecrumbs._redact.extents import Span
-    from statecrumbs._redact.names import SecretNames
+    from statecrumbs._redact._extents import Span
+    from statecrumbs._redact._names import SecretNames
 
 NAME = r"\d{0,2} [^\W\d] [\w.\u0300-\u036f\u3099\u309a-]{0,127}"
 
@@ -54,8 +54,9 @@ _NAMED = re.compile(
         )
       | [ \t]{{1,8}} (?: (?P<literal>(?=N?["'])) | (?(flag)(?=-?[^\s-])|(?!)) )  # --name value
     )
-    | (?<=[(\[]) b? (?P<first>{QUOTE}) (?P<pair>(?:[\w.-]|{_ESCAPED}){{1,64}}) (?P=first) ,   # ("name", value)
-    | (?P<around>{QUOTE}) --?(?P<option>[\w-]{{1,64}}) (?P=around) ,            # "--name", value
+    # ("name", value); "--name", value
+    | (?<=[(\[]) b? (?P<first>{QUOTE}) (?P<pair>(?:[\w.-]|{_ESCAPED}){{1,64}}) (?P=first) ,
+    | (?P<around>{QUOTE}) --?(?P<option>[\w-]{{1,64}}) (?P=around) ,
     | < (?: [\w-]{{1,32}} : )? (?P<element>[^\W\d][\w.-]{{0,63}})
       (?P<attributes> (?: \s [^<>=]{{1,64}} = [^<>]{{0,256}} )? ) (?<![=-]) >
     """,
