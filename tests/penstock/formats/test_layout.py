@@ -14,7 +14,7 @@ import pytest
 from penstock.formats import visible
 from penstock.formats._font_widths import bold, clusters, fit, mono, sans, width, wrap
 from penstock.formats._layout import DIRECTIONS, Line, lay_out
-from penstock.formats._layout._labels import measure
+from penstock.formats._layout._drawing import measure
 from penstock.formats._style import HEADING_SIZE, NAME_SIZE, PROSE_SIZE
 from tests.penstock.declared import graph_of, tangle
 from tests.penstock.formats.geometry import any_graph, faults

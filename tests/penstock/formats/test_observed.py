@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from penstock._dag import overlay
 from penstock._graph import Graph, Ran
-from penstock._overlay import overlay
 from penstock._verify import verify
 from penstock._verify._read import Evidence, Start
 from penstock._verify._totals import Totals

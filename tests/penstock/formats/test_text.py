@@ -8,7 +8,7 @@ import pytest
 
 from penstock._graph import build
 from penstock.formats import text, visible
-from penstock.formats._columns import columns, shortened
+from penstock.formats._wording import columns, shortened
 from tests.penstock.declared import ORDERS, SEED, graph_of, registry_of, tangle
 from tests.penstock.formats.hostile import names
 from tests.penstock.speed import seconds

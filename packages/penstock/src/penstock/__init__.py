@@ -11,7 +11,6 @@ Import from here what most programs need. The rest of the package:
     formats/       the formats of drawings
     _docs          pages and diagrams in Markdown
     _verify/       observe: what really ran, and the verdict on it
-    _overlay       what really ran, on a graph
     _app           import a user's program by its name
     backends/      configure: the tracing backends that hear of the steps that run
     contrib/       middleware for ASGI and WSGI; Django, Celery, structlog, Sphinx, MkDocs

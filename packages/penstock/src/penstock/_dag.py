@@ -1,4 +1,4 @@
-"""`generate_dag`: a drawing of one flow or of all of them, as text or bytes or a file."""
+"""`generate_dag`: a drawing of one flow or of all, with evidence where there is any."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from corectx.files import write_public
 from penstock._app import did_you_mean
-from penstock._graph import build
-from penstock._overlay import overlay, verdict_of
+from penstock._graph import Edge, build
 from penstock.formats import checked_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from os import PathLike
+    from typing import TypeAlias
 
     from penstock._declare import Registry
     from penstock._graph import Graph
-    from penstock._overlay import Data
+    from penstock._verify import Verdict
+
+    Path: TypeAlias = str | os.PathLike[str]
+    # Files and folders with evidence, or the verdict that was made of them.
+    Data: TypeAlias = Path | Iterable[Path] | Verdict
 
 FORMATS = ("mermaid", "dot", "json", "text", "svg", "html", "png", "pdf")
 DIRECTIONS = ("TD", "TB", "BT", "LR", "RL", "auto")
@@ -236,3 +240,52 @@ def _drawer(
     from penstock.formats import png
 
     return partial(png.render, direction=direction)
+
+
+def build_with(registry: Registry | None, name: str | None, data: Data | None) -> Graph:
+    """Return the graph that `build` makes, with the evidence in `data`, if there is any.
+
+    Raises what `build` does, and `EvidenceError` and OSError as `read` does.
+    """
+    graph = build(registry, name)
+    return graph if data is None else overlay(graph, verdict_of(registry, data))
+
+
+def verdict_of(registry: Registry | None, data: Data) -> Verdict:
+    """Return the verdict on all flows that the evidence in `data` gives; see `build`."""
+    from penstock._verify import Verdict, read, verify
+
+    if isinstance(data, Verdict):
+        return data
+    paths = [data] if isinstance(data, (str, os.PathLike)) else data
+    return verify(build(registry), read(paths))
+
+
+def overlay(graph: Graph, verdict: Verdict) -> Graph:
+    """Return `graph`, the whole system's or one flow's, with the evidence of `verdict`.
+
+    A call that nobody declared becomes an edge from the step that made it. The order of the nodes
+    stays, but in SVG, HTML and PNG a step may stand further down than without evidence.
+    """
+    ran = {step: each for flow in verdict.flows.values() for step, each in flow.ran.items()}
+    seen = {(edge.source, edge.target): edge for edge in verdict.edges}
+    rank = {node.id: at for at, node in enumerate(graph.nodes)}
+    edges: list[Edge] = []
+    for edge in graph.edges:
+        found = seen[edge.source, edge.target]
+        edges.append(edge._replace(status=found.status, seen=found.count))
+    odd: dict[tuple[str, str], int] = {}
+    for start in verdict.undeclared:
+        if start.caller in rank and start.step in rank:
+            pair = start.caller, start.step
+            odd[pair] = odd.get(pair, 0) + start.count
+    declared = {(edge.source, edge.target) for edge in edges}
+    edges += [
+        Edge(*pair, status="undeclared", seen=count)
+        for pair, count in odd.items()
+        if pair not in declared
+    ]
+    return graph._replace(
+        nodes=tuple(node._replace(ran=ran.get(node.id)) for node in graph.nodes),
+        edges=tuple(sorted(edges, key=lambda edge: (rank[edge.source], rank[edge.target]))),
+    )

@@ -8,20 +8,27 @@
     _paint/        a drawing as a picture: shapes, which svg writes and png paints
     _style         sizes and colours of the pictures
     _font_widths   how wide text is in a picture, and how it is broken into lines
-    _columns       how many columns text takes in a terminal
     _branches      the lines of the text format
     _split         a graph that is too large for one Mermaid diagram, in parts
-    _markdown      text and tables in Markdown
-    _wording       names, numbers, durations and places as text
+    _wording       names, numbers, durations and places as text, also in Markdown and terminals
 
 `render(graph, *, direction="TD")` takes a `penstock._graph.Graph`. A format is imported when it is
 asked for: Mermaid loads no layout and needs no Pillow. Imported here is what the rest of penstock
 needs to show names and numbers as the formats do.
 """
 
-from penstock.formats._columns import columns
-from penstock.formats._markdown import code, plain, prose
-from penstock.formats._wording import checked_source, counted, duration, link, share, visible
+from penstock.formats._wording import (
+    checked_source,
+    code,
+    columns,
+    counted,
+    duration,
+    link,
+    plain,
+    prose,
+    share,
+    visible,
+)
 
 __all__ = [
     "checked_source",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from penstock._graph import Edge, connected
-from penstock.formats._markdown import code
+from penstock.formats._wording import code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

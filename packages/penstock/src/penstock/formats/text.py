@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 
 from penstock._graph import connected, cycles, longest_paths
 from penstock.formats._branches import Lanes, ordered
-from penstock.formats._columns import columns, shortened
-from penstock.formats._wording import summary, visible
+from penstock.formats._wording import columns, shortened, summary, visible
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence

@@ -7,11 +7,18 @@ from math import isqrt
 from typing import TYPE_CHECKING
 
 from penstock._graph import connected
-from penstock.formats._layout._drawing import DIRECTIONS, Drawing, GroupBox, Line, NodeBox
+from penstock.formats._layout._drawing import (
+    DIRECTIONS,
+    Drawing,
+    GroupBox,
+    Line,
+    NodeBox,
+    heading_size,
+    measure,
+)
 from penstock.formats._layout._engine import GroupPlace, Placed, place
 from penstock.formats._layout._fold import LOOP_ROOM, fold
 from penstock.formats._layout._groups import UNGROUPED, Grouping, Heading, Padding
-from penstock.formats._layout._labels import heading_size, measure
 from penstock.formats._layout._layers import Arc
 from penstock.formats._style import GROUP_INSET, NAME_SIZE
 

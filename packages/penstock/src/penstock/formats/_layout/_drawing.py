@@ -1,13 +1,36 @@
-"""The types of a drawing: boxes, groups and lines, each at its place in whole pixels."""
+"""The result of the layout in whole pixels, and how large a node box is for its text."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from penstock.formats._font_widths import ELLIPSIS, bold, mono, sans, width, wrap
+from penstock.formats._style import (
+    HEADING_SIZE,
+    NAME_LINE,
+    NAME_SIZE,
+    PAD_X,
+    PAD_Y,
+    PROSE_GAP,
+    PROSE_LINE,
+    PROSE_SIZE,
+    TAG_INSET,
+    TAG_SIZE,
+    TAGS,
+)
+from penstock.formats._wording import summary as summary_of
+from penstock.formats._wording import visible
+
 if TYPE_CHECKING:
     from penstock._graph import Edge, Group, Node
 
 DIRECTIONS = ("TD", "BT", "LR", "RL")
+_PROSE_ROOM = 196  # for a docstring under a short name
+_PROSE_ROOM_MAX = 264
+_MIN_WIDTH = 104
+_ROUNDING = 8  # widths are multiples, so that boxes differ visibly or not at all
+_HEADING_NARROW, _HEADING_WIDE = 200, 360  # for a flow's name and summary
+_LONGEST = 600  # characters of a text that are looked at; never more than a few dozen fit
 
 
 class Label(NamedTuple):
@@ -73,3 +96,69 @@ class Drawing(NamedTuple):
     boxes: tuple[NodeBox, ...]
     groups: tuple[GroupBox, ...]
     lines: tuple[Line, ...]
+
+
+def measure(node: Node, name_room: int) -> Label:
+    """Return the label for `node`: its name in one or two lines, its summary in one or two.
+
+    A line of the name has `name_room` pixels.
+
+    Then, where it was observed what runs, one or two lines of that.
+    """
+    shown = visible(node.name)
+    name = wrap(_looked_at(shown), NAME_SIZE, name_room, mono, lines=2, code=True)
+    room = max(width(line, NAME_SIZE, mono) for line in name)
+    summary = visible(node.summary) if node.summary else ""
+    prose = _prose(summary[:_LONGEST], room)
+    counts = () if node.ran is None else summary_of(node.ran)
+    room = max([room, *(width(line, PROSE_SIZE, sans) for line in (*prose, *counts))])
+    tag = TAGS.get(node.call_kind, "")
+    beside_arrow = 2 * (tag_width(tag) + TAG_INSET + 8) if tag else 0
+    height = 2 * PAD_Y + NAME_LINE * len(name) + PROSE_LINE * (len(prose) + len(counts))
+    height += PROSE_GAP * (bool(prose) + bool(counts))
+    return Label(
+        name=tuple(name),
+        prose=tuple(prose),
+        counts=counts,
+        width=-(-max(_MIN_WIDTH, beside_arrow, room + 2 * PAD_X) // _ROUNDING) * _ROUNDING,
+        height=height + height % 2,
+    )
+
+
+def _looked_at(name: str) -> str:
+    """Return `name`, without its middle where that is more than anyone will see."""
+    return name if len(name) <= _LONGEST else name[: _LONGEST // 2] + name[-_LONGEST // 2 :]
+
+
+def tag_width(tag: str) -> int:
+    """Return the width of the pill around a word on a box' border."""
+    return width(tag, TAG_SIZE, sans) + 14
+
+
+def _prose(text: str, name_width: int) -> list[str]:
+    """Return `text` in lines of about the same length, no wider than needed."""
+    room = max(name_width, _PROSE_ROOM)
+    lines = wrap(text, PROSE_SIZE, room, sans, lines=2)
+    if lines and lines[-1].endswith(ELLIPSIS):
+        room = max(room, _PROSE_ROOM_MAX)
+        lines = wrap(text, PROSE_SIZE, room, sans, lines=2)
+    while len(lines) > 1 and not lines[-1].endswith(ELLIPSIS):
+        room -= 6
+        narrower = wrap(text, PROSE_SIZE, room, sans, lines=2)
+        if narrower[-1].endswith(ELLIPSIS):
+            break
+        lines = narrower
+    return lines
+
+
+def heading_size(group: Group) -> tuple[int, int]:
+    """Return the widths, in pixels, that a flow's heading needs and would like to have.
+
+    The first is enough for the name, and for the summary in two lines.
+    """
+    name = width(visible(group.flow)[:_LONGEST], HEADING_SIZE, bold)
+    summary = width(visible(group.summary)[:_LONGEST], PROSE_SIZE, sans) if group.summary else 0
+    return (
+        min(_HEADING_NARROW, max(name, summary * 2 // 3)),
+        min(_HEADING_WIDE, max(name, summary)),
+    )
