@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import projects
 import shapes
 
 from penstock import generate_dag
@@ -25,6 +26,10 @@ PICTURES = {
     "big": shapes.big,
     "any-name": shapes.any_name,
     "observed": shapes.observed,
+    "boutique": projects.project("online_boutique"),
+    "release": projects.project("uv_release"),
+    "spaceflights": projects.project("kedro_spaceflights"),
+    "catalog": projects.project("airflow_complex"),
 }
 SIDEWAYS = {"diamonds"}
 DATA = {"observed": Path(__file__).parent / "observed.jsonl"}

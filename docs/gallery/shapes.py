@@ -141,22 +141,22 @@ def fan() -> None:
         *("thumbnail", "preview", "text_layer", "language", "virus_scan", "checksum", "metadata"),
         *("barcode", "signature", "page_count", "fonts", "outline", "links"),
     ):
-        _step(intake, f"extract_{what}", ["receive_upload"], call_kind="task")
+        declare_step(intake, f"extract_{what}", ["receive_upload"], call_kind="task")
 
 
 def diamonds() -> None:
     """Declare branches that branch again, and join again."""
     nightly_build = flow("nightly_build", doc="Two halves that are built side by side.")
-    _step(nightly_build, "checkout", [], kind="entrypoint")
+    declare_step(nightly_build, "checkout", [], kind="entrypoint")
     for half, parts in (
         ("backend", ("unit_tests", "migrations")),
         ("frontend", ("bundle", "screenshots")),
     ):
-        _step(nightly_build, half, ["checkout"])
+        declare_step(nightly_build, half, ["checkout"])
         for part in parts:
-            _step(nightly_build, part, [half])
-        _step(nightly_build, f"{half}_image", list(parts))
-    _step(nightly_build, "publish", ["backend_image", "frontend_image"])
+            declare_step(nightly_build, part, [half])
+        declare_step(nightly_build, f"{half}_image", list(parts))
+    declare_step(nightly_build, "publish", ["backend_image", "frontend_image"])
 
 
 def long_edges() -> None:
@@ -300,36 +300,36 @@ def big() -> None:
         call = chance.choice((None, None, None, "coroutine", "task"))
         doc = chance.choice((None, None, "Does one thing well."))
         names.append(f"{verb}_{number:03}")
-        _step(warehouse, names[-1], after, kind=kind, call_kind=call, doc=doc)
+        declare_step(warehouse, names[-1], after, kind=kind, call_kind=call, doc=doc)
 
 
 def any_name() -> None:
     """Declare steps whose names are no identifiers."""
     owner = flow("受注処理", doc="どんな文字列でも名前になります。")
     first = "注文を受け付ける"
-    _step(
+    declare_step(
         owner,
         first,
         [],
         kind="entrypoint",
         doc="お客様からの注文をキューから読み取り、検証します。",
     )
-    _step(owner, "<lambda>", [first], doc='&amp; <b>not bold</b> ]]> --> "quoted"')
+    declare_step(owner, "<lambda>", [first], doc='&amp; <b>not bold</b> ]]> --> "quoted"')
     rocket = "👩‍🚀 launch 🇯🇵"
-    _step(owner, rocket, [first], call_kind="task", doc="Emoji, joined and flagged. 🎉")
+    declare_step(owner, rocket, [first], call_kind="task", doc="Emoji, joined and flagged. 🎉")
     arabic = "مرحبا بالعالم"
-    _step(owner, arabic, [rocket], doc="من اليمين إلى اليسار")
-    _step(owner, "end\nwith\ttabs\x00", ["<lambda>"], call_kind="coroutine")
-    _step(
+    declare_step(owner, arabic, [rocket], doc="من اليمين إلى اليسار")
+    declare_step(owner, "end\nwith\ttabs\x00", ["<lambda>"], call_kind="coroutine")
+    declare_step(
         owner,
         "synchronise_purchase_orders_to_warehouseManagementSystem_and_then_some",
         ["<lambda>", arabic],
         doc="A first line that is much longer than anyone should write, and goes on and on.",
     )
-    _step(owner, "'; DROP TABLE steps; --", ["<lambda>"])
+    declare_step(owner, "'; DROP TABLE steps; --", ["<lambda>"])
 
 
-def _step(
+def declare_step(
     owner: Flow,
     name: str,
     after: Sequence[str],
