@@ -12,7 +12,7 @@ from tests.peers.measure import crossings, through
 from tests.peers.ours import draw
 from tests.penstock.formats.ink import misread
 
-# What `python -m tests.peers --write` has measured.
+# The numbers that `python -m tests.peers --write` has measured.
 NUMBERS = json.loads(Path(__file__).with_name("numbers.json").read_text("utf-8"))
 READABLE = 9  # pixels
 # Where a peer is better, and how many crossings we have; a change may not make it worse.
