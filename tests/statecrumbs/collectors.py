@@ -1,4 +1,4 @@
-"""What log collectors do to the lines of a program, as functions from lines to lines."""
+"""The changes that log collectors make to the lines of a program, as functions."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from statecrumbs._reading import _log
-from statecrumbs.formatter import format_json
+from statecrumbs.formatter import format_json, format_lines
 from tests.statecrumbs import collectors
 
 CRASH = [
@@ -166,6 +166,26 @@ def test_time_is_linear_in_the_lines(line):
 
     seconds(line[:100])
     assert seconds(line) < 20 * seconds(line[: len(line) // 4]) + 0.2
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@given(collectors.dumps, st.integers(0, 20_000), st.randoms(use_true_random=False))
+def test_lines_for_log_shippers_are_read_back_in_any_order(dump, size, order):
+    dump = [{"event": "long", "text": '"' * size}, *dump]
+    lines = format_lines(dump).split("\n")
+    assert max(map(len, lines)) < 4096
+    order.shuffle(lines)
+    (found,) = documents(collectors.structured(collectors.docker(lines)))
+    assert found.records == dump
+    assert found.is_whole
+
+
+def test_lines_for_log_shippers_that_did_not_arrive_are_counted():
+    crumbs = [{"event": str(number)} for number in range(10)]
+    lines = format_lines(crumbs).split("\n")
+    (found,) = documents(lines[1:4] + lines[6:9])
+    assert [record["event"] for record in found.records] == ["1", "2", "3", "6", "7", "8"]
+    assert (found.has_begin, found.lost_lines, found.has_end) == (False, 2, False)
 
 
 def test_open_dumps_are_bounded():

@@ -1,4 +1,4 @@
-"""Whatever somebody has in hand is read: logs, gzip, pipes, folders, several at once."""
+"""All that somebody may have in hand is read: logs, gzip, pipes, folders, several at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from statecrumbs import cli
 from statecrumbs._black_box import BlackBox, scope_fragment
 from statecrumbs._reading import load, load_each, merged
 from statecrumbs.formatter import format_json
-from tests.statecrumbs import collectors
+from tests.statecrumbs import collectors, programs
 from tests.statecrumbs.black_boxes import as_it_is
 from tests.statecrumbs.dump_schema import check_dump
 
@@ -378,3 +378,22 @@ def test_what_can_be_read_is_shown_beside_what_cannot(two, capsys):
     out, err = capsys.readouterr()
     assert "order=4711" in out
     assert err == f"statecrumbs: Cannot read {missing}: No such file or directory.\n"
+
+
+def test_a_program_dumps_as_lines_for_log_shippers(tmp_path, capsys):
+    program = """
+        import statecrumbs
+
+        statecrumbs.enable(on_crash="lines")
+        statecrumbs.crumb("charging", order=4711, **{f"k{n}": chr(0x1F600) * 100 for n in range(9)})
+        raise LookupError("no order 4711")
+    """
+    result = programs.run(tmp_path, program)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("{")]
+    assert len(lines) > 2
+    assert all(len(line) < 4096 for line in lines)
+    (tmp_path / "app.log").write_text("\n".join(collectors.docker(result.stderr.splitlines())))
+    out = read(capsys, "read", tmp_path / "app.log")
+    assert "charging             order=4711" in out
+    assert out.rstrip().endswith("LookupError: no order 4711")
+    check_dump(json.loads(read(capsys, "read", tmp_path / "app.log", "--json")))

@@ -45,7 +45,8 @@ def enable(**given: Unpack[Given]) -> None:
     max_trail (100)
         How many crumbs each operation (request, task, flow) keeps for itself.
     on_crash ("stderr")
-        ``"stderr"``, ``"file"``, ``"none"``, or a function that is called with the list of crumbs.
+        ``"stderr"``, ``"file"``, ``"none"``, or a function that is called with the list of crumbs;
+        ``"lines"`` writes to stderr too, in lines of at most 4 KiB for log shippers.
     output_file ("statecrumbs.json")
         Where ``"file"`` writes JSON, in one step, mode 0600. ``{pid}`` and ``{time}`` are filled.
     include_timestamp, include_thread (True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Literal, TypedDict
 
-    OnCrash = Literal["stderr", "file", "none"] | Callable[[list[dict[str, Any]]], object]
+    OnCrash = Literal["stderr", "lines", "file", "none"] | Callable[[list[dict[str, Any]]], object]
 
     class Given(TypedDict, total=False):
         """The options that `enable` takes, for type checkers and editors."""
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 _LEAST_BYTES = 1024 * 1024
-_ON_CRASH = ("stderr", "file", "none")
+_ON_CRASH = ("stderr", "lines", "file", "none")
 _MAX_PROGRAM = 200  # characters
 
 

@@ -97,11 +97,13 @@ def prepare() -> None:
     That may be in the middle of an import, or without memory or file descriptors. Never raises.
     """
     try:
-        from statecrumbs.formatter import format_json
+        from statecrumbs.formatter import format_json, format_lines
 
         _fill("")
         cause = {"exception": describe(ValueError("token=x"))}
-        format_json(_crumbs_and("unhandled_exception", None, cause))
+        crumbs = _crumbs_and("unhandled_exception", None, cause)
+        format_json(crumbs)
+        format_lines(crumbs)
     except Exception:
         return  # the dump itself will report the failure
 
@@ -185,8 +187,11 @@ def _deliver(crumbs: list[Crumb]) -> bool:
         finally:
             _in_callback.discard(thread)
         return True
-    from statecrumbs.formatter import format_json
+    from statecrumbs.formatter import format_json, format_lines
 
+    if options.on_crash == "lines":
+        # One by one, so that those of other processes come between whole lines only.
+        return all(_print_error(line) for line in format_lines(crumbs).split("\n"))
     text = format_json(crumbs)
     if options.on_crash == "file":
         path = _fill(os.fspath(options.output_file))

@@ -44,7 +44,7 @@ class Window:
 
 
 class Content:
-    """What can be read of a file or a stream: its size, its first bytes, any part of it."""
+    """The readable part of a file or a stream: its size, its first bytes, any part of it."""
 
     def __init__(self, path: str, file: BinaryIO | None, kept: bytes | bytearray = b"") -> None:
         self.path = path

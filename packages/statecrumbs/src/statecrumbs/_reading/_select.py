@@ -41,7 +41,7 @@ def since(text: str) -> float:
 
 @dataclass(frozen=True)
 class Selection:
-    """What is asked for. `identity` is the beginning of a correlation ID."""
+    """The crumbs asked for. `identity` is the beginning of a correlation ID."""
 
     identity: str = ""
     operation: str = ""

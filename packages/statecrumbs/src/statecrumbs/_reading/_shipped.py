@@ -1,10 +1,4 @@
-r"""Dumps as lines for log shippers: each at most 4 KiB, with the dump's ID and a number.
-
-    {"statecrumbs": "8f14e45f", "line": 3, "of": 12, "record": {"event": "paid", ...}}
-    {"statecrumbs": "8f14e45f", "line": 4, "of": 12, "piece": [1, 3], "text": "{\\"event\\": ..."}
-
-The text of a record that is too long for one line is cut into numbered pieces.
-"""
+"""Put dumps together that were written as lines for log shippers: `formatter.format_lines`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _STRING: Final = r'(?<!\\)"[^"\\]*(?:\\.[^"\\]*)*"'
 _SCALAR: Final = r"(?:\{\}|\[\]|-?\d[\d.eE+-]*|-?Infinity|NaN|true|false|null)"
-# What a line of a dump ends with. A search begins anew only at quotes that are not escaped, so that
+# The end of a line of a dump. A search begins anew only at quotes that are not escaped, so that
 # its time is linear in the line.
 _PIECE: Final = re.compile(
     rf"(?P<key>{_STRING}):\ ?(?:{_STRING}|(?P<begins>[\[{{])|{_SCALAR})(?P<comma>,?)$"
@@ -164,7 +164,7 @@ class Unwrapper:
             elif isinstance(text, str) and (path in self._held_pieces or _may_hold_a_piece(text)):
                 others = tuple(f"{key}={other}" for key, other in scalars.items() if key != path)
                 source = f"{before.source}{path}="
-                inside = _Around(source, (*before.words, *others), before.depth + 1)
+                inside = _Around(source, (*before.words, *others), before.depth)
                 sender = f"{source}|{_VARYING.sub('0', ' '.join(others))}"
                 found += self._in_member(path, text, inside, sender)
         return found
