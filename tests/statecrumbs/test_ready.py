@@ -14,7 +14,7 @@ import statecrumbs
 from corectx import Site, enter, leave, start
 from tests.statecrumbs.programs import run
 
-# Whatever is imported after the line "enabled" is printed.
+# Modules that are imported after the line "enabled" are printed.
 WATCH = """
     import sys
     class Watch:
