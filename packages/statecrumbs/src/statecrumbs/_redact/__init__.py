@@ -23,7 +23,7 @@ from statecrumbs._redact._fields import LABEL as LABEL
 from statecrumbs._redact._fields import PATH as PATH
 from statecrumbs._redact._fields import SECRET as SECRET
 from statecrumbs._redact._fields import VALUE as VALUE
-from statecrumbs._redact._fields import belong_together as belong_together
+from statecrumbs._redact._fields import TOGETHER as TOGETHER
 from statecrumbs._redact._names import REDACTED as REDACTED
 from statecrumbs._redact._names import split_words as split_words
 from statecrumbs._redact._redactor import Redactor as Redactor

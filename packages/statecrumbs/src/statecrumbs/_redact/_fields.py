@@ -81,10 +81,11 @@ class FieldKinds(dict[str, int]):
         return kind
 
 
-def belong_together(kinds: int) -> bool:
-    """Return whether fields of these `kinds`, in one object, say together what is a secret."""
-    return bool(
-        kinds & HOLDER
-        or (kinds & VALUE and kinds & (LABEL | PATH | TYPE))
-        or (kinds & PARAMETERS and kinds & STATEMENT)
-    )
+# Sums of kinds whose fields, in one object, tell together which of them is a secret.
+TOGETHER = frozenset(
+    kinds
+    for kinds in range(2 * TYPE)
+    if kinds & HOLDER
+    or (kinds & VALUE and kinds & (LABEL | PATH | TYPE))
+    or (kinds & PARAMETERS and kinds & STATEMENT)
+)
