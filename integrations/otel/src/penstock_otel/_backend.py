@@ -38,6 +38,7 @@ from penstock_otel._tracing import (
     wanted_span_id,
     wanted_trace_id,
 )
+from statecrumbs.lowlevel import note_trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -312,6 +313,15 @@ def _describe(record: Record, span: Span) -> None:
     found = span.get_span_context()
     operation.first = operation.first or found
     operation.remember(frame.flow, frame.name, found)
+    if found.is_valid:
+        parent: SpanContext | None = getattr(span, "parent", None)
+        note_trace(  # for the black box
+            frame,
+            found.trace_id.to_bytes(16, "big"),
+            found.span_id.to_bytes(8, "big"),
+            None if parent is None else parent.span_id.to_bytes(8, "big"),
+            int(found.trace_flags),
+        )
 
 
 def _finish(record: Record, span: Span, exc: BaseException | None) -> None:

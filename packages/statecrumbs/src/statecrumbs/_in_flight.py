@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _UNCOUNTED: Final = frozenset(("scope", "remote"))
 _EXITS: Final = (SystemExit, KeyboardInterrupt)
 _MAX_OPEN: Final = 10_000  # frames that are tracked; a program that never leaves them has more
+_MAX_TRACES: Final = 100  # that wait for their frames
 _MAX_SHOWN: Final = 100  # of them in a dump
 
 SYSTEM_EXIT: Final = 1
@@ -107,6 +108,8 @@ class InFlight:
         self._left: list[Work] = []
         self._left_by: BaseException | None = None
         self._left_in = 0
+        self._traces: dict[int, tuple[bytes, bytes, bytes, int]] = {}  # of frames to come
+        self.is_watching = False
         self.table: Table | None = None
         self._reopen: Callable[[], object] | None = None
         self.before_operation: Callable[[], object] | None = None
@@ -128,6 +131,8 @@ class InFlight:
         opened = self._open
         if len(opened) < _MAX_OPEN:
             opened[id(frame)] = work = Work(frame, time_ns(), get_ident())
+            if self._traces:
+                work.trace = self._traces.pop(id(frame), None)
             if self.table is not None:
                 self.table.open(work)
 
@@ -179,6 +184,11 @@ class InFlight:
             work.trace = trace
             if self.table is not None:
                 self.table.change(work)
+        elif self.is_watching:
+            # The tracing hears of a frame first where it was set up first.
+            if len(self._traces) >= _MAX_TRACES:
+                self._traces.clear()
+            self._traces[id(frame)] = trace
 
     def use_table(self, table: Table | None, reopen: Callable[[], object]) -> None:
         """Keep the open frames in `table` from now on, also those that are open already.
@@ -274,6 +284,7 @@ def watch() -> None:
     global _unsubscribe
     if _unsubscribe is None:
         _unsubscribe = subscribe(in_flight)
+        in_flight.is_watching = True
 
 
 def unwatch() -> None:
