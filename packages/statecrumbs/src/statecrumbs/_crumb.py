@@ -12,7 +12,7 @@ from __future__ import annotations
 from time import gmtime
 
 from statecrumbs._options import options
-from statecrumbs._redact import LABEL, REDACTED, TOGETHER, VALUE
+from statecrumbs._redact import LABEL, REDACTED, RELATED_KINDS, VALUE
 from statecrumbs._values import encodable, fit, jsonable, render
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ def freeze_data(data: Mapping[str, object]) -> dict[str, Scalar]:
                 text = text[: room // 4]
         frozen[key] = Rendered(text)
         room -= len(key) + (len(text) if text.isascii() else 4 * len(text))
-    if redactor is not None and kinds in TOGETHER:
+    if redactor is not None and kinds in RELATED_KINDS:
         texts = {name: str(value) for name, value in frozen.items()}
         scrubbed = redactor.scrub_fields(texts)
         frozen = {name: Rendered(text[:_MAX_VALUE]) for name, text in scrubbed.items()}

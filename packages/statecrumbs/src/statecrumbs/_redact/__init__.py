@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from statecrumbs._redact._fields import LABEL as LABEL
 from statecrumbs._redact._fields import PATH as PATH
+from statecrumbs._redact._fields import RELATED_KINDS as RELATED_KINDS
 from statecrumbs._redact._fields import SECRET as SECRET
 from statecrumbs._redact._fields import VALUE as VALUE
-from statecrumbs._redact._fields import TOGETHER as TOGETHER
 from statecrumbs._redact._names import REDACTED as REDACTED
 from statecrumbs._redact._names import split_words as split_words
 from statecrumbs._redact._redactor import Redactor as Redactor

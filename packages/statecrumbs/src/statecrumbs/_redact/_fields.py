@@ -82,7 +82,7 @@ class FieldKinds(dict[str, int]):
 
 
 # Sums of kinds whose fields, in one object, tell together which of them is a secret.
-TOGETHER = frozenset(
+RELATED_KINDS = frozenset(
     kinds
     for kinds in range(2 * TYPE)
     if kinds & HOLDER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import get_ident
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._redact import PATH, REDACTED, SECRET, TOGETHER
+from statecrumbs._redact import PATH, REDACTED, RELATED_KINDS, SECRET
 from statecrumbs._values._classes import class_of, instance_dict
 
 TYPE_CHECKING = False
@@ -227,7 +227,7 @@ class Renderer:
                 part = f"{label}: {self._show_field(kind, item, room - len(label), depth + 1)}"
             parts.append(part)
             room -= len(part) + 2
-        if kinds in TOGETHER:
+        if kinds in RELATED_KINDS:
             self.has_parallels = True
         self._inside.pop()
         return _joined(parts, count, opening, closing)
@@ -265,7 +265,7 @@ class Renderer:
                 part = self._show_field(kind, item, room, depth + 1)
             parts.append(f"{field}={part}" if field else part)
             room -= len(parts[-1]) + 2
-        if kinds in TOGETHER:
+        if kinds in RELATED_KINDS:
             self.has_parallels = True
         self._inside.pop()
         return _joined(parts, count, f"{name}(", ")")
