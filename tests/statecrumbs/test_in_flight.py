@@ -273,6 +273,7 @@ def busy(writing):
             token = enter(start(Site("task", f"t{number}")))
             os.write(writing, f"{number}\\n".encode())
             crumb("in", number=number)
+            time.sleep(0.001)  # the bank's time; what is around it takes some microseconds
             leave(token)
 
 chance = random.Random(4711)
@@ -306,7 +307,7 @@ for _ in range(50):
         assert others in ([], ["GET"], ["GET", "ask_the_bank"])
         assert tasks in ([], [f"t{last}"], [f"t{last + 1}"])
         inside += bool(tasks)
-    assert inside > 10
+    assert inside > 25
 
 
 @posix
