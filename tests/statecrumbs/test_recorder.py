@@ -522,3 +522,15 @@ def test_captured_crumbs_keeps_the_ring_apart():
     crumb("after")
     assert events() == ["before", "after"]
     assert captured.events == ["inside"]
+
+
+@pytest.mark.parametrize("length", [100, 129, 500, 1000, 1024, 1025, 5000])
+@pytest.mark.parametrize("character", ["x", "\n", "é", "\U0001f600", "\\"])
+def test_a_long_string_is_shown_alike_when_its_event_is_new_and_later(length, character):
+    statecrumbs.clear()
+    for _ in range(3):  # the later ones are kept as they are, and rendered when somebody looks
+        crumb("long", text=character * length, secret=f"password=hunter2 {character}")
+    shown = [each["text"] for each in snapshot()]
+    assert len(set(shown)) == 1
+    assert len(shown[0]) <= 1024 or length <= 128
+    assert "hunter2" not in str(snapshot())

@@ -35,6 +35,7 @@ NOWHERE: Place = ({}, {})
 
 _MAX_EVENT = 256  # characters
 _MAX_KEY = 128  # characters
+_SHORT = 128  # characters of a string whose text is within all bounds
 _MAX_VALUES = 64
 _MAX_VALUE = 1024  # characters of one value's text
 _MAX_CRUMB = 4096  # of all of them; a character outside ASCII counts as the 4 bytes it may take
@@ -184,8 +185,14 @@ def rendered_data(data: dict[str, Scalar]) -> dict[str, str]:
             texts[key] = str.__str__(value)
         elif type(value) is str and redactor is not None:
             # It was kept raw. Its key was checked when it was recorded, perhaps with other options.
-            secret = redactor.is_sensitive(key)
-            texts[key] = REDACTED if secret else encodable(redactor.scrub(repr(value)))
+            if redactor.is_sensitive(key):
+                texts[key] = REDACTED
+            elif len(value) > _SHORT:
+                texts[key] = render(value, redactor, limit=_MAX_VALUE)
+            else:
+                texts[key] = encodable(redactor.scrub(repr(value)))
+        elif type(value) is str and len(value) > _SHORT:
+            texts[key] = render(value, None, limit=_MAX_VALUE)
         else:
             texts[key] = encodable(repr(value))
     return texts

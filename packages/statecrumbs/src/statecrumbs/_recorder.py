@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from statecrumbs._trail import Ticks
     from statecrumbs._values import Scalar
 
-# The fast path takes crumbs of at most this many values, each string of at most 128 characters: at
-# four bytes a character that is 4 KiB. Larger ones are rendered within their bounds.
+# The fast path takes crumbs of at most this many values, each string of at most 128 characters, or
+# fewer and longer ones: 1,024 characters together. At four bytes a character that is 4 KiB. Larger
+# ones are rendered within their bounds.
 _FAST_VALUES = 8
 _FAST_STRING = 128
 _LARGE = 1024  # bytes of a dict of values, in characters: its trail is weighed
@@ -129,6 +130,8 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
                 kind = type(value)
                 if kind is str:
                     if len(value) <= 128:  # noqa: PLR2004 - _FAST_STRING; a literal is faster
+                        continue
+                    if len(value) * len(data) <= 1024:  # noqa: PLR2004
                         continue
                 elif kind is int:
                     if value.bit_length() <= 64:  # noqa: PLR2004
