@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 
 import pytest
@@ -162,3 +164,22 @@ def test_without_pillow_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r'pip install "penstock\[png\]"'):
         png.render(graph_of(SEED, "bom_sync"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only: memory is counted in KiB there")
+def test_a_large_picture_takes_little_memory():
+    program = (
+        "import resource;"
+        "from penstock.formats import png;"
+        "from tests.penstock.declared import graph_of, tangle;"
+        "png.render(graph_of(tangle(300, 420), 'tangle'));"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert int(done.stdout) < 160 * 1024

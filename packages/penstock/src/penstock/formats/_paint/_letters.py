@@ -38,6 +38,10 @@ class Lettering:
         self._fonts: dict[int, ImageFont.FreeTypeFont] = {}
         self._shown: dict[str, str] = {}
 
+    def write_on(self, draw: ImageDraw.ImageDraw) -> None:
+        """Write on another picture from now on, with the same fonts."""
+        self._draw = draw
+
     def _sized(self, size: float) -> ImageFont.FreeTypeFont:
         pixels = max(1, round(size))
         if pixels not in self._fonts:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Point = tuple[float, float]
 
-_STRIP = 400  # pixels; a large picture is painted in strips, since they are painted larger
+_STRIP = 2_500_000  # pixels that are painted at once; a large picture is painted in strips
 _SAMPLES = 3  # a pixel of the picture is the mean of so many squared
 _CURVE_STEPS = 6
 _LINE, _BORDER, _ENTRY_BORDER = 1.5, 1.25, 2.25
@@ -50,8 +50,11 @@ def rasterise(picture: Picture, scale: float, palette: Palette, font: str | None
     image = Image.new("RGB", (width, height))
     sheet = _with_reach([*picture.head, *picture.legend])
     body = _with_reach(picture.body)
-    for top in range(0, height, _STRIP):
-        strip = _Strip((width, min(_STRIP, height - top)), top, scale, palette, font)
+    letters: Lettering | None = None
+    rows = max(1, _STRIP // (width * _SAMPLES * _SAMPLES))
+    for top in range(0, height, rows):
+        strip = _Strip((width, min(rows, height - top)), top, scale, palette, font, letters)
+        letters = strip.letters
         strip.paint(sheet, (0, 0))
         strip.paint(body, (picture.x, picture.y))
         image.paste(strip.image.reduce(_SAMPLES), (0, top))
@@ -84,7 +87,13 @@ class _Strip:
     """
 
     def __init__(
-        self, size: tuple[int, int], top: int, scale: float, palette: Palette, font: str | None
+        self,
+        size: tuple[int, int],
+        top: int,
+        scale: float,
+        palette: Palette,
+        font: str | None,
+        letters: Lettering | None,
     ) -> None:
         self._unit = scale * _SAMPLES
         self._top, self._bottom = top / scale, (top + size[1]) / scale  # in the picture's pixels
@@ -92,7 +101,8 @@ class _Strip:
         self._palette = palette
         self.image = Image.new("RGB", (size[0] * _SAMPLES, size[1] * _SAMPLES), palette.paper)
         self._draw = ImageDraw.Draw(self.image)
-        self._letters = Lettering(self._draw, font)
+        self.letters = letters or Lettering(self._draw, font)  # it remembers its fonts
+        self.letters.write_on(self._draw)
 
     def paint(
         self, shapes: Iterable[tuple[tuple[float, float], Shape]], origin: tuple[int, int]
@@ -126,7 +136,7 @@ class _Strip:
     def _text(self, text: Text, around: frozenset[str]) -> None:
         palette, look = self._palette, text.look
         ink = palette.alarm if "unknown" in around else palette.ink
-        self._letters.write(
+        self.letters.write(
             text.text,
             self._at((text.x, text.y)),
             _SIZES.get(look, PROSE_SIZE) * self._unit,
