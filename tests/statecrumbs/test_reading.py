@@ -397,3 +397,72 @@ def test_a_program_dumps_as_lines_for_log_shippers(tmp_path, capsys):
     assert "charging             order=4711" in out
     assert out.rstrip().endswith("LookupError: no order 4711")
     check_dump(json.loads(read(capsys, "read", tmp_path / "app.log", "--json")))
+
+
+def test_the_operation_that_failed_comes_first_and_its_neighbours_are_folded(tmp_path, capsys):
+    path = tmp_path / "dump.json"
+    others = [crash(number, identity=f"{number:08x}")[0] for number in range(100, 149)]
+    path.write_text(format_json([*others, {"event": "started"}, *crash(4711, identity="aa")]))
+    shown, _, folded = read(capsys, "read", path).partition("LookupError: no order 4711\n\n")
+    assert "started" in shown
+    assert "order=4711" in shown
+    assert "order=148" not in shown
+    assert folded.splitlines() == [
+        "Beside it there are 49 crumbs of 49 operations; --id ID shows them:",
+        "  ... 39 older ones",
+        *(f"  {number:08x}  task pay: 1 crumb, the last is charging" for number in range(139, 149)),
+    ]
+    assert "order=148" in read(capsys, "read", path, "--id", f"{148:08x}")
+
+
+def test_the_calls_of_the_program_are_shown_and_those_of_libraries_are_folded(tmp_path, capsys):
+    own = tmp_path / "shop.py"
+    own.write_text("def pay():\n    charge(order)  # the culprit\n")
+    library = "/usr/lib/python3.12/site-packages/django/core/x.py"
+    files = [
+        (library, 1),
+        (library, 2),
+        (str(own), 2),
+        (library, 3),
+        ("/usr/lib/python3.12/json/d.py", 4),
+    ]
+    dump = crash(1)
+    dump[-1]["exception"] = {
+        "type": "ExceptionGroup",
+        "message": "two failed",
+        "notes": ["while closing"],
+        "traceback": [{"file": file, "line": line, "function": "f"} for file, line in files],
+        "exceptions": [
+            {"type": "ValueError", "message": "a", "cause": {"type": "KeyError", "message": "b"}},
+            {"type": "OSError", "message": "c", "traceback": []},
+        ],
+    }
+    path = tmp_path / "dump.json"
+    path.write_text(format_json(dump))
+    out = read(capsys, "read", path)
+    assert out.partition("\n\n")[2].partition("\n\n")[2] == (
+        f"  2 calls in django\n"
+        f"  {own}:2 in f\n"
+        "      charge(order)  # the culprit\n"
+        "  ... 1 call in django\n"
+        "  /usr/lib/python3.12/json/d.py:4 in f\n"
+        "ExceptionGroup: two failed\n"
+        "  while closing\n"
+        "  its member 1 of 2:\n"
+        "    KeyError: b\n"
+        "\n"
+        "    which led to:\n"
+        "\n"
+        "    ValueError: a\n"
+        "  its member 2 of 2:\n"
+        "    OSError: c\n"
+    )
+
+
+def test_only_python_files_are_looked_into_for_source_lines(tmp_path, capsys):
+    secret = tmp_path / "passwd"
+    secret.write_text("hunter2")
+    dump = crash(1)
+    dump[-1]["exception"]["traceback"] = [{"file": str(secret), "line": 1, "function": "f"}]
+    (tmp_path / "dump.json").write_text(format_json(dump))
+    assert "hunter2" not in read(capsys, "read", tmp_path / "dump.json")

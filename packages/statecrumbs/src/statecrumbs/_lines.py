@@ -172,6 +172,12 @@ def _scope(crumb: Mapping[str, Any]) -> Iterator[str]:
             yield f"{printable(key)}={_scoped(value)}"
 
 
+def correlation_id(crumb: Mapping[str, Any]) -> str:
+    """Return the correlation ID of the operation of `crumb`, "" if there is none."""
+    frame = crumb.get("frame")
+    return str(frame.get("correlation_id") or "") if is_object(frame) else ""
+
+
 def frame_name(frame: Mapping[str, Any]) -> str:
     """Return the name of a `frame`: ``flow:step``, else its kind and name."""
     name = printable(frame.get("name", ""))

@@ -9,6 +9,7 @@ _shipped     dumps that were written as lines for log shippers
 _load        the recordings in files, folders, logs and pipes
 _select      the crumbs of one ID, of one operation, of the last minutes
 _timeline    several recordings as one time line
+_exception   an exception of a dump as people read it
 _terminal    recordings as people read them in a terminal
 _follow      black boxes, followed while their processes write them
 _ps          the processes in a folder, and their work in flight

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from statecrumbs._black_box import UnreadableError
 from statecrumbs._json import is_object
-from statecrumbs._lines import escaped, moment
+from statecrumbs._lines import correlation_id, escaped, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,14 +72,14 @@ class Selection:
     def wants(self, crumb: dict[str, Any]) -> bool:
         """Return whether `crumb` alone shows that it is asked for."""
         return (
-            _identity(crumb).startswith(self.identity)
+            correlation_id(crumb).startswith(self.identity)
             and (not self.operation or self.operation in _names(crumb))
             and (not self.since or (moment(crumb.get("ts")) or 0) >= self.since)
         )
 
     def _identities(self, crumbs: Iterable[dict[str, Any]]) -> set[str]:
         """Return the correlation IDs that are asked for."""
-        found = set(map(_identity, crumbs)) - {""}
+        found = set(map(correlation_id, crumbs)) - {""}
         if self.identity:
             fitting = {each for each in found if each.startswith(self.identity)}
             fitting = {self.identity} if self.identity in fitting else fitting
@@ -90,14 +90,14 @@ class Selection:
                 )
             found = fitting
         if self.operation:
-            found &= {_identity(crumb) for crumb in crumbs if self.operation in _names(crumb)}
+            found &= {correlation_id(crumb) for crumb in crumbs if self.operation in _names(crumb)}
         return found
 
     def _wants(self, crumb: dict[str, Any], identities: set[str]) -> bool:
         if self.since and (moment(crumb.get("ts")) or 0) < self.since:
             return False
         if self.identity or self.operation:
-            identity = _identity(crumb)
+            identity = correlation_id(crumb)
             if identity:
                 return identity in identities
             return not self.identity and self.operation in _names(crumb)
@@ -108,7 +108,7 @@ class Selection:
         known: list[str] = []
         if self.identity:
             asked.append(f"of an ID that begins with {self.identity!r}")
-            ids = dict.fromkeys(_identity(crumb) for crumb in reversed(crumbs))
+            ids = dict.fromkeys(correlation_id(crumb) for crumb in reversed(crumbs))
             known.append(f"The IDs are {_list(list(filter(None, ids)))}." if any(ids) else "")
         if self.operation:
             asked.append(f"of an operation {self.operation!r}")
@@ -121,11 +121,6 @@ class Selection:
             known.append(f"The last one is of {escaped(last)}." if last else "")
         hint = " ".join(filter(None, known))
         return f"There is no crumb {' '.join(asked)} among {len(crumbs)}. {hint}".rstrip()
-
-
-def _identity(crumb: dict[str, Any]) -> str:
-    frame = crumb.get("frame")
-    return str(frame.get("correlation_id") or "") if is_object(frame) else ""
 
 
 def _names(crumb: dict[str, Any]) -> list[str]:

@@ -11,16 +11,18 @@ from statecrumbs._endings import sentence
 from statecrumbs._json import is_list, is_object
 from statecrumbs._lines import (
     clock_times,
+    correlation_id,
     escaped,
+    frame_name,
     in_flight_lines,
     lines,
     printable,
     relative_times,
-    summary,
 )
+from statecrumbs._reading._exception import exception_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any, Final, TextIO
 
     from statecrumbs._lines import Columns, Paint, Role
@@ -37,6 +39,7 @@ _COLOURS: Final[dict[Role, str]] = {
 }
 
 
+_MAX_NEIGHBOURS: Final = 10  # operations
 _MAX_STACK: Final = 400  # lines
 
 
@@ -68,12 +71,45 @@ def show(recording: Recording, paint: Paint) -> Iterator[str]:
     for line in _about(recording):
         yield f"  {line}"
     yield ""
-    times = relative_times(recording.crumbs)
-    yield from lines(recording.crumbs, times, paint=paint)
+    crumbs, neighbours = _of_failure(recording)
+    yield from lines(crumbs, relative_times(crumbs), paint=paint)
     if recording.failure is not None:
         yield ""
         yield from exception_lines(recording.failure["exception"], paint)
+    yield from _neighbour_lines(neighbours)
     yield from _stacks(recording)
+
+
+def _of_failure(recording: Recording) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the crumbs of the operation that failed, and those of others.
+
+    Crumbs that belong to no operation are with the first. Without a failure all are.
+    """
+    failed = correlation_id(recording.failure or {})
+    if not failed:
+        return recording.crumbs, []
+    mine = [crumb for crumb in recording.crumbs if correlation_id(crumb) in (failed, "")]
+    others = [crumb for crumb in recording.crumbs if correlation_id(crumb) not in (failed, "")]
+    return mine, others
+
+
+def _neighbour_lines(crumbs: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield one line for each operation beside the one that failed, the latest ones last."""
+    operations: dict[str, list[dict[str, Any]]] = {}
+    for crumb in crumbs:
+        operations.setdefault(correlation_id(crumb), []).append(crumb)
+    if not operations:
+        return
+    number = f"{len(operations)} operation{'s' if len(operations) > 1 else ''}"
+    yield ""
+    yield f"Beside it there are {len(crumbs)} crumbs of {number}; --id ID shows them:"
+    if len(operations) > _MAX_NEIGHBOURS:
+        yield f"  ... {len(operations) - _MAX_NEIGHBOURS} older ones"
+    for identity, each in list(operations.items())[-_MAX_NEIGHBOURS:]:
+        name = frame_name(each[-1]["frame"])
+        events = f"{len(each)} crumb{'s' if len(each) > 1 else ''}"
+        last = printable(each[-1]["event"])
+        yield f"  {printable(identity)[:8]}  {name}: {events}, the last is {last}"
 
 
 def _stacks(recording: Recording) -> Iterator[str]:
@@ -187,32 +223,3 @@ def _counts(recording: Recording) -> str:
     last = next((crumb["ts"] for crumb in reversed(crumbs) if crumb.get("ts")), None)
     moment = f"; the last at {printable(last)}" if last else ""
     return ", ".join(counts) + moment
-
-
-def exception_lines(exception: dict[str, Any], paint: Paint) -> Iterator[str]:
-    """Yield the lines about an exception in the order in which Python prints them: causes first."""
-    cause = exception.get("cause")
-    if is_object(cause):
-        yield from exception_lines(cause, paint)
-        yield ""
-        yield "which led to:"
-        yield ""
-    traceback = exception.get("traceback")
-    if is_list(traceback):
-        for entry in traceback:
-            if is_object(entry):
-                where = f"{printable(entry.get('file', '?'))}:{printable(entry.get('line', '?'))}"
-                yield f"  {where} in {printable(entry.get('function', '?'))}"
-    named = {key: exception.get(key, "") for key in ("type", "message")}
-    yield paint("failure", summary(named))
-    notes = exception.get("notes")
-    if is_list(notes):
-        yield from (f"  {printable(note)}" for note in notes)
-    members = exception.get("exceptions")
-    if is_list(members):
-        for number, member in enumerate(members, 1):
-            yield f"  its member {number} of {len(members)}:"
-            if is_object(member):
-                yield from (f"    {line}".rstrip() for line in exception_lines(member, paint))
-            else:
-                yield f"    {printable(member)}"
