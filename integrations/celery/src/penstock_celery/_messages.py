@@ -150,8 +150,8 @@ class TaskSite(Site):
 
     def __init__(self, task: Any, request: Any, flow: str | None) -> None:
         super().__init__("task", task.name, flow)
-        self._task = task
-        self._request = request
+        self._task: Any = task
+        self._request: Any = request
 
     def headers(self) -> dict[str, str]:
         """Return the headers of the message that are text; an eager task has none."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from penstock._graph import Edge, Graph, Node
 
-__all__ = ["quote", "render"]
+__all__ = ["GraphvizError", "quote", "render", "run"]
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "&": "&amp;"})
