@@ -6,9 +6,8 @@ import atexit
 import os
 from _thread import RLock
 
-from statecrumbs import _in_flight, _recorder
+from statecrumbs import _recorder
 from statecrumbs._options import check, options
-from statecrumbs._process import program_name
 from statecrumbs._redact import load_patterns
 
 TYPE_CHECKING = False
@@ -73,8 +72,8 @@ def enable(**given: Unpack[Given]) -> None:
     if another tool has replaced them. An unknown option or a wrong type raises `TypeError`, a wrong
     value `ValueError`, and then nothing has changed.
     """
-    # Recording alone does not need this module; a crash needs it, and must not import it then.
-    from statecrumbs import _crash
+    # Recording alone does not need these modules. A crash does, and must not import anything then.
+    from statecrumbs import _crash, _in_flight
 
     given = check(given)
     _crash.prepare()
@@ -125,7 +124,7 @@ def disable() -> None:
 
     With a `dump_signal` only the main thread can do that; other threads get a `ValueError`.
     """
-    from statecrumbs import _crash
+    from statecrumbs import _crash, _in_flight
 
     with _switching:
         _crash.listen(None)  # first, since it raises outside of the main thread
@@ -141,6 +140,8 @@ def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
     """Mirror into a file in `directory` from now on; None: into none."""
     global _mirror, _teller
     from statecrumbs._crash import note_failures_with
+    from statecrumbs._in_flight import in_flight
+    from statecrumbs._process import program_name
 
     program = "" if directory is None else options.program or program_name()
     wanted = (directory, program)
@@ -158,7 +159,7 @@ def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
         _mirror = Mirror(directory, program)
         _mirror.track(signal_stacks=options.signal_stacks)
         note_failures_with(_mirror.note_failure)
-        _in_flight.in_flight.at_final_end = _end_for_sure
+        in_flight.at_final_end = _end_for_sure
         _teller = Teller(directory, program, options.on_death, options.black_box_days)
         if not _teller.tell_if_heard():
-            _in_flight.in_flight.before_operation = _teller.tell_if_heard
+            in_flight.before_operation = _teller.tell_if_heard
