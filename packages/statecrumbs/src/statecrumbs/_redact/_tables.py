@@ -44,6 +44,8 @@ _THEN = re.compile(
 # In rows of two, words may be names and values, or two names.
 _PAIR = 2
 _ONLY_LETTERS = re.compile(r"[A-Za-z_]*")
+# No two columns, but an HTTP header: ("x-api-key", "..."), ("authorization", "Bearer ...").
+_OF_A_HEADER = re.compile(r"[ -]")
 
 
 def find_in_tables(text: str, names: SecretNames) -> Iterator[Span]:
@@ -60,13 +62,11 @@ def find_in_rows(text: str, names: SecretNames) -> Iterator[Span]:
         position = found.end()
         header = found[0]
         items, _ = items_of(header, 0)
-        secret = [
-            index
-            for index, item in enumerate(items)
-            if names[header[slice(*unquoted(header, *item))]]
-        ]
+        cells = [header[slice(*unquoted(header, *item))] for item in items]
+        secret = [index for index, cell in enumerate(cells) if names[cell]]
         if not secret:
             continue
+        is_pair = len(cells) == _PAIR and _OF_A_HEADER.search("".join(cells)) is not None
         while then := _THEN.match(text, position):
             rows, end = rows_of(text, then.end())
             for row in rows:
@@ -74,7 +74,7 @@ def find_in_rows(text: str, names: SecretNames) -> Iterator[Span]:
                     return
                 for start, stop in (unquoted(text, *row[index]) for index in secret):
                     is_word = _ONLY_LETTERS.fullmatch(text, start, stop) is not None
-                    if len(row) > _PAIR or then["key"] or not is_word:
+                    if then["key"] or (not is_pair and (len(row) > _PAIR or not is_word)):
                         yield start, stop
             position = end
 

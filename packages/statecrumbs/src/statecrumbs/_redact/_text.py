@@ -62,6 +62,10 @@ class TextScrubber:
 
     def _spans(self, text: str) -> list[Span]:
         """Return where the secrets of `text` stand, in no order."""
+        spans = self._spans_by_rule(text)
+        return spans + _repeated(text, spans) if spans else spans
+
+    def _spans_by_rule(self, text: str) -> list[Span]:
         signs, kinds = forms_of(text)
         spans: list[Span] = []
         if ("=" in signs or ":" in signs) and "//" in signs:
@@ -99,8 +103,6 @@ class TextScrubber:
         spans += find_cookies(text)
         if named.has_placeholder:
             spans += find_in_statements(text, names)
-        if spans:
-            spans += _repeated(text, spans)
 
     def _find_said(self, text: str, signs: str, spans: list[Span]) -> None:
         """Find the secrets after words. The rare letters of a word are among the `signs`."""
@@ -121,20 +123,36 @@ _OF_STATEMENTS = ("alues", "ALUES", "stdin", "param", "args", "(?", "($")
 _OF_PHRASES = ("q", "pw", "AUTH", "A(", "vu", "|")
 
 _ALIKE = 8  # characters; a shorter value may stand elsewhere by chance
+_QUOTED_ALIKE = 6  # characters of a value in quotes in both places
 _MOST_REPEATED = 8  # values
 _TELLING = re.compile(r"(?=.*\d)(?=.*[^\d\s.,:-])\S+", re.DOTALL)
 
 
 def _repeated(text: str, spans: list[Span]) -> list[Span]:
-    """Return where values that were found stand once more, without their name."""
+    """Return where values that were found stand once more, without their name.
+
+    An ordinary word counts only where it is a whole string in quotes again, as in Django's log of
+    SQL: ``... VALUES ('correct horse'); args=('correct horse',)``.
+    """
     found: list[Span] = []
     for value in {text[start:end] for start, end in spans[:_MOST_REPEATED]}:
-        if _ALIKE <= len(value) <= 256 and REDACTED not in value and _TELLING.fullmatch(value):  # noqa: PLR2004
-            at = text.find(value)
-            while at >= 0:
-                found.append((at, at + len(value)))
-                at = text.find(value, at + len(value))
+        if not _QUOTED_ALIKE <= len(value) <= 256 or REDACTED in value:  # noqa: PLR2004
+            continue
+        if len(value) >= _ALIKE and _TELLING.fullmatch(value):
+            found += _places_of(value, text, 0)
+        else:
+            found += _places_of(f"'{value}'", text, 1) + _places_of(f'"{value}"', text, 1)
     return found
+
+
+def _places_of(value: str, text: str, quotes: int) -> list[Span]:
+    """Return where `value` stands in `text`, without as many characters at both ends."""
+    places: list[Span] = []
+    at = text.find(value)
+    while at >= 0:
+        places.append((at + quotes, at + len(value) - quotes))
+        at = text.find(value, at + len(value))
+    return places
 
 
 def _blank(text: str, spans: Iterable[Span]) -> str:
