@@ -318,6 +318,22 @@ def test_a_loop_that_declares_the_same_is_one_declaration(registry):
     assert registry.conflicts == []
 
 
+def test_two_functions_below_a_decorator_that_hides_their_names_are_a_problem(registry):
+    def logged(function):
+        def wrapper(*args):
+            return function(*args)
+
+        return wrapper
+
+    def orders(): ...
+
+    def refunds(): ...
+
+    for function in (orders, refunds):
+        flow("shop").step(logged(function))
+    assert len(registry.conflicts) == 1
+
+
 def test_in_a_notebook_the_later_function_replaces_the_earlier_one(registry):
     cell = """
 from penstock import flow

@@ -8,7 +8,7 @@ from corectx.lowlevel import kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import FrameType
     from typing import Any, Protocol
 
     class Reference(Protocol):
@@ -62,7 +62,7 @@ class Step:
         line: int | None = None,
         module: str = "",
         qualname: str = "",
-        code: CodeType | None = None,
+        code: tuple[object, ...] = (),
         origin: object = None,
         is_interactive: bool = False,
     ) -> None:
@@ -124,7 +124,8 @@ class Step:
         """Tell whether `other`, of the same flow and name, says the same of the same code.
 
         A function that is defined inside another one is a new object at each call of that one, and
-        has one code object.
+        has one code object. So has the wrapper of every function that a decorator wraps: what it
+        closes over tells them apart.
         """
         return (
             self.is_same_function(other)
@@ -165,7 +166,7 @@ def describe(
         line=getattr(code, "co_firstlineno", None),
         module=namespace.get("__name__") or getattr(function, "__module__", None) or "",
         qualname=getattr(inner, "__qualname__", own_name),
-        code=code,
+        code=_code_in(inner),
         origin=namespace.get("__spec__"),
         is_interactive=code is not None and "__file__" not in namespace,
     )
@@ -196,6 +197,21 @@ def _declared(function: Any, kind: str, flow: str) -> Any:
         "The @method_decorator of this Django does not tell which method it decorates. Write the "
         "decorator of the flow directly above the method."
     )
+
+
+def _code_in(function: Any) -> tuple[object, ...]:
+    """Return the code of `function`, and of the functions and classes that it closes over."""
+    found: list[object] = [getattr(function, "__code__", None)]
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            content = cell.cell_contents
+        except ValueError:  # nothing is in it yet
+            continue
+        if type(content) is type(_code_in):
+            found.append(content.__code__)
+        elif issubclass(type(content), type):  # isinstance would ask a lazy object
+            found.append((content.__module__, content.__qualname__))
+    return tuple(found)
 
 
 def name_of(function: Any) -> str:
