@@ -9,6 +9,7 @@ import pickle
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import click
 import pytest
 
 from penstock import entrypoint, flow, step
@@ -571,6 +572,15 @@ def test_a_fixture_of_pytest_is_refused_with_advice(registry):
     fixture = pytest.fixture(lambda: 1)
     with pytest.raises(TypeError, match=r"@step stands above @pytest\.fixture\. Write it below"):
         flow("f").step(fixture)
+    with pytest.raises(TypeError, match=r"@flow\('f'\) stands above @pytest\.fixture"):
+        flow("f")(fixture)
+
+
+def test_a_command_of_click_is_refused_with_advice(registry):
+    command = click.command(lambda: None)
+    for decorate in (flow("f").step, flow("f").entrypoint, flow("f")):
+        with pytest.raises(TypeError, match=r"stands above @click\.command\. Write it below"):
+            decorate(command)
 
 
 @pytest.mark.parametrize("decorator", [flow("f"), flow("f").step])

@@ -83,7 +83,7 @@ class Flow:
         declaration = declaration_of(function)
         if declaration is not None:
             declaration.claim(self)
-        elif _is_decoratable(function) and not is_property(target):
+        elif _is_decoratable(function) and not (is_property(target) or _replaced_by(function)):
             self._tie(function)
         else:
             raise TypeError(_misplaced(target, f"@flow({self.name!r})"))
@@ -249,7 +249,7 @@ def not_a_name(name: object, what: str) -> str:
 
 def _check_target(target: Any, kind: str, flow: Flow | None) -> None:
     """Raise TypeError where `target` cannot be declared as `kind`."""
-    if not _is_decoratable(target) or _is_task(target) or _is_fixture(target):
+    if not _is_decoratable(target) or _is_task(target) or _replaced_by(target):
         raise TypeError(_misplaced(target, f"@{kind}"))
     inner = declaration_of(target)
     if inner is None or inner.wrapper is not target:
@@ -271,11 +271,15 @@ def _is_task(target: Any) -> bool:
     return hasattr(target.__class__, "apply_async")
 
 
-def _is_fixture(target: Any) -> bool:
-    """Tell whether pytest made `target`; before pytest 8.4 a fixture was a marked function."""
-    return type(target).__module__.startswith("_pytest.") or hasattr(
-        target, "_pytestfixturefunction"
-    )
+def _replaced_by(target: Any) -> str:
+    """Return the decorator that put `target`, which its framework must find, in a function's place.
+
+    "" for everything else. Before pytest 8.4 a fixture was a marked function.
+    """
+    made = type(target)
+    if made.__module__.startswith("_pytest.") or hasattr(target, "_pytestfixturefunction"):
+        return "@pytest.fixture"
+    return "@click.command" if hasattr(made, "make_context") else ""
 
 
 def _predecessors(after: Any, kind: str) -> tuple[str | Declaration, ...]:
@@ -325,8 +329,8 @@ def _misplaced(target: object, decorator: str) -> str:
             f"{decorator} stands above the task {name_of(target)!r}. Write it below, next to the "
             "def."
         )
-    if _is_fixture(target):
-        return f"{decorator} stands above @pytest.fixture. Write it below, next to the def."
+    if replaced_by := _replaced_by(target):
+        return f"{decorator} stands above {replaced_by}. Write it below, next to the def."
     if callable(getattr(target, "func", None)):  # such as a task of Django's
         made = type(target)
         return (
