@@ -13,7 +13,6 @@ from opentelemetry.trace import SpanKind, StatusCode
 import penstock
 from corectx import Site, correlation_id, current, enter, extract, inject, leave, scope, start
 from penstock import flow
-from penstock_celery._messages import ChordSite
 from penstock_otel import OTelBackend, instrument
 from penstock_otel._records import operation_of
 from statecrumbs import crumb
@@ -156,6 +155,15 @@ def test_a_link_may_go_to_a_step_of_another_flow(spans):
     assert linked == [spans["take"].context.span_id, spans["bill"].context.span_id]
 
 
+class ChordSite(Site):
+    """The site of a task in a chord, with the attributes that penstock-celery gives it."""
+
+    def __init__(self, name, part=None, after_parts=None):
+        super().__init__("task", name)
+        self.part = part
+        self.after_parts = after_parts
+
+
 def test_the_body_of_a_chord_links_to_each_task_of_the_header_by_what_both_know(spans):
     def run(site):
         token = enter(extract(sent).child(site))
@@ -165,9 +173,9 @@ def test_the_body_of_a_chord_links_to_each_task_of_the_header_by_what_both_know(
     sent = inject({})
     leave(take)
     for number in range(2):
-        run(ChordSite("pack", None, ("group", number), None))
-    run(ChordSite("ship", None, None, ("group", 2)))
-    run(ChordSite("bill", None, None, ("group", 100_000)))
+        run(ChordSite("pack", part=("group", number)))
+    run(ChordSite("ship", after_parts=("group", 2)))
+    run(ChordSite("bill", after_parts=("group", 100_000)))
     packed = {span.context.span_id for span in spans.finished if span.name == "pack"}
     assert len(packed) == 2
     assert {link.context.span_id for link in spans["ship"].links} == packed

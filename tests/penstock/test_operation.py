@@ -10,7 +10,19 @@ import threading
 import pytest
 
 import corectx
-from corectx import HEADER, Site, attach, bind, detach, enter, extract, inject, leave, start
+from corectx import (
+    HEADER,
+    Site,
+    _observers,
+    attach,
+    bind,
+    detach,
+    enter,
+    extract,
+    inject,
+    leave,
+    start,
+)
 from penstock import (
     current_flow_id,
     flow,
@@ -207,7 +219,10 @@ def test_a_function_in_two_flows_joins_the_one_that_ran(ran, request_frame, regi
     assert [place(call.frame) for call in ran.of("audit")] == [("orders", "audit")]
 
 
-def test_values_that_are_set_outside_of_any_operation_are_warned_of_once(registry, caplog):
+def test_values_that_are_set_outside_of_any_operation_are_warned_of_once(
+    registry, caplog, monkeypatch
+):
+    monkeypatch.setattr(_observers, "_logged", set())  # an earlier test may have caused it
     caplog.set_level(logging.WARNING)
     set_flow_context_value("order", 1)
     set_flow_context_value("order", 2)

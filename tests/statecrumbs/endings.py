@@ -21,6 +21,9 @@ import statecrumbs
 from corectx import Site, enter, leave, start
 from statecrumbs import crumb, enable
 
+if hasattr(signal, "SIGHUP"):  # ignored where the tests run under nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 @contextmanager
 def operation():
     root = start(Site("request", "GET"), values={"path": "/slow"})

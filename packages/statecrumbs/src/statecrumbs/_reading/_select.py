@@ -30,8 +30,10 @@ def since(text: str) -> float:
     age = re.fullmatch(r"(\d+(?:\.\d+)?) ?(s|m|min|h|d)", text.strip())
     if age is not None:
         return time.time() - float(age[1]) * _UNITS[age[2]]
+    # Before 3.11 a fraction must have three or six digits.
+    iso = re.sub(r"\.(\d{1,9})", lambda each: f".{each[1][:6]:0<6}", text.strip())
     try:
-        at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        at = datetime.fromisoformat(iso.replace("Z", "+00:00"))
     except ValueError:
         raise ValueError(
             f"{text!r} is neither an age, such as 90s, 10m, 2h or 1d, nor an ISO 8601 time"
