@@ -13,22 +13,26 @@ interpreters run the collector between two instructions; there `collecting` is a
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
+from _thread import _local  # pyright: ignore[reportPrivateUsage]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     Result = TypeVar("Result")
 
-# The thread that the collector runs in, while it runs. The first look costs a truth test.
-collecting: list[int] = []
+# Not empty while the collector runs, in whatever thread. The first look costs a truth test.
+collecting: set[str] = set()
+
+# The `info` of the latest phase of the collector, by its name: of all threads, and of each one.
+_latest: dict[str, object] = {}
+_own: Any = _local()
 
 
 def in_collector() -> bool:
     """Tell whether this is a finalizer, on an interpreter where it must not set a variable."""
-    return get_ident() in collecting
+    return bool(collecting) and getattr(_own, "start", _own) is _latest.get("start")
 
 
 def run_finalizer(function: Callable[..., Result], /, *args: object) -> Result:
@@ -38,22 +42,30 @@ def run_finalizer(function: Callable[..., Result], /, *args: object) -> Result:
     from contextvars import copy_context
 
     copy = copy_context()
-    thread = get_ident()
-    collecting.remove(thread)  # in the copy there is no danger
+    info, _own.start = _own.start, None  # in the copy there is no danger
     try:
         return copy.run(function, *args)
     finally:
-        collecting.append(thread)
+        _own.start = info
 
 
-def _note(phase: str, _: object) -> None:
-    if phase == "start":
-        collecting.append(get_ident())
-    else:
-        collecting.clear()
+def _listen(callbacks: list[Any]) -> None:
+    """Have the collector's `callbacks`, called as ``(phase, info)``, keep the three above.
+
+    All are written in C: in a function in Python a signal handler of the program could run, and the
+    collector loses the exception that it raises. The phase is "start" or "stop". A set takes it as
+    its letters: those of both are added, then those of this phase and the keys of `info` are taken
+    away, so that "op" are left at the start and nothing at the stop.
+    """
+    method: Any = type(_listen.__get__(callbacks))  # binds an argument, as functools.partial does
+
+    callbacks.append(_latest.__setitem__)
+    callbacks.append(_own.__setattr__)
+    callbacks.append(method(collecting.update, "op"))
+    callbacks.append(collecting.difference_update)
 
 
 if sys.version_info < (3, 12) and sys.implementation.name == "cpython":
     import gc
 
-    gc.callbacks.append(_note)
+    _listen(gc.callbacks)
