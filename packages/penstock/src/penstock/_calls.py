@@ -160,9 +160,10 @@ class Calls:
         self._set_single: SetSingle | None = None
         if kind == "function":
             wrap = _around_entrypoint if is_entrypoint else _around_step
-            self.wrapper, self._set_single = wrap(function, self._call)
+            wrapper, self._set_single = wrap(function, self._call)
         else:
-            self.wrapper = self._around_all(like=function)
+            wrapper = self._around_all(like=function)
+        self.wrapper: Function = wrapper
         _keep_signature(self.wrapper, function)
         if step is not None:
             self.record_as(step)

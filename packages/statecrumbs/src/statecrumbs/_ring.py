@@ -83,8 +83,8 @@ class Member:
     __slots__ = ("__weakref__", "append", "ticks")
 
     def __init__(self, append: Append, ticks: Iterator[None]) -> None:
-        self.append = append
-        self.ticks = ticks
+        self.append: Append = append
+        self.ticks: Iterator[None] = ticks
         """Each record that belongs to no frame takes a step."""
 
 
@@ -115,7 +115,7 @@ class Ring:
         unframed: int = 0,
         is_shared: bool = HAS_GIL,
     ) -> None:
-        self.bound = bound
+        self.bound: int | None = bound
         self._is_shared = is_shared
         # Of all threads, or of those that have ended.
         self._records = bounded(bound, records)

@@ -111,16 +111,22 @@ class RequestOptions:
         transform_id: Callable[[str], str | UUID | None] | None = None,
         ignore_paths: Iterable[str | re.Pattern[str]] = (),
     ) -> None:
-        self.trust_inbound = trust_inbound
-        self.header = _checked_header("header", header)
-        self.response_header = _checked_header(
+        self.trust_inbound: bool = trust_inbound
+        self.header: str | None = _checked_header("header", header)
+        self.response_header: str | None = _checked_header(
             "response_header", header if response_header is _SAME else response_header
         )
-        self.expose_header = expose_header
-        self.generate_id = _checked_function("generate_id", generate_id)
-        self.validate_id = _checked_function("validate_id", validate_id)
-        self.transform_id = _checked_function("transform_id", transform_id)
-        self.ignore_paths = _checked_paths(ignore_paths)
+        self.expose_header: bool = expose_header
+        self.generate_id: Callable[[], str | UUID] | None = _checked_function(
+            "generate_id", generate_id
+        )
+        self.validate_id: Callable[[str], bool] | None = _checked_function(
+            "validate_id", validate_id
+        )
+        self.transform_id: Callable[[str], str | UUID | None] | None = _checked_function(
+            "transform_id", transform_id
+        )
+        self.ignore_paths: tuple[re.Pattern[str], ...] = _checked_paths(ignore_paths)
 
     def spelled(self, option: str) -> str:
         """Return `option` as the user writes it, for messages."""
@@ -236,14 +242,14 @@ class RequestSite:
         frameworks: tuple[str, ...] = (),
     ) -> None:
         # A WebSocket begins with a GET; its name says the more telling thing.
-        self.method = method if method == "WEBSOCKET" else known_method(method)
-        self.original_method = method
+        self.method: str = method if method == "WEBSOCKET" else known_method(method)
+        self.original_method: str = method
         self._find_route = find_route
         self._route: str | None = None
-        self.headers = headers
-        self.describe = describe
-        self.pass_headers = pass_headers
-        self.frameworks = frameworks
+        self.headers: Callable[[], Mapping[str, str]] = headers
+        self.describe: Callable[[], dict[str, Any]] = describe
+        self.pass_headers: Callable[[dict[str, str]], None] | None = pass_headers
+        self.frameworks: tuple[str, ...] = frameworks
         self.status: int | None = None
 
     @property

@@ -41,10 +41,7 @@ def render(
     if theme not in THEMES:
         raise ValueError(f"theme is {theme!r}; it must be one of {', '.join(THEMES)}")
 
-    try:
-        from penstock.formats._paint._raster import rasterise
-    except ImportError as error:
-        raise ImportError('PNG needs Pillow. Run: pip install "penstock[png]"') from error
+    from penstock.formats._paint._raster import rasterise
 
     picture = paint(graph, direction=direction)
     return rasterise(picture, _possible(scale, picture), THEMES[theme], font)

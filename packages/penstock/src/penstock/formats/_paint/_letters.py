@@ -5,12 +5,17 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont
+try:
+    from PIL import Image, ImageDraw, ImageFont
+except ImportError as _error:
+    raise ImportError('PNG needs Pillow. Run: pip install "penstock[png]"') from _error
 
 from penstock.formats._font_widths import sans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["Image", "ImageDraw", "Lettering"]
 
 # In parts of the font size: a stroke around letters that makes them bold, and what sets them apart.
 _BOLD, _APART = 0.018, 0.022

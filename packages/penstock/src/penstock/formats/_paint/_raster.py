@@ -6,9 +6,7 @@ import io
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw
-
-from penstock.formats._paint._letters import Lettering
+from penstock.formats._paint._letters import Image, ImageDraw, Lettering
 from penstock.formats._paint._shapes import Line, Part, Rect, Text
 from penstock.formats._style import (
     HEADING_SIZE,
