@@ -40,7 +40,7 @@ AFTER = {
 @pytest.mark.parametrize("action", AFTER.values(), ids=AFTER.keys())
 def test_after_enable_nothing_is_imported_any_more(tmp_path, action, black_box):
     source = f"""{WATCH}
-    import os, signal, threading, traceback, linecache, tokenize
+    import ast, os, signal, threading, traceback, linecache, tokenize  # for Python's own traceback
     import statecrumbs
     from corectx import Site, enter, leave, start
     statecrumbs.enable(dump_signal=signal.SIGUSR1, black_box={black_box})
