@@ -174,13 +174,11 @@ def test_a_way_to_end(tmp_path, source, send, ending, level, in_flight):
     assert next_start(tmp_path) == []
 
 
-# Python 3.14 writes it with a hyphen.
-SIGFPE = f"Floating{'-' if sys.version_info >= (3, 14) else ' '}point exception"
 FAULTS = {
     "SIGSEGV": ("Segmentation fault", "ctypes.string_at(0)"),
     "SIGABRT": ("Aborted", "os.abort()"),
     "SIGBUS": ("Bus error", "os.kill(os.getpid(), signal.SIGBUS)"),
-    "SIGFPE": (SIGFPE, "os.kill(os.getpid(), signal.SIGFPE)"),
+    "SIGFPE": ("Floating point exception", "os.kill(os.getpid(), signal.SIGFPE)"),
     "SIGILL": ("Illegal instruction", "os.kill(os.getpid(), signal.SIGILL)"),
 }
 
@@ -189,7 +187,8 @@ FAULTS = {
 def test_a_fault_leaves_the_stacks_of_all_threads(tmp_path, fault, end):
     run(tmp_path, BUSY.format(end))
     (box,) = boxes(tmp_path)
-    assert (box.ending, box.fault()) == ("gone", fault)
+    # Newer versions of Python write "Floating-point".
+    assert (box.ending, box.fault().replace("-", " ")) == ("gone", fault)
     assert "most recent call first" in box.stacks
     assert "in operation" in box.stacks or "<module>" in box.stacks
     shown = subprocess.run(
@@ -198,7 +197,7 @@ def test_a_fault_leaves_the_stacks_of_all_threads(tmp_path, fault, end):
         text=True,
         check=True,
     ).stdout
-    assert f"faulthandler wrote {fault!r}" in shown
+    assert f"faulthandler wrote {box.fault()!r}" in shown
     assert "The stacks that faulthandler wrote:" in shown
 
 
