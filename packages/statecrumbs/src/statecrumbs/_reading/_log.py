@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MAX_OPEN: Final = 64  # dumps of one source that are not complete
 _MAX_LOOSE: Final = 4000  # pieces that may be the end of a dump whose beginning is cut off
 _MAX_SOURCES: Final = 256  # with loose pieces or braces
-# What is in a line of a dump: a member "event", the end of a dump, a line for log shippers. The
+# The signs of a line of a dump: a member "event", the end of a dump, a line for log shippers. The
 # quotes may be escaped. A search for one literal at a time is the fastest.
 _MARKS: Final = (
     re.compile(r'event\\*": ?\\*"'),
