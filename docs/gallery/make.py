@@ -21,6 +21,7 @@ PICTURES = {
     "diamonds": shapes.diamonds,
     "long-edges": shapes.long_edges,
     "cycle": shapes.cycle,
+    "labels": shapes.labels,
     "isolated": shapes.isolated,
     "system": shapes.system,
     "big": shapes.big,
@@ -30,8 +31,11 @@ PICTURES = {
     "release": projects.project("uv_release"),
     "spaceflights": projects.project("kedro_spaceflights"),
     "catalog": projects.project("airflow_complex"),
+    "overview": projects.project("dbt_hubspot"),
 }
-SIDEWAYS = {"diamonds"}
+SIDEWAYS = {"boutique", "diamonds"}
+# Pages that are narrower than others, for pictures of more than a page.
+WIDTHS = {"catalog": 700}
 DATA = {"observed": Path(__file__).parent / "observed.jsonl"}
 
 
@@ -44,6 +48,7 @@ def draw(name: str) -> str:
             flows[0] if len(flows) == 1 else None,
             format="svg",
             direction="LR" if name in SIDEWAYS else "TD",
+            width=WIDTHS.get(name),
             data=DATA.get(name),
         )
 

@@ -13,7 +13,7 @@ from penstock import flow
 from penstock.lowlevel import declare
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from penstock import Flow
 
@@ -329,10 +329,21 @@ def any_name() -> None:
     declare_step(owner, "'; DROP TABLE steps; --", ["<lambda>"])
 
 
+def labels() -> None:
+    """Declare a flow whose edges have labels."""
+    owner = flow("fulfilment", doc="What happens to an order, and when.")
+    declare_step(owner, "choose", [], kind="entrypoint")
+    declare_step(owner, "reserve", {"choose": "in stock"})
+    declare_step(owner, "reorder", {"choose": "sold out"}, call_kind="task")
+    declare_step(owner, "pack", {"reserve": None, "reorder": "goods arrived"})
+    declare_step(owner, "refund", {"reorder": "no answer within a week"}, call_kind="coroutine")
+    declare_step(owner, "retry", {"pack": "on error", "retry": "three times"})
+
+
 def declare_step(
     owner: Flow,
     name: str,
-    after: Sequence[str],
+    after: Sequence[str] | Mapping[str, str | None],
     *,
     kind: str = "step",
     call_kind: str | None = None,

@@ -26,7 +26,7 @@ from examples.bom_service.processes import Process
 from examples.bom_sync.report import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 INTERRUPTED = 130  # the exit status that shells use for Ctrl-C
 PATIENCE = 45  # seconds that the worker may take for all imports
@@ -75,6 +75,8 @@ def tell_everything(folder: Path, broker: str) -> None:
         progress("work", f"a separate process, with the broker {broker.partition(':')[0]}")
         flow_ids = {path.stem: post(path, port) for path in make_documents(folder / "documents")}
         wait_for_imports(flow_ids.values())
+        wait_until((folder / "worker.dump.json").exists)  # written after the import has failed
+        report.write_page(folder, flow_ids["unpinned"])  # a black box goes with its process
     # Both processes have ended, so their files are complete.
     tell_imports(flow_ids.values())
     report.tell_places(folder, "service", flow_ids["service"])
@@ -82,6 +84,7 @@ def tell_everything(folder: Path, broker: str) -> None:
     declare()
     report.tell_map(folder)
     report.tell_verdict(folder)
+    report.tell_pages(folder)
     report.tell_files(folder)
 
 
@@ -101,9 +104,14 @@ def wait_for_imports(flow_ids: Iterable[str]) -> None:
     from examples.bom_service.models import Import
 
     final = (Import.State.DONE, Import.State.FAILED)
-    deadline = time.monotonic() + PATIENCE
     pending = Import.objects.filter(flow_id__in=flow_ids).exclude(state__in=final)
-    while pending.all().exists():
+    wait_until(lambda: not pending.all().exists())
+
+
+def wait_until(is_done: Callable[[], bool]) -> None:
+    """Wait for the worker, but not for ever."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_done():
         if time.monotonic() > deadline:
             sys.exit(f"The worker did not finish all imports within {PATIENCE} seconds.")
         time.sleep(0.05)

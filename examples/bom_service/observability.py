@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 def observe(process: str, folder: Path) -> None:
     """Write the logs, spans and crash dump of `process` to files with its name in `folder`.
 
-    All processes write their counts of the declared flow into one folder.
+    All processes write their black boxes into one folder, and so their counts of the declared flow.
     """
     log_to(folder / f"{process}.log")
     export_to(folder / f"{process}.spans", process)
-    statecrumbs.enable(on_crash="file", output_file=folder / f"{process}.dump.json")
+    statecrumbs.enable(
+        on_crash="file",
+        output_file=folder / f"{process}.dump.json",
+        black_box=folder / "boxes",  # the last crumbs of a process that runs, or was killed
+    )
     penstock.observe(folder / "evidence")
 
 

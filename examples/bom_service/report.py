@@ -1,4 +1,4 @@
-"""Print the places that have a request's ID, the crash dump, and the map."""
+"""Print the places that have a request's ID, the crash dump, and the map; write its pages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from examples.bom_sync.report import SYSTEM_FIELDS, WIDTH, heading
 from penstock import generate_dag
 from penstock.cli import main as penstock_command
+from statecrumbs.cli import main as statecrumbs_command
 
 
 def tell_places(folder: Path, name: str, flow_id: str) -> None:
@@ -56,6 +57,24 @@ def tell_dump(path: Path) -> None:
     print(clipped(f"               {exception['message']}"))
     print(f"  flow ID      {frame['correlation_id']}")
     print(f"  dump         {path}")
+
+
+def write_page(folder: Path, flow_id: str) -> None:
+    """Write the page of one request: from the worker's dump and the black boxes of both."""
+    recorded = [str(folder / "boxes"), str(folder / "worker.dump.json")]
+    page = str(folder / "page.html")
+    with redirect_stdout(io.StringIO()):
+        statecrumbs_command(["report", *recorded, "--id", flow_id, "-o", page])
+
+
+def tell_pages(folder: Path) -> None:
+    """Print where the page of the failed flow is; write the map with the step that failed."""
+    dump = folder / "worker.dump.json"
+    failed = json.loads(dump.read_text("utf-8"))[-1]["frame"]
+    heading("The failed flow as one page, over both processes, and on the map:")
+    generate_dag(failed["flow"], output=folder / "map.html", crash=dump)
+    print(f"  {folder / 'page.html'}")
+    print(f"  {folder / 'map.html'}")
 
 
 def own_line(exception: dict[str, Any]) -> str:

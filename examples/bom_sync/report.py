@@ -14,7 +14,7 @@ WIDTH = 80  # columns
 
 # The fields of a crumb, and of the record of the crash, that are not the program's data.
 SYSTEM_FIELDS = {"event", "ts", "thread", "frame", "exception", "dropped", "process"}
-SYSTEM_FIELDS |= {"in_flight", "running"}
+SYSTEM_FIELDS |= {"received", "in_flight", "running", "checksum"}
 
 
 def progress(label: str, text: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import sys
+import warnings
 import weakref
 from collections.abc import Callable
 
@@ -120,6 +121,17 @@ def coroutine() -> None:
     knotted(running)
 
 
+@SHOP.entrypoint(name="hidden")
+def hidden_coroutine():
+    return coroutine_body()
+
+
+def begun() -> None:
+    running = hidden_coroutine()
+    running.send(None)
+    knotted(running)
+
+
 class Closing(Knot):
     def __del__(self) -> None:
         with context(closing="yes"):
@@ -136,6 +148,30 @@ def weak_callback() -> None:
     weakref.finalize(knot, corectx.bind(called_back))
 
 
+class Stepping(Knot):
+    """Calls a step in a finalizer, also where the flow of the step runs."""
+
+    def __del__(self) -> None:
+        plain_step()
+
+
+class Entering(Knot):
+    def __del__(self) -> None:
+        plain_entrypoint()
+
+
+@SHOP.step(after="entrypoint")
+def plain_step() -> None:
+    crumb("in a step")
+
+
+@SHOP.entrypoint
+def plain_entrypoint() -> None:
+    plain_step()
+    Stepping()
+    busy()
+
+
 class Draining(Knot):
     def __del__(self) -> None:
         list(decorated())
@@ -150,14 +186,19 @@ KINDS: dict[str, Callable[[], object]] = {
     "step": entrypoint,
     "async_generator": async_generator,
     "coroutine": coroutine,
+    "hidden_coroutine": begun,
+    "unawaited": lambda: knotted(hidden_coroutine()),
     "finalizer": Closing,
     "weak_callback": weak_callback,
     "draining": Draining,
+    "step_in_a_finalizer": plain_entrypoint,
+    "entrypoint_in_a_finalizer": Entering,
 }
 
 
 def main(kind: str, threshold: int, count: int) -> None:
     make = KINDS[kind]
+    warnings.filterwarnings("ignore", message=".* was never awaited")
     unsubscribe = corectx.subscribe(Listening())
     gc.set_threshold(threshold)
     # An empty context, so that what leaks there (a generator that nobody decorated) stays there.

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from corectx import files
+from statecrumbs._black_box import BlackBox
 from tests.attacks import interpreters
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: users")
@@ -121,6 +122,32 @@ def test_root_writes_to_no_block_device(shared):
         files.write_private(shared / "disk", b"dump")
 
 
+@pytest.mark.parametrize("planted", ["ln -s {victim.parent} boxes", "mkfifo boxes"])
+def test_a_black_box_is_not_made_in_a_folder_that_is_planted(shared, plant, victim, planted):
+    plant(planted.format(victim=victim))
+    problems = []
+    box = BlackBox.open(shared / "boxes", render=lambda *_: "", on_error=problems.append)
+    box.write("event", "main", "", {}, 1)
+    box.close()
+    assert len(problems) == 1
+    assert problems[0].startswith(f"Cannot make a black box in {shared / 'boxes'}: ")
+
+
+def test_a_planted_file_is_not_opened_for_the_stacks_of_a_fault(shared, plant, victim):
+    plant(f"mkfifo pipe; echo planted > file; ln -s {victim} link")
+    for name in ("pipe", "file", "link"):
+        with pytest.raises(OSError, match=r"Another user|Too many levels"):
+            files.open_private(shared / name)
+
+
+def test_our_own_pipe_is_no_file_for_the_stacks_of_a_fault(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(PermissionError, match="no regular file"):
+        files.open_private(tmp_path / "pipe")
+    os.close(reader)
+
+
 CRASHING = """
 import sys
 import statecrumbs
@@ -183,3 +210,30 @@ def test_the_evidence_is_its_owners_only_whatever_the_umask(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.stat().st_mode & 0o777 for path in (folder.parent, folder)} == {0o700}
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+@pytest.mark.skipif(os.name != "nt" and os.geteuid() != 0, reason="POSIX only, and only as root")
+def test_planted_evidence_is_neither_merged_nor_removed(shared, plant, victim, tmp_path):
+    planted = [f"20200101T000000Z-1-{number:016x}.jsonl" for number in range(4)]
+    plant(
+        f"mkfifo {planted[0]}; ln -s {victim} {planted[1]}; ln -s nowhere {planted[2]};"
+        f"echo 1 > {planted[3]}; touch -d 2020-01-01 {planted[3]}"
+    )
+    program = tmp_path / "program.py"
+    for _ in range(3):
+        program.write_text(OBSERVED.replace("argv[1]", "argv[1], max_files=1"))
+        done = interpreters.run(sys.executable, str(program), str(shared))
+        program.unlink()
+        assert (done.returncode, done.stderr) == (0, "")
+        ours = [path for path in shared.iterdir() if path.name not in planted]
+        for path in ours:
+            os.utime(path, (0, 0))  # silent for long enough to be merged
+    assert len(ours) == 2  # the merged one, and that of the last process
+    left = [shared / name for name in planted]
+    assert [stat.S_IFMT(path.lstat().st_mode) for path in left] == [
+        stat.S_IFIFO,
+        stat.S_IFLNK,
+        stat.S_IFLNK,
+        stat.S_IFREG,
+    ]
+    assert left[3].read_text() == "1\n"

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 import pyperf
 
 from tests.benchmarks.environments import prepare
-from tests.benchmarks.table import BOUNDS, COMPARISONS, IMPORTS, SLOW, Bound, Comparison
+from tests.benchmarks.table import BOUNDS, COMPARISONS, IMPORTS, PAIRS, Bound, Comparison, Pair
 
 HERE = pathlib.Path(__file__).parent
 README = HERE / "README.md"
@@ -40,6 +40,14 @@ def measure(python: pathlib.Path, case: str, values: int) -> float:
         options = ["--warmups=1", f"--values={values}", "--min-time=0.001", f"--output={output}"]
         subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
         return min(pyperf.Benchmark.load(str(output)).get_values()) * 1e9
+
+
+def measure_pairs(python: pathlib.Path, case: str) -> dict[str, list[float]]:
+    """Run a case that takes several measurements in turn; give the numbers of each of its keys."""
+    command = [python, "-E", "-s", HERE / "cases" / f"{case}.py"]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    pairs: dict[str, list[float]] = json.loads(output)
+    return pairs
 
 
 def import_time(python: pathlib.Path, statement: str) -> float:
@@ -62,7 +70,10 @@ def rounds(
         results = {}
         for name in cases:
             case, _, place = name.partition(":")
-            results[name] = measure(pythons[place], case, 3 if case in SLOW else values)
+            results[name] = measure(pythons[place], case, values)
+        for case in dict.fromkeys(pair.case for pair in PAIRS):
+            for key, numbers in measure_pairs(pythons["ours"], case).items():
+                results.update((f"{case}.{key}.{at}", ns) for at, ns in enumerate(numbers))
         for _ in range(5):  # short, so several in each round
             for statement in ("pass", *(f"import {package}" for package in IMPORTS)):
                 taken = import_time(pythons["ours"], statement)
@@ -82,23 +93,37 @@ def added(results: list[dict[str, float]], name: str, over: str) -> float:
 
 def comparison_row(c: Comparison, results: list[dict[str, float]]) -> list[str]:
     """Write one comparison as the cells of a table row."""
-    names = (f"{c.ours}:ours", c.theirs)
-    if c.over is None:
-        sign = ""
-        ours, theirs = (statistics.median(r[name] for r in results) for name in names)
-        ratio = median_ratio(results, *names)
-    else:
-        sign = "+"
-        ours, theirs = (added(results, name, c.over) for name in names)
-        ratio = ours / theirs
-    return [
-        f"`{c.what}`" if "(" in c.what else c.what,
-        f"{sign}{ours:,.0f} ns",
-        c.against,
-        f"{sign}{theirs:,.0f} ns",
-        f"{ratio:.2f}",
-        *verdict(ratio, c.limit, f"{c.limit:.2f}" if c.limit else ""),
-    ]
+    what = f"`{c.what}`" if "(" in c.what else c.what
+    numbers = in_numbers(results, f"{c.ours}:ours", c.theirs, c.over)
+    return ratio_row(what, c.against, numbers, c.limit)
+
+
+def pair_row(pair: Pair, results: list[dict[str, float]]) -> list[str]:
+    """Write two measurements of one case as the cells of a table row."""
+    ours, theirs, base = (f"{pair.case}.{pair.key}.{at}" for at in range(3))
+    numbers = in_numbers(results, ours, theirs, base if base in results[0] else None)
+    return ratio_row(pair.what, pair.against, numbers, pair.limit)
+
+
+def in_numbers(
+    results: list[dict[str, float]], ours: str, theirs: str, over: str | None
+) -> tuple[float, float, float, str]:
+    """Give ours and theirs, their ratio, and the sign before both: "+" if they are added."""
+    if over is None:
+        sides = (statistics.median(r[name] for r in results) for name in (ours, theirs))
+        return *sides, median_ratio(results, ours, theirs), ""
+    added_ours, added_theirs = (added(results, name, over) for name in (ours, theirs))
+    return added_ours, added_theirs, added_ours / added_theirs, "+"
+
+
+def ratio_row(
+    what: str, against: str, numbers: tuple[float, float, float, str], limit: float | None
+) -> list[str]:
+    """Write a ratio, and the two numbers that it is of, as the cells of a table row."""
+    ours, theirs, ratio, sign = numbers
+    sides = f"{sign}{ours:,.0f} ns", f"{sign}{theirs:,.0f} ns"
+    cells = [what, sides[0], against, sides[1], f"{ratio:.2f}"]
+    return [*cells, *verdict(ratio, limit, f"{limit:.2f}" if limit else "")]
 
 
 def import_row(package: str, limit: float, results: list[dict[str, float]]) -> list[str]:
@@ -168,6 +193,7 @@ def main() -> int:
         printed[case] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
     rows = [comparison_row(c, results) for c in COMPARISONS]
+    rows += [pair_row(pair, results) for pair in PAIRS]
     rows += [import_row(package, limit, results) for package, limit in IMPORTS.items()]
     rows += [bound_row(bound, printed[bound.case]) for bound in BOUNDS]
     where = f"{platform.python_implementation()} {platform.python_version()}, {platform.system()}"

@@ -21,7 +21,7 @@ OURS = [
 # All versions are fixed, so that a ratio changes only when we do.
 DJANGO, CELERY, STRUCTLOG = "django==5.2.19", "celery==5.7.0", "structlog==26.1.0"
 OTEL = ["opentelemetry-api==1.45.2", "opentelemetry-sdk==1.45.2"]
-FRAMEWORKS = [DJANGO, CELERY, STRUCTLOG, *OTEL]
+FRAMEWORKS = [DJANGO, CELERY, STRUCTLOG, *OTEL, "pydantic==2.14.4", "pillow==13.0.0"]
 PEERS = {
     "statecrumbs": ["statecrumbs==0.1.2"],
     "penstock": ["penstock==0.1.0"],

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from celery import Celery, chain, chord
+from celery.result import ResultSet
 
 from corectx import Site, enter, leave, start
 from penstock import Flow, flow
@@ -98,8 +99,36 @@ def place_late() -> Any:
     return result
 
 
+two_doors = flow("two_doors")
+
+
+@two_doors.entrypoint(name="receive")
+def receive_at_door() -> Any:
+    return charge_either.delay()
+
+
+@two_doors.entrypoint
+def take_over() -> list[Any]:
+    return [charge_either.delay(), charge_either.delay()]
+
+
+@two_doors
+@flow_task(after=["receive", "take_over"], name="two_doors.charge")
+def charge_either() -> None:
+    return None
+
+
+def place_at_two_doors() -> Any:
+    """Run the flow twice in one operation, by its two entrypoints."""
+    token = enter(start(Site("request", "POST /orders")))
+    results = [receive_at_door(), *take_over()]
+    leave(token)
+    return ResultSet(results)
+
+
 if __name__ == "__main__":
     ways = [receive_by_chord, receive_by_chain, receive_in_turn, receive_wrongly, place_late]
+    ways.append(place_at_two_doors)
     for result in [way() for way in ways for _ in range(int(sys.argv[1]))]:
         result.get(timeout=100, interval=0.01)
     sys.stdout.write("done\n")

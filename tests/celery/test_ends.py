@@ -15,6 +15,8 @@ from kombu.exceptions import OperationalError
 import penstock_celery
 from corectx import current, scope
 from statecrumbs import crumb
+from statecrumbs._process import host_name
+from statecrumbs._senders import senders, token_of
 from tests.celery import tasks
 from tests.celery.app import make_app
 from tests.celery.conftest import running
@@ -33,6 +35,20 @@ def worker():
         penstock_celery.configure(**TRAVELS)
         yield started
         penstock_celery.configure(crumbs=0, values=())
+
+
+def test_the_dump_of_a_task_names_the_process_that_sent_it(worker, operation):
+    senders.watch()
+    try:
+        result = tasks.failing.delay()
+    finally:
+        senders.unwatch()
+    with pytest.raises(Exception, match="in task"):
+        get(result)
+    worker.wait_for("postrun", task_id=result.id)
+    (dump,) = worker.dumps(operation.correlation_id)
+    check_dump(dump)
+    assert dump[-1]["received"]["sender"] == token_of(f"{os.getpid()}@{host_name()}")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
 import pickle
 import subprocess
@@ -12,12 +13,12 @@ from types import SimpleNamespace
 from weakref import WeakSet
 
 import pytest
-from celery import Celery, Task, _state, shared_task
+from celery import Celery, Task, _state, chain, chord, group, shared_task
 from celery.app.trace import build_tracer
 from celery.exceptions import Ignore, Reject, Retry
 
 from corectx import current, subscribe
-from penstock import entrypoint, flow, generate_dag, step
+from penstock import current_flow_id, entrypoint, flow, generate_dag, step
 from penstock._check import check
 from penstock.contrib.celery import flow_task
 from penstock.testing import captured_steps, isolated_registry
@@ -87,6 +88,162 @@ def test_the_arguments_are_checked_when_it_is_sent(app, registry):
         bound.delay(1, z=1)
 
 
+def connecting(function):
+    """Decorate `function` with a wrapper that takes other arguments, and says so."""
+
+    @functools.wraps(function)
+    def with_connection(order, *, tries=3):
+        return function("connection", order)
+
+    return with_connection
+
+
+@pytest.mark.parametrize("how", ["flow_task", "app.task over @step", "app.task over two steps"])
+def test_the_arguments_are_checked_of_the_wrapper_that_is_called(app, registry, how):
+    @connecting
+    def charge(connection, order):
+        return connection, order
+
+    def make(function):
+        if how == "flow_task":
+            return flow_task(function)
+        declared = flow("shop").step(after="begin")(function)
+        if how == "app.task over two steps":
+            declared = flow("mails").step(after="begin")(declared)
+        return app.task(declared)
+
+    task = make(charge)
+    assert task.delay(7, tries=1).get() == ("connection", 7)
+    for wrong in ((), (7, 8)):
+        with pytest.raises(TypeError, match="positional argument"):
+            task.delay(*wrong)
+    assert [str(inspect.signature(task.run)), inspect.getfullargspec(task.run).args] == [
+        "(order, *, tries=3)",
+        ["order"],
+    ]
+
+
+def audited(function):
+    """Decorate `function`, without functools.wraps."""
+
+    def wrapper(*args):
+        return function(*args)
+
+    return wrapper
+
+
+def mail(text):
+    return "mail", text
+
+
+def sms(text):
+    return "sms", text
+
+
+@pytest.mark.filterwarnings("ignore:Task name '.*wrapper' is already registered")
+@pytest.mark.parametrize("order", [(mail, sms), (sms, mail)])
+def test_a_wrapper_that_hides_the_names_of_two_tasks_is_refused(app, registry, order):
+    first, second = order
+    task = flow_task(audited(first))
+    with pytest.raises(TypeError, match=r"task '.*\.wrapper'.*Write @flow_task\(name="):
+        flow_task(audited(second))
+    flow_task(audited(first))  # declared again, as by a reload
+    named = flow_task(name="shop.second")(audited(second))
+    assert task.delay("hi").get() == (first.__name__, "hi")
+    assert named.delay("hi").get() == (second.__name__, "hi")
+
+
+class Sender:
+    def __init__(self, how):
+        self.how = how
+
+    def send(self, what):
+        return self.how, what
+
+    @classmethod
+    def deliver(cls, what):
+        return cls.__name__, what
+
+
+class Postman(Sender):
+    pass
+
+
+def closing_over(how):
+    def send(what):
+        return how, what
+
+    return send
+
+
+def with_default(how):
+    def send(what, how=how):
+        return how, what
+
+    return send
+
+
+def copied(how):
+    if how == "mail":
+
+        def send(what):
+            return "mail", what
+
+    else:
+
+        def send(what):
+            return "sms", what
+
+    return send
+
+
+@pytest.mark.filterwarnings("ignore:Task name '.*' is already registered")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda how: Sender(how).send,
+        lambda how: (Sender if how == "mail" else Postman).deliver,
+        lambda how: functools.update_wrapper(functools.partial(send, how), send),
+        closing_over,
+        with_default,
+        copied,
+    ],
+)
+def test_a_second_function_with_the_name_of_a_task_is_refused_and_needs_another(
+    app, registry, make
+):
+    task = flow_task(make("mail"))
+    flow_task(make("mail"))  # by a module that is executed again
+    with pytest.raises(TypeError, match=r"Two functions want to be the task .*@flow_task\(name="):
+        flow_task(make("sms"))
+    other = flow_task(name="shop.other")(make("sms"))
+    assert task.delay("hi").get()[1] == other.delay("hi").get()[1] == "hi"
+    assert task.delay("hi").get()[0] != other.delay("hi").get()[0]
+
+
+@pytest.mark.filterwarnings("ignore:Task name '.*' is already registered")
+def test_a_module_that_is_executed_again_declares_its_tasks_again(app, registry, tmp_path):
+    path = tmp_path / "shop_tasks.py"
+    for body in ("return 1", "return 2 + 0"):
+        path.write_text(
+            "from penstock.contrib.celery import flow_task\n"
+            "@flow_task\n"
+            f"def charge():\n    {body}\n"
+        )
+        spec = importlib.util.spec_from_file_location("shop_tasks", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    assert module.charge.delay().get() in (1, 2)  # Celery keeps one of them
+
+
+@pytest.mark.filterwarnings("ignore:Task name 'shop.mail' is already registered")
+def test_a_task_whose_name_another_one_has_does_not_run_the_body_of_that(app, registry):
+    app.task(lazy=False, name="shop.mail")(mail)
+    task = flow_task(name="shop.mail", app=app)(sms)
+    with pytest.raises(TypeError, match=r"Two functions want to be the task 'shop\.mail'"):
+        task.delay("hi")
+
+
 def test_an_app_has_tasks_of_its_own(app, registry):
     other = Celery("other", set_as_current=False, broker="memory://")
 
@@ -127,7 +284,7 @@ def test_its_place_in_the_map_is_known_in_either_order(app, registry, order):
     assert steps["begin"].doc == "Begins."
     assert steps["begin"].file == __file__
     assert steps["go_on"].after == steps["<lambda>"].after == ("begin",)
-    assert "begin --> go_on" in generate_dag("orders")
+    assert "begin --o go_on" in generate_dag("orders")
     assert not registry.unclaimed
     assert not registry.loose
 
@@ -558,3 +715,64 @@ def test_the_arguments_of_a_step_below_a_task_are_checked_when_it_is_sent(regist
         ship.delay()
     assert ship.delay(7).get() == 7
     assert tell.delay(7).get() == ("session", 7)
+
+
+@pytest.fixture
+def canvas(app, registry):
+    """Two eager tasks of one flow, and the names and IDs with which their steps ran."""
+    ran = []
+    shop = flow("shop")
+
+    @shop
+    @flow_task(app=app)
+    def first(order):
+        ran.append(("first", current_flow_id()))
+        return order
+
+    @shop
+    @flow_task(app=app, after="first")
+    def second(orders):
+        ran.append(("second", current_flow_id()))
+        return orders
+
+    return SimpleNamespace(first=first, second=second, ran=ran)
+
+
+def test_an_eager_chain_outside_of_any_operation_is_one_run(canvas):
+    for _ in range(2):
+        chain(canvas.first.s(1), canvas.second.s(), canvas.second.s()).apply_async()
+    names, ids = zip(*canvas.ran, strict=True)
+    assert names == ("first", "second", "second") * 2
+    assert len(set(ids[:3])) == len(set(ids[3:])) == 1
+    assert ids[0] != ids[3]
+    assert None not in ids
+
+
+def test_the_body_of_an_eager_chord_is_in_the_run_of_the_task_before_it(canvas):
+    chord([canvas.first.s(1), canvas.first.s(2)], canvas.second.s()).apply_async()
+    chord([canvas.first.s(1)], chain(canvas.second.s(), canvas.second.s())).apply_async()
+    chain(group(canvas.first.s(1), canvas.first.s(2)), canvas.second.s()).apply_async()
+    names, ids = zip(*canvas.ran, strict=True)
+    assert names == ("first", "first", *["second", "first", "second"], "second", *names[:3])
+    assert ids[1] == ids[2] != ids[0]
+    assert ids[3] == ids[4] == ids[5]
+    assert ids[7] == ids[8] != ids[6]
+
+
+def test_an_eager_chord_without_a_header_is_in_no_run_that_ended_before(canvas):
+    canvas.first.delay(1)
+    chord(group(), canvas.second.s()).apply_async()
+    (_, own), (name, flow_id) = canvas.ran
+    assert name == "second"
+    assert flow_id != own
+
+
+def test_a_task_that_a_task_of_an_eager_chain_sends_is_part_of_that(canvas, app, registry):
+    @flow("shop")
+    @flow_task(app=app, after="first")
+    def outer(orders):
+        canvas.second.delay(orders)
+        return current_flow_id()
+
+    own = chain(canvas.first.s(1), outer.s()).apply_async().get()
+    assert [flow_id for _, flow_id in canvas.ran] == [own, own]

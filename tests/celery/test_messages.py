@@ -9,8 +9,13 @@ import pytest
 from celery import Celery
 from celery.signals import before_task_publish
 
+import corectx
 import penstock_celery
-from corectx import HEADER, extract, scope
+from corectx import HEADER, Site, attach, detach, extract, scope, start
+from corectx.lowlevel import SEPARATE, is_ambiguous, latest_run
+from penstock import flow
+from penstock.contrib.celery import flow_task
+from penstock.testing import isolated_registry
 from penstock_celery._messages import CRUMBS_HEADER, frame_of
 from statecrumbs import crumb
 from statecrumbs._trail import trail_of
@@ -42,6 +47,32 @@ def test_what_stands_in_a_nested_dict_is_replaced_in_a_copy_of_it(operation):
     headers = published({"headers": nested})
     assert nested == {HEADER: "stale", CRUMBS_HEADER: "stale", "mine": "kept"}
     assert headers["headers"] == {"mine": "kept", HEADER: headers[HEADER]}
+
+
+def traced(**_): ...
+
+
+traced.__module__ = "opentelemetry.instrumentation.celery"
+
+
+@pytest.mark.parametrize("is_instrumented", [False, True], ids=["ours_alone", "instrumented"])
+def test_the_span_in_our_header_is_named_to_other_tools_unless_they_name_it(
+    operation, is_instrumented
+):
+    class Tracing:
+        def sent(self, frame, fields):
+            fields["traceparent"] = "of our span"
+
+    end = corectx.subscribe(Tracing())
+    if is_instrumented:
+        before_task_publish.connect(traced, weak=False)
+    try:
+        headers = published({"traceparent": "of another"})
+    finally:
+        before_task_publish.disconnect(traced)
+        end()
+    assert json.loads(headers[HEADER])["traceparent"] == "of our span"
+    assert headers["traceparent"] == ("of another" if is_instrumented else "of our span")
 
 
 def test_without_a_frame_nothing_is_written():
@@ -135,3 +166,94 @@ def test_a_wrong_option_is_refused_and_changes_nothing(given, error, message):
     with pytest.raises(error, match=message):
         penstock_celery.configure(**{"crumbs": 5, **given})
     assert penstock_celery._messages.options.crumbs == 0
+
+
+def own_id():
+    return corectx.correlation_id()
+
+
+class Sent:
+    """The operation of a command, and what the messages that it sends say of their operations."""
+
+    def __init__(self):
+        self.command = start(Site("command", "consume"))
+        self.command.store[SEPARATE] = {}
+
+    def ids(self, *names, group=None):
+        """Return the correlation IDs of the messages of tasks with these names."""
+        return [self.frame(name, group).correlation_id for name in names]
+
+    def frame(self, name, group=None):
+        headers = {"group": group}
+        before_task_publish.send(sender=name, headers=headers, body=((), {}, {}))
+        return extract(headers)
+
+
+@pytest.fixture
+def consumer():
+    """Be inside a command that waits for work, with an app of four tasks."""
+    with isolated_registry():
+        orders = flow("orders")
+        app = Celery("consumer", broker="memory://", set_as_current=False)
+
+        @orders.entrypoint
+        def handle():
+            return corectx.correlation_id()
+
+        orders(flow_task(app=app, name="shop.direct", shared=False)(own_id))
+        orders(flow_task(app=app, name="shop.ship", after=handle, shared=False)(own_id))
+        app.task(name="shop.plain", shared=False)(own_id)
+        app.finalize()
+        sent = Sent()
+        sent.app, sent.handle = app, handle
+        token = attach(sent.command)
+        yield sent
+        detach(token)
+        app.close()
+
+
+def test_a_task_that_begins_a_flow_gets_an_id_of_its_own_from_a_consumer(consumer):
+    first, second = consumer.ids("shop.direct", "shop.direct")
+    assert len({first, second, consumer.command.correlation_id}) == 3
+    assert latest_run(consumer.frame("shop.direct").store, "orders") is None
+
+
+def test_the_tasks_of_a_group_from_a_consumer_share_an_id(consumer):
+    first, second = consumer.ids("shop.direct", "shop.direct", group="g-1")
+    other = consumer.ids("shop.direct", group="g-2")
+    assert first == second
+    assert len({first, *other, consumer.command.correlation_id}) == 3
+
+
+def test_a_step_that_a_consumer_sends_after_the_only_run_has_the_id_of_that(consumer):
+    own = consumer.handle()
+    frame = consumer.frame("shop.ship")
+    assert frame.correlation_id == own
+    assert latest_run(frame.store, "orders") is not None
+    assert not is_ambiguous(frame.store, "orders")
+
+
+def test_a_step_that_a_consumer_sends_after_several_runs_has_the_id_of_none(consumer):
+    ids = {consumer.handle(), consumer.handle(), consumer.command.correlation_id}
+    first, second = consumer.frame("shop.ship"), consumer.frame("shop.ship")
+    assert len({*ids, first.correlation_id, second.correlation_id}) == 5
+    assert is_ambiguous(first.store, "orders")
+    assert is_ambiguous(second.store, "orders")
+
+
+def test_what_is_in_no_run_has_the_id_of_the_consumer(consumer):
+    assert set(consumer.ids("shop.ship", "shop.plain", "elsewhere.pay")) == {
+        consumer.command.correlation_id
+    }
+
+
+def test_eager_tasks_in_a_consumer_have_the_same_ids_as_sent_ones(consumer):
+    consumer.app.conf.task_always_eager = True
+    own = consumer.handle()
+    direct, ship, plain = (
+        [consumer.app.tasks[f"shop.{name}"].delay().get() for _ in range(2)]
+        for name in ("direct", "ship", "plain")
+    )
+    assert len({*direct, own, consumer.command.correlation_id}) == 4
+    assert ship == [own, own]
+    assert plain == [consumer.command.correlation_id] * 2

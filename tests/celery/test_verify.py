@@ -108,6 +108,16 @@ def test_tasks_that_are_sent_after_the_entrypoint_returned_are_in_its_run(verdic
     assert flow["undeclared"] == []
 
 
+def test_a_task_comes_after_the_entrypoint_that_sent_it_and_not_after_another_run(verdict):
+    flow = verdict["two_doors"]
+    assert runs(flow) == {"receive": NUMBER, "take_over": NUMBER, "charge_either": 3 * NUMBER}
+    assert edges(flow) == {
+        "receive -> charge_either": NUMBER,
+        "take_over -> charge_either": 2 * NUMBER,
+    }
+    assert flow["undeclared"] == []
+
+
 def test_a_predecessor_that_comes_later_is_found_across_processes(verdict):
     flow = verdict["wrongly"]
     assert edges(flow) == {

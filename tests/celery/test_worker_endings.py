@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ from contextlib import suppress
 
 import pytest
 
-from statecrumbs._black_box import Teller, UnreadableError, read
+from statecrumbs._black_box import DeathNotices, UnreadableError, read
 from tests.celery.conftest import PORTS, reachable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="worker pools of POSIX")
@@ -89,6 +90,19 @@ class Worker:
             timeout=50,
         )
 
+    def verify(self, evidence):
+        """Return what ``penstock verify`` says of each flow."""
+        command = [sys.executable, "-m", "penstock", "--app", "shop", "verify", "--json", evidence]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            timeout=50,
+            check=False,
+        )
+        return json.loads(done.stdout)
+
     def read(self):
         found = []
         for path in sorted(self.boxes.glob("*.crumbs")):
@@ -138,7 +152,7 @@ def test_an_ordinary_stop_is_told_as_no_death_and_leaves_nothing_after_the_next_
     assert [box.ending for box in worker.read() if box.in_flight] == []
     caplog.set_level(logging.INFO, "statecrumbs")
     for program in {box.process["program"] for box in worker.read()}:
-        Teller(worker.boxes, program, None, 30).tell()
+        DeathNotices(worker.boxes, program, None, 30).log()
     assert [each.message for each in caplog.records if each.levelno > logging.INFO] == []
     assert list(worker.boxes.iterdir()) == []
 
@@ -148,9 +162,30 @@ def test_a_child_that_has_done_its_tasks_leaves_no_box_and_all_of_its_evidence(s
     worker.call("for _ in range(5): shop.ok.delay().get(timeout=40)")
     worker.stop()
     assert all(box.ending != "gone" or not box.crumbs for box in worker.read())
-    files = list((worker.folder / "evidence").rglob("*"))
-    text = "".join(path.read_text() for path in files if path.is_file())
-    assert text.count("ok") >= 1
+    flow = worker.verify("evidence")["f"]
+    assert {step["name"]: step["runs"] for step in flow["steps"]} == {"ok": 5, "hang": 0}
+
+
+def test_a_cold_shutdown_names_the_task_that_it_ended(start_worker):
+    worker = start_worker(POOLS["prefork"])
+    worker.call("shop.hang.apply_async((60,), time_limit=60)")
+    box = worker.until(lambda box: "shop.hang" in [row.get("name") for row in box.in_flight])
+    worker.process.send_signal(signal.SIGQUIT)
+    worker.process.wait(timeout=50)
+    found = worker.until(lambda each: each.path == box.path and each.ending != "running")
+    assert found.ending in ("exited", "gone")
+    assert [row["name"] for row in found.in_flight] == ["shop.hang", "hang"]
+
+
+@pytest.mark.parametrize(("pool", "seconds"), [("solo", 60), ("threads", 3)])
+def test_a_cold_shutdown_of_a_pool_that_cannot_end_a_task_is_no_death(start_worker, pool, seconds):
+    """The task of "solo" fails by Celery's handler of the signal; that of "threads" goes on."""
+    worker = start_worker(POOLS[pool])
+    worker.call(f"shop.hang.apply_async(({seconds},), time_limit=60)")
+    worker.until(lambda box: "shop.hang" in [row.get("name") for row in box.in_flight])
+    worker.process.send_signal(signal.SIGQUIT)
+    worker.process.wait(timeout=50)
+    assert [box.ending for box in worker.read() if box.in_flight] == []
 
 
 def test_a_child_that_is_killed_names_its_task(start_worker):

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from corectx import current
-from corectx._observers import _logged
+from corectx._process import _logged
 from corectx.lowlevel import listeners
 
 

@@ -1,8 +1,8 @@
 """The ways in which Python runs a function: each hands the caller's frame over as its users would.
 
 A model is a context manager that gives ``call(function)``: it runs ``function()`` once in its way,
-and returns what that returned, or raises what it raised. Where the work is deferred, the caller's
-frame is gone by the time it runs.
+and returns its result, or raises its exception. If the work is deferred, the caller's frame is gone
+by the time it runs.
 """
 
 from __future__ import annotations

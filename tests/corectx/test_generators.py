@@ -299,7 +299,7 @@ def test_a_decorated_generator_stays_one():
 
     assert inspect.isgeneratorfunction(body)
     assert (body.__name__, body.__doc__) == ("body", "Say what it does.")
-    assert str(inspect.signature(body)) == "(number: 'int') -> 'str'"
+    assert str(inspect.signature(body)) == "(number: int) -> str"
 
 
 def test_a_decorated_generator_passes_everything_through():

@@ -75,3 +75,34 @@ def test_green_threads_keep_their_frames_apart_and_bind_carries_one(library):
         check=False,
     )
     assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
+
+
+DROPPED = """
+import gc
+import greenlet
+import corectx
+
+
+def work():
+    try:
+        greenlet.getcurrent().parent.switch()
+    finally:
+        gc.collect()
+
+
+dropped = greenlet.greenlet(work)
+dropped.switch()
+del dropped
+"""
+
+
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+def test_the_collector_may_run_while_a_green_thread_is_being_dropped(library):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", library + DROPPED],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)

@@ -165,6 +165,11 @@ def test_a_value_runs_no_code_of_its_own(value):
     assert type(arrived) is plain
 
 
+def test_a_uuid_in_a_carrier_is_an_id():
+    given = uuid.uuid4()
+    assert extract({CORRELATION_HEADER: given}).correlation_id == given.hex
+
+
 @pytest.mark.parametrize(
     "value",
     [

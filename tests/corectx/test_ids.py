@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import threading
+import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corectx import Site, _frame, is_valid_id, new_correlation_id, scope, start
+from corectx.lowlevel import remote
 
 
 def test_a_correlation_id_is_a_w3c_trace_id():
@@ -127,3 +129,16 @@ def test_what_does_not_match_the_pattern_is_not_valid(value):
 )
 def test_an_invalid_id_is_refused(value):
     assert not is_valid_id(value)
+
+
+def test_a_uuid_is_a_valid_id():
+    assert is_valid_id(uuid.uuid4())
+
+
+def test_a_uuid_is_the_id_of_a_frame_elsewhere_and_a_text_stays_as_it_is():
+    made = uuid.uuid4()
+    assert remote(correlation_id=made).correlation_id == made.hex
+    assert remote(correlation_id=str(made)).correlation_id == str(made)
+    site = Site("task", "shop.pack")
+    assert start(site, correlation_id=made).correlation_id == made.hex
+    assert start(site, correlation_id=str(made)).correlation_id == str(made)

@@ -87,7 +87,7 @@ class AnyOrder(hypothesis.stateful.RuleBasedStateMachine):
     def choose_the_order_of_leaving(self, seed):
         self.random.seed(seed)
 
-    # Where an operation is done: here, or in the body of a generator.
+    # The place of an operation: here, or the body of a generator.
 
     def do(self, data, function, *args):
         where = data.draw(st.integers(-1, len(self.generators) - 1))

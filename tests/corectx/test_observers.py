@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from corectx import Site, _outcome, current, enter, leave, scope, start, subscribe
+from corectx import Site, _failures, current, enter, leave, scope, start, subscribe
 from corectx._observers import notify_entered, notify_left
 from corectx.lowlevel import (
     around,
@@ -137,7 +137,7 @@ def test_that_a_generator_was_closed_is_no_failure(diary):
 
 
 def test_what_a_framework_raises_to_end_work_is_no_failure_once_that_is_told(diary, monkeypatch):
-    monkeypatch.setattr(_outcome, "_added", {})
+    monkeypatch.setattr(_failures, "_added", {})
 
     class Retry(Exception):  # noqa: N818 - as frameworks name it
         pass

@@ -13,6 +13,7 @@ import types
 from unittest import mock
 
 import pytest
+from asgiref.sync import markcoroutinefunction
 
 from corectx import Site, bind, current, enter, leave, scope, start
 from corectx.lowlevel import around, kind_of
@@ -226,6 +227,31 @@ def test_a_scope_decorates_every_kind(kind, each):
     assert kind_of(decorated) == kind
 
 
+def hiding(function):
+    """Return a plain function for a coroutine function, as many decorators do."""
+
+    @functools.wraps(function)
+    def inner(number=0):
+        return function(number)
+
+    return inner
+
+
+def test_the_coroutine_that_a_plain_function_returns_is_in_the_frame_too():
+    with scope(order=7) as frame:
+        bound = bind(hiding(coroutine))
+        seen, _ = asyncio.run(bound())
+        assert current() is frame
+    assert seen.values == {"order": 7}
+    decorated = scope(order=8)(hiding(hiding(coroutine)))
+    with scope(order=9) as frame:
+        waiting = decorated()
+        assert current() is frame
+    assert waiting.__name__ == "coroutine"
+    seen, _ = asyncio.run(waiting)
+    assert seen.values == {"order": 8}
+
+
 def test_an_async_mock_is_a_coroutine_function():
     called = mock.AsyncMock(side_effect=coroutine)
     with scope(order=7):
@@ -243,12 +269,8 @@ def test_a_plain_mock_is_a_function():
     called.assert_called_once_with(3)
 
 
-@pytest.mark.skipif(
-    not hasattr(inspect, "markcoroutinefunction"),
-    reason="Python 3.12 or newer: markcoroutinefunction",
-)
 def test_a_function_that_is_marked_as_a_coroutine_function_is_believed():
-    marked = inspect.markcoroutinefunction(lambda: coroutine(3))
+    marked = markcoroutinefunction(lambda: coroutine(3))
     with scope(order=7):
         bound = bind(marked)
         expected = work.look()

@@ -22,6 +22,7 @@ FILES = {
     "project.py": """
         INSTALLED_APPS = ["penstock_django", "shop"]
         PENSTOCK = {"IGNORE_COMMANDS": ["ignored"]}
+        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
         """,
     "shop/__init__.py": "",
     "shop/flows.py": """
@@ -61,6 +62,30 @@ FILES = {
                 own = None if frame is None else (frame.kind, frame.name, frame.correlation_id)
                 self.stdout.write(json.dumps({"own": own, "runs": runs, "entered": entered}))
         """,
+    "shop/management/commands/import_orders.py": """
+        import json
+        from django.core.management.base import BaseCommand
+        from django.db import transaction
+        from penstock import observe
+        from penstock._declare import registry_in_use
+        from penstock._graph import build
+        from penstock._verify import as_json, read, verify
+        from shop.flows import charge, receive
+
+        class Command(BaseCommand):
+            def add_arguments(self, parser):
+                parser.add_argument("orders", type=int)
+
+            def handle(self, orders, **options):
+                ids, late = [], []
+                with observe("evidence"):
+                    for _ in range(orders):
+                        with transaction.atomic():
+                            ids.append(receive()[0])
+                            transaction.on_commit(lambda: late.append(charge()))
+                verdict = as_json(verify(build(registry_in_use()), read(["evidence"])))
+                self.stdout.write(json.dumps({"ids": ids, "late": late, "verdict": verdict}))
+        """,
     "shop/management/commands/ignored.py": """
         from shop.management.commands.consume import Command
         """,
@@ -75,9 +100,9 @@ def run(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(source))
 
-    def command(name):
+    def command(*arguments):
         done = subprocess.run(
-            [sys.executable, "manage.py", name],
+            [sys.executable, "manage.py", *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -106,3 +131,18 @@ def test_a_command_is_no_work_in_flight_but_the_flows_that_it_calls_are(run):
 
 def test_a_command_that_the_settings_name_is_no_operation(run):
     assert run("ignored")["own"] is None
+
+
+@pytest.mark.parametrize("orders", [1, 3])
+def test_a_step_that_a_command_calls_after_the_commit_is_in_its_flow(run, orders):
+    said = run("import_orders", str(orders))
+    shop = said["verdict"]["shop"]
+    (edge,) = shop["edges"]
+    assert (edge["from"], edge["to"], edge["count"]) == ("receive", "charge", 2 * orders)
+    assert [step["outside"] for step in shop["steps"]] == [0, 0]
+    # The only run has its step. If there are several, the step shares the ID of none.
+    if orders == 1:
+        assert said["late"] == said["ids"]
+    else:
+        assert said["late"][0] == said["ids"][0]
+        assert len({*said["ids"], *said["late"]}) == 5

@@ -82,7 +82,7 @@ def manage(project, *arguments):
 
 def test_it_draws_what_the_views_and_the_tasks_declare_together(project):
     done = manage(project, "penstock", "render", "orders", "--format", "mermaid")
-    assert done.stdout == "graph TD\n    receive --> ship\n", done.stderr
+    assert done.stdout == "graph TD\n    receive --o ship\n", done.stderr
 
 
 def test_it_knows_the_flows_of_every_installed_app(project):
@@ -151,4 +151,4 @@ def test_a_program_may_call_it_too(project):
     done = subprocess.run(
         [sys.executable, "called.py"], cwd=project, capture_output=True, text=True, check=False
     )
-    assert done.stdout == "graph TD\n    receive --> ship\n", done.stderr
+    assert done.stdout == "graph TD\n    receive --o ship\n", done.stderr

@@ -13,6 +13,7 @@ import asyncio
 import corectx
 import django
 from django.conf import settings
+from django.core.signals import request_started
 from django.http import FileResponse, JsonResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import path
@@ -122,6 +123,74 @@ def test_where_it_stands_twice_in_the_settings_a_request_has_one_id_all_the_same
         """,
         PROJECT.replace(once, f'{once}, {between}, "penstock_django.FlowMiddleware"'),
     )
+
+
+WRAPPED = {
+    "wsgi": """
+from wsgiref.util import setup_testing_defaults
+from django.core.handlers.wsgi import WSGIHandler
+from penstock.contrib.wsgi import FlowMiddleware
+
+def ask(path):
+    environ, headers = {"PATH_INFO": path}, []
+    setup_testing_defaults(environ)
+    start = lambda status, found, exc_info=None: headers.extend(found)
+    body = FlowMiddleware(WSGIHandler())(environ, start)
+    content = b"".join(body)
+    body.close()
+    return {name.lower(): value for name, value in headers}, content
+""",
+    "asgi": """
+from django.core.handlers.asgi import ASGIHandler
+from penstock.contrib.asgi import FlowMiddleware
+
+def ask(path):
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    sent, asked = [], []
+
+    async def receive():
+        if asked:
+            await asyncio.Event().wait()
+        asked.append(True)
+        return {"type": "http.request", "body": b""}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(FlowMiddleware(ASGIHandler())(scope, receive, send))
+    headers = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    return headers, b"".join(each.get("body", b"") for each in sent[1:])
+""",
+}
+
+
+@pytest.mark.parametrize("interface", WRAPPED)
+def test_inside_of_a_middleware_around_the_application_a_request_is_in_its_operation(
+    tmp_path, interface
+):
+    body = """
+    import json
+
+    headers, content = ask("/known/")
+    assert json.loads(content) == {"id": headers["x-correlation-id"], "user": "bob"}
+    assert [name for name, _ in left] == ["GET /known/"] * 2
+    again, _ = ask("/missing/")
+    assert again["x-correlation-id"] != headers["x-correlation-id"]
+    assert len(left) == 4
+    assert corectx.current() is None
+    """
+    known = """
+def known(request):
+    return JsonResponse({"id": corectx.correlation_id(), "user": corectx.values()["user"]})
+
+urlpatterns.append(path("known/", known))
+
+def note_user(**_):
+    corectx.add_values(user="bob")
+
+request_started.connect(note_user)
+"""
+    run(tmp_path, body, PROJECT + known + WRAPPED[interface])
 
 
 def test_the_server_can_still_send_a_file_in_its_own_way(tmp_path):
@@ -235,4 +304,80 @@ def test_an_id_of_a_proxy_is_transformed_validated_and_taken_over(tmp_path):
         PROJECT.replace('{"IGNORE_PATHS": ["/health/"]}', options).replace(
             "settings.configure(", "import logging; logging.disable(); settings.configure("
         ),
+    )
+
+
+MOUNTED = {
+    "wsgi": """
+    from django.core.wsgi import get_wsgi_application
+    from penstock.contrib.wsgi import FlowMiddleware
+    from werkzeug.middleware.dispatcher import DispatcherMiddleware
+    from werkzeug.test import Client
+
+    mounted = DispatcherMiddleware(None, {"/acme": get_wsgi_application()})
+    for app in (mounted, FlowMiddleware(mounted)):
+        Client(app).get("/acme/orders/7/").close()
+    mount = "/acme"
+    """,
+    "wsgi in asgi": """
+    from asgiref.wsgi import WsgiToAsgi
+    from django.core.wsgi import get_wsgi_application
+    from penstock.contrib.asgi import FlowMiddleware
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    async def ask(app):
+        scope = {"type": "http", "method": "GET", "path": "/acme/orders/7/", "headers": []}
+        messages = asyncio.Queue()
+        messages.put_nowait({"type": "http.request", "body": b""})
+        async def send(message): ...
+        await app({**scope, "query_string": b"", "http_version": "1.1"}, messages.get, send)
+
+    mounted = Starlette(routes=[Mount("/{tenant}", WsgiToAsgi(get_wsgi_application()))])
+    mount = "/acme"
+    asyncio.run(ask(mounted))
+    assert left.pop()[0] == "GET /acme/orders/<int:number>/"
+    mount = "/{tenant}"
+    for _ in range(2):
+        asyncio.run(ask(FlowMiddleware(mounted)))
+    assert left.pop()[0] == "GET /{tenant}/orders/<int:number>/"
+    """,
+    "asgi": """
+    from django.core.asgi import get_asgi_application
+    from penstock.contrib.asgi import FlowMiddleware
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    mounted = Starlette(routes=[Mount("/{tenant}", get_asgi_application())])
+
+    async def ask(app):
+        scope = {"type": "http", "method": "GET", "path": "/acme/orders/7/", "headers": []}
+        messages = asyncio.Queue()
+        messages.put_nowait({"type": "http.request", "body": b""})
+        async def send(message): ...
+        await app({**scope, "query_string": b""}, messages.get, send)
+
+    for app in (mounted, FlowMiddleware(mounted)):
+        asyncio.run(ask(app))
+    mount = "/{tenant}"
+    """,
+}
+
+
+@pytest.mark.parametrize("interface", MOUNTED)
+def test_a_mounted_project_has_the_mount_in_its_routes(tmp_path, interface):
+    program = textwrap.dedent(MOUNTED[interface])
+    project = PROJECT + 'urlpatterns += [path("orders/<int:number>/", lambda *_, **__: view(_[0]))]'
+    project = project.replace("    assert frame.parent is None\n", "")
+    check = 'assert [name for name, _ in left] == [f"GET {mount}/orders/<int:number>/"] * 3, left'
+    run(tmp_path, f"{program}\n{check}", project + "\n")
+
+
+def test_a_project_mounted_in_asgi_is_named_once_where_the_middleware_stands_twice(tmp_path):
+    program = textwrap.dedent(MOUNTED["wsgi in asgi"])
+    project = PROJECT + 'urlpatterns += [path("orders/<int:number>/", lambda *_, **__: view(_[0]))]'
+    project = project.replace("    assert frame.parent is None\n", "")
+    once = '"penstock.contrib.django.FlowMiddleware"'
+    run(
+        tmp_path, program, project.replace(once, f'{once}, "penstock_django.FlowMiddleware"') + "\n"
     )

@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.timeout(120)
 
 PROGRAM = """
-    import json, sys
+    import asyncio, json, sys
     import django
     from django.conf import settings
 
@@ -40,8 +40,11 @@ PROGRAM = """
     from django.urls import path
     from django.utils.decorators import method_decorator
     from django.views import View
+    from django.views.decorators.csrf import csrf_exempt
     from rest_framework.decorators import api_view
     from rest_framework.exceptions import NotAuthenticated, APIException
+    from rest_framework.views import APIView
+    from rest_framework.viewsets import ViewSet
     import corectx
     import penstock
     from penstock import flow
@@ -52,6 +55,7 @@ PROGRAM = """
     from statecrumbs.context import context, get_context
 
     shop = flow("shop")
+    after = []
 
 
     class Around:
@@ -61,6 +65,7 @@ PROGRAM = """
         def __call__(self, request):
             with context(user="bob"):
                 response = self.get_response(request)
+            after.append(dict(corectx.values()))
             if request.path == "/middleware":
                 audit()
             return response
@@ -146,17 +151,72 @@ PROGRAM = """
         return fail()
 
 
-    class Checkout(View):
+    views = flow("views")
+
+    class Named(View):
         def get(self, request):
-            return HttpResponse()
+            return HttpResponse(corectx.current().name)
 
-    Checkout = method_decorator(flow("checkout").entrypoint, name="dispatch")(Checkout)
+    @method_decorator(views.entrypoint, name="dispatch")
+    class Checkout(Named):
+        pass
 
+    @method_decorator([csrf_exempt, views.entrypoint], name="dispatch")
+    class Basket(Named):
+        pass
+
+    class Sale(Checkout):
+        pass
 
     class Refund(View):
-        @method_decorator(flow("refund").entrypoint)
+        @method_decorator(views.entrypoint)
         def get(self, request):
-            return HttpResponse(corectx.current().flow)
+            return HttpResponse(corectx.current().name)
+
+    class Plain(Named):
+        pass
+
+    class Later(View):
+        async def get(self, request):
+            return HttpResponse(corectx.current().name)
+
+    class Api(APIView):
+        def get(self, request):
+            return HttpResponse(corectx.current().name)
+
+    class Orders(ViewSet):
+        def list(self, request):
+            return HttpResponse(corectx.current().name)
+
+    @method_decorator(views.entrypoint, name="dispatch")
+    class Slow(View):
+        async def get(self, request):
+            await asyncio.sleep(0)
+            return HttpResponse(corectx.current().name)
+
+    class Fast(Slow):
+        async def get(self, request):
+            await asyncio.sleep(0)
+            return await super().get(request)
+
+    class Quick(View):
+        @views.entrypoint(name="Quick.dispatch")
+        def dispatch(self, request):
+            return super().dispatch(request)
+
+        async def get(self, request):
+            await asyncio.sleep(0)
+            return HttpResponse(corectx.current().name)
+
+    @views.entrypoint
+    @api_view()
+    def status(request):
+        return HttpResponse(corectx.current().name)
+
+    plain = views.entrypoint(Plain.as_view())
+    later = views.entrypoint(transaction.non_atomic_requests(Later.as_view()))
+    api = views.entrypoint(csrf_exempt(Api.as_view()))
+    orders = views.entrypoint(Orders.as_view({"get": "list"}))
 
 
     urlpatterns = [
@@ -168,7 +228,17 @@ PROGRAM = """
         path("refusing", refusing),
         path("failing", failing),
         path("checkout", Checkout.as_view()),
+        path("basket", Basket.as_view()),
+        path("sale", Sale.as_view()),
         path("refund", Refund.as_view()),
+        path("plain", plain),
+        path("later", later),
+        path("api", api),
+        path("orders", orders),
+        path("status", status),
+        path("slow", transaction.non_atomic_requests(Slow.as_view())),
+        path("fast", transaction.non_atomic_requests(Fast.as_view())),
+        path("quick", transaction.non_atomic_requests(Quick.as_view())),
     ]
 
     client = Client(raise_request_exception=False)
@@ -180,8 +250,15 @@ PROGRAM = """
             response.close()
             answers.append(content.decode())
     found = as_json(verify(build(registry_in_use()), read(["evidence"])))
+    places = {
+        name: step.line for name, step in views.steps.items()
+    }
+    assert {step.file for step in views.steps.values()} == {__file__}
+    assert registry_in_use().conflicts == []
     crumbs = [each.get("context") for each in snapshot() if each["event"] == "seen"]
-    print(json.dumps({"verdict": found, "answers": answers, "crumbs": crumbs}))
+    said = {"verdict": found, "answers": answers, "crumbs": crumbs, "places": places}
+    said["after"] = after
+    print(json.dumps(said))
 """
 
 
@@ -223,6 +300,16 @@ def test_what_a_middleware_or_a_view_binds_is_in_the_view_and_in_its_crumbs(ask)
         assert {key: values.get(key) for key in expected} == expected
 
 
+def test_the_body_of_an_async_view_is_in_the_step_that_its_dispatch_is(ask):
+    answers = ask("/slow", "/fast", "/quick")["answers"]
+    assert answers == ["Slow.dispatch", "Slow.dispatch", "Quick.dispatch"]
+
+
+def test_the_route_is_bound_for_a_middleware_after_the_scope_that_it_opened_around_the_view(ask):
+    (values,) = ask("/decorated")["after"]
+    assert values == {"method": "GET", "route": "decorated", "view": "__main__.around"}
+
+
 def test_http_exceptions_below_500_are_no_failures_of_a_step(ask):
     verdict = ask(*["/refusing"] * 4, "/failing")["verdict"]
     steps = {step["name"]: step for step in verdict["refusals"]["steps"]}
@@ -233,9 +320,70 @@ def test_http_exceptions_below_500_are_no_failures_of_a_step(ask):
     assert (failed["fail_in"]["errors"], failed["fail_in"]["passed_through"]) == (1, 0)
 
 
-def test_a_method_decorator_declares_its_method_once_and_each_call_is_counted(ask):
-    said = ask("/checkout", "/checkout", "/refund", "/refund")
-    for name, function in (("checkout", "dispatch"), ("refund", "get")):
-        (step,) = said["verdict"][name]["steps"]
-        assert (step["name"], step["runs"]) == (function, 2)
-    assert said["answers"][2:] == ["refund", "refund"]
+VIEWS = {
+    "checkout": "Checkout.dispatch",
+    "basket": "Basket.dispatch",
+    "sale": "Checkout.dispatch",
+    "refund": "get",
+    "plain": "Plain",
+    "later": "Later",
+    "api": "Api",
+    "orders": "Orders",
+    "status": "status",
+    "slow": "Slow.dispatch",
+    "quick": "Quick.dispatch",
+}
+# The decorator or the call that declares each of them.
+LINES = {
+    "Checkout.dispatch": "@method_decorator(views.entrypoint, ",
+    "Basket.dispatch": "@method_decorator([csrf",
+    "get": "@method_decorator(views.entrypoint)",
+    "Plain": "plain = ",
+    "Later": "later = ",
+    "Api": "api = ",
+    "Orders": "orders = ",
+    "Slow.dispatch": '@method_decorator(views.entrypoint, name="dispatch")\nclass Slow',
+    "Quick.dispatch": '@views.entrypoint(name="Quick.dispatch")',
+    "status": "@views.entrypoint\n@api_view()\ndef status",
+}
+
+
+def test_each_class_based_view_is_a_step_with_its_own_name_and_place(ask):
+    said = ask(*[f"/{url}" for url in VIEWS], "/checkout")
+    assert said["answers"] == [*VIEWS.values(), "Checkout.dispatch"]
+    steps = {step["name"]: step["runs"] for step in said["verdict"]["views"]["steps"]}
+    assert steps == dict.fromkeys(VIEWS.values(), 1) | {"Checkout.dispatch": 3}
+    source = textwrap.dedent(PROGRAM)
+    for name, line in said["places"].items():
+        decorator = source[: source.index(LINES[name])].count("\n") + 1
+        # Python 3.10 calls the decorator of a class in the line of the class.
+        assert line - decorator in ((0, 1) if "." in name else (0,)), name
+
+
+def test_two_actions_of_one_class_based_view_are_found_as_a_conflict(tmp_path):
+    (tmp_path / "views.py").write_text(
+        textwrap.dedent("""
+            from django.conf import settings
+            settings.configure()
+            from django.views.generic import TemplateView
+            from rest_framework.viewsets import ViewSet
+            from penstock import flow
+            from penstock._declare import registry_in_use
+
+            class Orders(ViewSet):
+                def list(self, request): ...
+                def recent(self, request): ...
+
+            views = flow("views")
+            views.entrypoint(Orders.as_view({"get": "list"}))
+            views.entrypoint(Orders.as_view({"get": "list"}))
+            views.entrypoint(Orders.as_view({"get": "recent"}))
+            views.entrypoint(TemplateView.as_view(template_name="a.html"))
+            views.entrypoint(TemplateView.as_view(template_name="b.html"))
+            print([(one.line, other.line) for one, other in registry_in_use().conflicts])
+        """)
+    )
+    done = subprocess.run(
+        [sys.executable, "views.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "[(14, 16), (17, 18)]\n", done.stderr

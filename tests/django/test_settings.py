@@ -62,6 +62,11 @@ def test_a_wrong_setting_is_named(given, says):
     assert says in problem
 
 
+@pytest.mark.parametrize("option", ["HEADER", "RESPONSE_HEADER"])
+def test_a_header_may_be_none(option):
+    assert not find_problems({option: None})
+
+
 def test_that_a_compiled_expression_is_wrong_is_said_so_that_one_sees_why():
     (problem,) = find_problems({"IGNORE_PATHS": [re.compile("/health/")]})
     assert "is a list of regular expressions, each a string, not [re.compile(" in problem

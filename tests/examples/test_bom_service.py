@@ -84,7 +84,7 @@ The map, drawn from the code:
   │
   ■ link_parts   Links each part to those that it needs.
 
-  ◆ entrypoint   ■ task
+  ◆ entrypoint   ■ task, through a queue
 
 Counts of real runs, in both processes:
 
@@ -100,10 +100,16 @@ Counts of real runs, in both processes:
   2 of 2 edges seen (100 %), 0 undeclared starts, 0 steps never ran
   observed in 2 processes
 
+The failed flow as one page, over both processes, and on the map:
+
+  FOLDER/page.html
+  FOLDER/map.html
+
 Everything is in FOLDER
 
-  boms.sqlite  broker/  documents/  evidence/  map.mmd  web.log  web.spans
-  web.stderr  worker.dump.json  worker.log  worker.spans  worker.stderr
+  boms.sqlite  boxes/  broker/  documents/  evidence/  map.html  map.mmd
+  page.html  web.log  web.spans  web.stderr  worker.dump.json  worker.log
+  worker.spans  worker.stderr
 """
 
 
@@ -280,8 +286,25 @@ def test_what_the_good_documents_list_is_stored_and_nothing_of_the_one_that_fail
 
 def test_the_map_is_left_as_mermaid(done):
     assert (done.folder / "map.mmd").read_text("utf-8") == (
-        "graph TD\n    receive_bom --> store_parts\n    store_parts --> link_parts\n"
+        "graph TD\n    receive_bom --o store_parts\n    store_parts --o link_parts\n"
     )
+
+
+def test_the_failed_request_is_one_page_over_both_processes_and_marked_on_the_map(done):
+    page = (done.folder / "page.html").read_text("utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    assert "NOT NULL constraint failed" in data["headline"]
+    assert [crumb["event"] for crumb in data["crumbs"]] == [
+        "document_received",
+        "import_queued",
+        "storing_parts",
+        "unhandled_exception",
+    ]
+    names = [name.partition(" ")[0] for name in data["processes"]]
+    assert [names[of] for of in data["of"]] == ["web.py", "web.py", "worker.py", "worker.py"]
+    assert data["joins"] == [[1, 2]]
+    drawn = (done.folder / "map.html").read_text("utf-8")
+    assert "2  failed here</text>" in drawn
 
 
 BROKERS = {"redis": "redis://127.0.0.1:6379", "rabbitmq": "amqp://guest:guest@127.0.0.1:5672//"}

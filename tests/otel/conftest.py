@@ -51,6 +51,15 @@ def traced(**options):
 
 
 @pytest.fixture
+def traces():
+    """Spans by our backend and by others."""
+    made = traced()
+    end = instrument(made.provider)
+    yield made
+    end()
+
+
+@pytest.fixture
 def registry():
     with isolated_registry() as registry:
         yield registry

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 _exporter = InMemorySpanExporter()
 
 
-def set_provider():
-    provider = TracerProvider()
+def set_provider(**options):
+    provider = TracerProvider(**options)
     provider.add_span_processor(SimpleSpanProcessor(_exporter))
     trace.set_tracer_provider(provider)
 
@@ -29,7 +29,9 @@ def print_spans(*facts):
             "parent": None if span.parent is None else names.get(span.parent.span_id, "elsewhere"),
             "events": [event.name for event in span.events],
             "attributes": {
-                key: value for key, value in span.attributes.items() if key.startswith("penstock.")
+                key: value
+                for key, value in span.attributes.items()
+                if key.startswith(("penstock.", "http."))
             },
             "status": span.status.status_code.name,
         }

@@ -8,8 +8,13 @@ import sys
 import pytest
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
+from opentelemetry.trace import SpanKind, use_span
 
+from corectx import Site, bind, enter, leave, start
 from penstock import flow
 from penstock_otel import OTelBackend, instrument
 from statecrumbs import crumb
@@ -96,9 +101,105 @@ def test_a_crumb_outside_of_any_span_is_a_log_record_too():
     assert logs.records[0].span_id == 0
 
 
+class Ended:
+    """The spans of a request whose span another instrumentation made, and has ended."""
+
+    def __init__(self, sampler=ALWAYS_ON, **options):
+        self.spans = traced(sampler=sampler)
+        end = instrument(self.spans.provider, **options)
+        with use_span(self.spans.tracer.start_span("theirs", kind=SpanKind.SERVER)) as theirs:
+            self.token = enter(start(Site("request", "GET")))
+            crumb("inside")
+            theirs.end()
+            crumb("in the background", number=1)
+            crumb("and again")
+            leave(self.token)
+        end()
+
+    def events(self):
+        return {each.name: [event.name for event in each.events] for each in self.spans.finished}
+
+
+def test_crumbs_after_the_end_of_the_span_of_another_are_events_of_one_span_inside_of_it():
+    ended = Ended()
+    assert ended.events() == {"theirs": ["inside"], "crumbs": ["in the background", "and again"]}
+    crumbs, theirs = ended.spans["crumbs"], ended.spans["theirs"]
+    assert crumbs.parent.span_id == theirs.context.span_id
+    assert crumbs.start_time == crumbs.events[0].timestamp
+    assert dict(crumbs.events[0].attributes) == {"number": "1"}
+
+
+def test_crumbs_after_the_end_of_a_span_are_log_records_of_it_where_logs_are_set_up():
+    logs = Logs()
+    ended = Ended(logger_provider=logs.provider)
+    assert ended.events() == {"theirs": []}
+    assert {each.span_id for each in logs.records} == {ended.spans["theirs"].context.span_id}
+
+
+def test_crumbs_after_the_end_of_a_span_that_is_not_sampled_make_no_span():
+    assert Ended(sampler=ALWAYS_OFF).events() == {}
+
+
+def test_crumbs_after_the_end_of_our_own_span_are_in_its_trace(registry):
+    """Django logs a 404 after its middleware, and a thread may go on after its request."""
+    spans = traced()
+    end = instrument(spans.provider)
+
+    @flow("orders").entrypoint
+    def take():
+        return bind(crumb)
+
+    late = take()
+    late("late")
+    end()
+    assert [event.name for event in spans["crumbs"].events] == ["late"]
+    assert spans["crumbs"].parent.span_id == spans["take"].context.span_id
+
+
+def test_an_exporter_that_records_crumbs_makes_no_spans_without_end():
+    exported = []
+
+    class Telling(InMemorySpanExporter):
+        def export(self, spans):
+            exported.extend(span.name for span in spans)
+            crumb("exporting")
+            return super().export(spans)
+
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(Telling()))
+    end = instrument(provider)
+    with use_span(provider.get_tracer("user").start_span("theirs")) as theirs:
+        theirs.end()
+        crumb("late")
+    end()
+    assert exported == ["theirs", "crumbs"]
+
+
+def test_a_provider_that_exports_no_logs_leaves_crumbs_to_spans(registry):
+    """OTEL_LOGS_EXPORTER=none makes such a provider."""
+    spans = traced()
+    end = instrument(spans.provider, logger_provider=LoggerProvider())
+
+    @flow("orders").entrypoint
+    def take():
+        crumb("taken")
+
+    take()
+    end()
+    assert [event.name for event in spans["take"].events] == ["taken"]
+
+
 def test_an_unknown_choice_is_refused():
     with pytest.raises(ValueError, match="crumbs= is one of 'auto', 'log_records', 'span_events'"):
         OTelBackend(crumbs="logs")
+
+
+def test_an_object_that_is_no_provider_is_refused():
+    """The backend of penstock 0.1.0 took the name of a tracer."""
+    with pytest.raises(TypeError, match=r"with get_tracer\(\), but got 'shop'. Leave it out"):
+        OTelBackend("shop")
+    with pytest.raises(TypeError, match=r"with get_logger\(\), but got 7"):
+        OTelBackend(logger_provider=7)
 
 
 def test_a_logger_provider_that_is_set_up_later_is_found():

@@ -12,6 +12,7 @@ from opentelemetry import context, trace
 
 from corectx import Site, attach, bind, current, detach, enter, leave, start
 from penstock import flow
+from penstock.contrib.wsgi import FlowMiddleware
 
 
 def current_name():
@@ -283,6 +284,65 @@ def test_a_thread_that_outlives_the_operation_stays_in_its_trace(spans):
     thread.start()
     thread.join()
     assert spans.parents() == {"take": None, "charge": "take"}
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["here", "in_another_thread"])
+def test_a_wsgi_body_has_its_span_while_its_code_runs(spans, is_elsewhere):
+    inside = []
+
+    def body():
+        with spans.tracer.start_as_current_span("query"):
+            inside.append(current_name())
+            yield b"a"
+            inside.append(current_name())
+        yield b"b"
+        inside.append(current_name())
+
+    def app(environ, start_response):
+        inside.append(current_name())
+        return body()
+
+    def send():
+        for _ in chunks:
+            assert current_name() is None
+        chunks.close()
+        assert current_name() is None
+
+    chunks = FlowMiddleware(app)({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+    assert current_name() is None
+    if is_elsewhere:
+        thread = threading.Thread(target=send)
+        thread.start()
+        thread.join()
+    else:
+        send()
+    assert inside == ["GET", "query", "query", "GET"]
+    assert spans.parents() == {"GET": None, "query": "GET"}
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2])
+def test_a_dropped_wsgi_body_is_cleaned_up_in_its_span(spans, chunks):
+    class Closing:
+        def __init__(self):
+            self.left = [b"a", b"b"]
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return self.left.pop()
+
+        def close(self):
+            with spans.tracer.start_as_current_span("clean up"):
+                pass
+
+    app = FlowMiddleware(lambda environ, start_response: Closing())
+    body = app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+    for _ in range(chunks):
+        next(body)
+    del body
+    gc.collect()
+    assert spans.parents() == {"GET": None, "clean up": "GET"}
 
 
 def test_frames_that_end_out_of_order_leave_nothing_current(spans):

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import http.client
 import json
-import socket
-import threading
 import weakref
 
 import pytest
-import uvicorn
 
 import corectx
 from corectx import current, failed_frame
 from penstock import current_flow_id, flow
 from penstock.contrib.asgi import FlowMiddleware
+from tests.penstock.serving import served
 
 pytestmark = pytest.mark.usefixtures("ran")
 
@@ -236,34 +232,7 @@ def test_a_flow_of_the_request_has_its_id():
     asyncio.run(call(app))
 
 
-@pytest.fixture
-def serve():
-    """Serve an application by uvicorn; return a connection that is kept alive."""
-    with contextlib.ExitStack() as stack:
-
-        def start(app):
-            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            started = threading.Event()
-
-            class Server(uvicorn.Server):
-                async def startup(self, sockets=None):
-                    await super().startup(sockets)
-                    started.set()
-
-            server = Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-            stack.callback(thread.join)
-            stack.callback(setattr, server, "should_exit", True)
-            thread.start()
-            assert started.wait(50)
-            client = http.client.HTTPConnection(*listening.getsockname(), timeout=50)
-            stack.callback(client.close)
-            return client
-
-        yield start
-
-
-def test_requests_on_one_connection_have_their_own_ids(serve):
+def test_requests_on_one_connection_have_their_own_ids():
     """Also after a large upload: uvicorn then runs the later ones in the context of the first."""
     around = []
 
@@ -278,13 +247,13 @@ def test_requests_on_one_connection_have_their_own_ids(serve):
         await FlowMiddleware(inner)(scope, receive, send)
         around.append((before, current()))
 
-    client = serve(outer)
     ids = []
-    for size in (0, 3_000_000, 0, 0):
-        client.request("POST", "/upload", b"x" * size)
-        response = client.getresponse()
-        [_, _, _, correlation_id] = json.loads(response.read())
-        assert response.headers["X-Correlation-ID"] == correlation_id
-        ids.append(correlation_id)
+    with served(outer) as client:
+        for size in (0, 3_000_000, 0, 0):
+            client.request("POST", "/upload", b"x" * size)
+            response = client.getresponse()
+            [_, _, _, correlation_id] = json.loads(response.read())
+            assert response.headers["X-Correlation-ID"] == correlation_id
+            ids.append(correlation_id)
     assert len(set(ids)) == 4
     assert all(before is after for before, after in around)

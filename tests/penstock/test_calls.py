@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import corectx
 from corectx import Frame, Site, current, failed_frame
 from corectx.executors import ContextExecutor
+from corectx.lowlevel import note_closed, note_open, open_frames
 from penstock import current_flow_id, entrypoint, flow, step
 from penstock.testing import isolated_registry
 
@@ -101,6 +102,23 @@ def as_coroutine(declare, probe):
     return run
 
 
+def as_hidden_coroutine(declare, probe):
+    """Declare a plain function that returns a coroutine, as a decorator makes that is not async."""
+
+    async def body():
+        await asyncio.sleep(0)
+        return probe()
+
+    @declare
+    def work():
+        return body()
+
+    def run():
+        return asyncio.run(work())
+
+    return run
+
+
 def as_generator(declare, probe):
     @declare
     def work():
@@ -134,6 +152,7 @@ KINDS = [
     as_static_method,
     as_class_method,
     as_coroutine,
+    as_hidden_coroutine,
     as_generator,
     as_async_generator,
 ]
@@ -493,6 +512,48 @@ def test_a_cancelled_step_is_left_and_named(ran):
 
     asyncio.run(main())
     assert [type(call.exception) for call in ran.calls] == [asyncio.CancelledError] * 2
+
+
+def test_a_coroutine_that_a_step_returns_is_in_flight_until_it_ends(ran):
+    f = flow("f")
+
+    async def body():
+        await asyncio.sleep(0)
+        assert [(each.name, each is current()) for each in open_frames() if each.flow == "f"] == [
+            ("work", True)
+        ]
+        raise OSError
+
+    work = f.entrypoint(name="work")(calling(body))
+
+    class OpenFrames:
+        is_inlined = True
+
+        def entered(self, frame):
+            note_open(frame)
+
+        def left(self, frame, exc):
+            note_closed(frame)
+
+    unsubscribe = corectx.subscribe(OpenFrames())
+    with pytest.raises(OSError):
+        asyncio.run(work())
+    unsubscribe()
+    (call,) = ran.calls
+    assert isinstance(call.exception, OSError)
+    assert failed_frame(call.exception).name == "work"
+    assert open_frames() == []
+
+
+def test_a_coroutine_that_a_step_returns_and_nobody_awaits_is_left_when_it_is_dropped(ran):
+    async def body():
+        pass
+
+    work = flow("f").entrypoint(calling(body))
+    with pytest.warns(RuntimeWarning, match="body' was never awaited") as warned:
+        work()
+    assert len(warned) == 1
+    assert [call.exception for call in ran.calls] == [None]
 
 
 def test_a_bound_thread_goes_on_with_the_run():

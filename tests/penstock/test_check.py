@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 
 import pytest
@@ -152,6 +153,102 @@ def test_conflicting_names_are_found_with_both_places(registry, monkeypatch):
     assert "Two functions are the step 'save' of the flow 'f'" in problem.message
     assert "save_there here" in problem.message
     assert f"save_here (test_check.py:{problem.line - 3})" in problem.message
+
+
+def test_functions_that_one_wrapper_hides_are_found_with_both_places(registry, monkeypatch):
+    monkeypatch.chdir(pathlib.Path(__file__).parent)
+    f = flow("f")
+
+    def audited(function):
+        def wrapper():
+            function()
+
+        return wrapper
+
+    @f.entrypoint
+    @audited
+    def receive(): ...
+
+    @f.step(after="begin")
+    @audited
+    def charge(): ...
+
+    [problem] = [each for each in check(registry) if each.kind == "conflict"]
+    assert "wrapper of charge here, and that of receive (test_check.py:" in problem.message
+    places = (problem.line, int(problem.message.partition("test_check.py:")[2].partition(")")[0]))
+    source = pathlib.Path(__file__).read_text().splitlines()
+    assert [source[line + 1].strip() for line in places] == [
+        "def charge(): ...",
+        "def receive(): ...",
+    ]
+
+
+class Audited:
+    """Decorate a function, without functools.update_wrapper."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self):
+        return self.function()
+
+
+class Channel:
+    def __init__(self, *names):
+        self.names = [*names]
+
+    def __call__(self): ...
+
+    def send(self): ...
+
+
+def deliver(names): ...
+
+
+def test_functions_that_an_object_hides_are_found_with_both_places(registry, monkeypatch):
+    monkeypatch.chdir(pathlib.Path(__file__).parent)
+    f = flow("f")
+
+    @f.entrypoint
+    @Audited
+    def receive(): ...
+
+    @f.step(after="begin")
+    @Audited
+    def charge(): ...
+
+    [problem] = [each for each in check(registry) if each.kind == "conflict"]
+    assert "Audited of charge here, and that of receive (test_check.py:" in problem.message
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Channel,
+        lambda name: Channel(name).send,
+        lambda name: functools.partial(deliver, [name]),
+        lambda name: functools.partial(deliver, names={name}),
+        lambda name: functools.partial(Channel(name).send),
+    ],
+)
+def test_objects_of_one_name_are_found_with_the_places_that_declare_them(
+    registry, monkeypatch, make
+):
+    monkeypatch.chdir(pathlib.Path(__file__).parent)
+    f = flow("f")
+    f.entrypoint(make("mail"))
+    f.entrypoint(make("mail"))  # declared again
+    f.entrypoint(make("sms"))
+
+    [problem] = check(registry)
+    assert problem.kind == "conflict"
+    assert problem.file == __file__
+    source = pathlib.Path(__file__).read_text().splitlines()
+    shown = int(problem.message.partition("(test_check.py:")[2].partition(")")[0])
+    assert [source[line - 1].strip() for line in (shown, problem.line)] == [
+        'f.entrypoint(make("mail"))',
+        'f.entrypoint(make("sms"))',
+    ]
 
 
 def test_everything_is_found_in_one_run():

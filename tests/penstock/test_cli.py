@@ -205,6 +205,15 @@ def test_a_misspelled_command_is_told_the_nearest_one(penstock):
     )
 
 
+@pytest.mark.parametrize("arguments", [("verify", "x", "--fail-outsid"), ("--vers", "list")])
+def test_an_option_has_no_abbreviation(penstock, arguments):
+    done = penstock(*arguments)
+    assert done.returncode == 2
+    assert f"unrecognized arguments: {next(each for each in arguments if '-' in each)}" in (
+        done.stderr
+    )
+
+
 def test_the_folders_of_an_output_are_made(penstock, tmp_path):
     done = penstock("render", "orders", "-o", "docs/flows/orders.mmd")
     assert done.returncode == 0, done.stderr
@@ -239,7 +248,7 @@ def test_the_tasks_that_celery_would_find_are_declared(penstock, tmp_path):
 def test_a_program_without_any_flow_is_not_taken_for_one_where_all_is_well(penstock, command):
     done = penstock(*command, source="import json")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "no flow is declared in shop, nor in what it imports" in done.stderr
+    assert "no flow is declared in shop or in its imports" in done.stderr
 
 
 def test_a_step_without_any_flow_is_a_problem_that_is_found(penstock):
@@ -283,7 +292,7 @@ class TestApp:
         assert "direct cause" in chained
         assert chained.rstrip().endswith("ValueError: no setting x")
         assert chained.count("File ") == chained.count("shop.py") == 3
-        # Where penstock refused something, the line that asked for it is the last.
+        # If penstock refused something, the line that asked for it is the last.
         refused = penstock("list", source=source, app="shop:declare").stderr
         assert "step(after=4)" in refused
         assert refused.count("File ") == refused.count("shop.py") == 1
@@ -372,3 +381,14 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, unbuffered):
         check=False,
     )
     assert done.stderr == ""
+
+
+def test_render_collapses_flows_and_omits_implied_edges(penstock):
+    def drawn(*options):
+        return penstock("render", *options).stdout
+
+    whole, flows = drawn("--format=svg"), drawn("--format=svg", "--collapse")
+    assert whole.count('<g class="node ') > flows.count('<g class="node ') > 0
+    assert drawn("--format=svg", "--no-collapse") == whole
+    assert drawn("--implied=omitted").startswith("graph TD")
+    assert "implied='faint' is not for 'mermaid'" in penstock("render", "--implied=faint").stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import stat
 import subprocess
 import sys
@@ -89,6 +90,12 @@ def test_a_registry_of_ones_own_can_be_drawn():
         ({"format": 3}, "Unknown format 3. Known: mermaid, "),
         ({"output": "x.jgp"}, "Unknown file ending '.jgp'. Known: .mmd, "),
         ({"output": "x.htlm"}, "Unknown file ending '.htlm'. Did you mean '.htm"),
+        ({"output": ""}, "output='' names no file. Add one, such as 'flows.svg'."),
+        ({"output": "docs/"}, "output='docs/' names no file."),
+        ({"output": ".."}, "output='..' names no file."),
+        ({"output": "x\0.svg"}, r"output='x\x00.svg' names no file."),
+        ({"format": "text", "direction": "LR"}, "direction='LR' is not for 'text', which leads"),
+        ({"format": "json", "direction": "BT"}, "direction='BT' is not for 'json', which has no"),
         ({"direction": "up"}, "Unknown direction 'up'. Known: TD, TB, BT, LR, RL, auto."),
         ({"direction": "lr"}, "Unknown direction 'lr'. Did you mean 'LR'? "),
         (
@@ -105,6 +112,15 @@ def test_a_registry_of_ones_own_can_be_drawn():
             "max_chars=5000 is for format 'mermaid', not for 'svg'.",
         ),
         ({"max_chars": 10}, "max_chars=10 is too small: a diagram needs 1,000."),
+        (
+            {"width": 700},
+            "width=700 is for the formats 'svg', 'html' and 'png', not for 'mermaid'.",
+        ),
+        (
+            {"format": "svg", "engine": "graphviz", "width": 700},
+            "width=700 is for the formats 'svg', 'html' and 'png', not for engine='graphviz'.",
+        ),
+        ({"format": "svg", "width": 0}, "width=0 is no page; it must be at least 300 pixels."),
     ],
 )
 def test_a_wrong_option_is_one_error_that_names_it_and_the_nearest(registry, arguments, said):
@@ -139,9 +155,22 @@ def test_the_limit_of_a_diagram_can_be_lowered():
 
 
 @pytest.mark.parametrize("direction", ["TD", "TB", "BT", "LR", "RL"])
-@pytest.mark.parametrize("kind", ["mermaid", "dot", "json", "text", "svg", "html"])
-def test_every_direction_is_taken_by_every_format(registry, kind, direction):
+@pytest.mark.parametrize("kind", ["mermaid", "dot", "svg", "html"])
+def test_every_direction_is_taken_by_every_format_of_pictures(registry, kind, direction):
     assert penstock.generate_dag("bom_sync", format=kind, direction=direction).endswith("\n")
+
+
+@pytest.mark.parametrize("direction", ["TD", "TB", "auto"])
+@pytest.mark.parametrize("kind", ["json", "text"])
+def test_text_and_json_lead_from_top_to_bottom(registry, kind, direction):
+    assert penstock.generate_dag("bom_sync", format=kind, direction=direction).endswith("\n")
+
+
+@pytest.mark.parametrize("output", [5, b"x.svg", ["x.svg"]])
+def test_an_output_of_another_type_is_one_error_that_names_it(registry, output):
+    with pytest.raises(TypeError) as caught:
+        penstock.generate_dag("bom_sync", output=output)
+    assert str(caught.value) == f"output= takes the path of a file, not {output!r}."
 
 
 def test_a_format_is_imported_when_it_is_asked_for():
@@ -175,8 +204,8 @@ for kind in "mermaid", "dot", "json", "text":
 DRAWN = """\
 mermaid 987763468468b836
 dot fc8137f047a8ce4e
-json b027f75db085e515
-text f7b36531b4b3ead1
+json 6dbcb6e922e7f9f8
+text 65040b04b9de77a1
 """
 
 
@@ -272,7 +301,7 @@ def test_what_cannot_be_written_is_an_error_that_names_the_file(registry, tmp_pa
 
 
 def test_every_format_has_an_ending():
-    assert set(_dag.ENDINGS.values()) == set(_dag.FORMATS)
+    assert set(_dag.SUFFIXES.values()) == set(_dag.FORMATS)
 
 
 def test_the_better_direction_is_taken_where_the_layout_is_ours():
@@ -288,6 +317,21 @@ def test_the_better_direction_is_taken_where_the_layout_is_ours():
         }
         assert sizes["auto"] == sizes[better]
     assert penstock.generate_dag(registry=registry, direction="auto").startswith("graph TD")
+
+
+def test_a_drawing_for_a_narrower_page_is_narrower():
+    pairs = {f"a_step_with_a_long_name_{at}": ("hub",) for at in range(6)}
+    ends = {f"what_follows_number_{at}": (name,) for at, name in enumerate(pairs)}
+    registry = registry_of({"f": {"hub": (), **pairs, **ends}})
+
+    def width_of(kind="svg", **options):
+        drawn = penstock.generate_dag(registry=registry, format=kind, **options)
+        return int(re.search(r'<svg [^>]*width="(\d+)"', drawn)[1])
+
+    assert width_of() == width_of(width=1_400) > 1_200
+    assert width_of(width=500) == width_of("html", width=500) < 900
+    sideways = width_of(direction="LR", width=500)
+    assert width_of(direction="auto", width=500) == min(sideways, width_of(width=500))
 
 
 def test_a_file_for_one_diagram_gets_no_markdown(tmp_path):
@@ -311,3 +355,22 @@ def test_boxes_of_an_svg_link_to_the_code_where_it_is_known():
 def test_an_svg_shows_itself_in_a_notebook():
     drawn = penstock.generate_dag(registry=registry_of(ORDERS), format="svg")
     assert drawn._repr_svg_() == drawn
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("data", [], r"data=\[\] names no path"),
+        ("data", 7, "data= takes a path or several paths, not 7"),
+        ("data", b"folder", "not 102"),
+        ("crash", [], r"crash=\[\] names no path"),
+        ("crash", ["x", 7], "crash= takes a path or several paths, not 7"),
+        ("source", 7, "source= takes a URL with {file} in it, not 7"),
+        ("max_chars", "5000", "max_chars= takes a number of characters, not '5000'"),
+        ("collapse", "no", "collapse= takes True, False or None, not 'no'"),
+    ],
+)
+def test_an_option_of_another_type_is_named_with_its_value(registry, option, value, message):
+    kind = "mermaid" if option == "max_chars" else "svg"
+    with pytest.raises((TypeError, ValueError), match=message):
+        penstock.generate_dag(format=kind, **{option: value})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import inspect
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 import click
 import pytest
 
+import corectx
+import penstock
 from penstock import entrypoint, flow, step
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -78,7 +81,8 @@ def test_a_decorated_function_keeps_what_it_is(function, declare):
     decorated = flow("kept")(declare(function))
     for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
         assert getattr(decorated, attribute) == getattr(function, attribute)
-    assert inspect.signature(decorated) == inspect.signature(function)
+    # The annotations are text in this module. Its readers see what they stand for.
+    assert inspect.signature(decorated) == inspect.signature(function, eval_str=True)
     for kind in (
         inspect.isfunction,
         inspect.iscoroutinefunction,
@@ -186,7 +190,7 @@ def test_after_takes_any_collection(registry):
     shapes = flow("shapes")
     shapes.step(after=("x", "y"), name="a")(plain)
     shapes.step(after=iter(["x"]), name="b")(plain)
-    shapes.step(after={"x": 1}, name="c")(plain)
+    shapes.step(after={"x": None}, name="c")(plain)
     assert [each.after for each in shapes.steps.values()] == [("x", "y"), ("x",), ("x",)]
 
 
@@ -293,15 +297,67 @@ def test_a_singledispatch_function_stays_one():
     assert [area("?"), area(3)] == ["unknown", 9]
 
 
-def test_a_context_manager_can_be_a_step():
-    @flow("files")
-    @step
-    @contextlib.contextmanager
-    def opened():
-        yield "file"
+def over(manager):
+    return flow("files").step(after="read")(contextlib.contextmanager(manager))
 
-    with opened() as file:
-        assert file == "file"
+
+def over_with_the_flow_below(manager):
+    return step(after="read")(flow("files")(contextlib.contextmanager(manager)))
+
+
+def below(manager):
+    return contextlib.contextmanager(flow("files").step(after="read")(manager))
+
+
+@pytest.mark.parametrize("declared", [over, over_with_the_flow_below, below])
+def test_a_step_that_is_a_context_manager_does_the_work_of_its_generator(ran, declared):
+    said = []
+
+    def opened(name):
+        said.append(("open", place()))
+        try:
+            yield name
+        finally:
+            said.append(("close", place()))
+
+    opened = declared(opened)
+
+    @flow("files").entrypoint
+    def read():
+        with opened("a.txt") as file:
+            said.append((file, place()))
+            raise ValueError("empty")
+
+    with pytest.raises(ValueError, match="empty"):
+        read()
+    assert said == [("open", "opened"), ("a.txt", "read"), ("close", "opened")]
+    assert ran.names("files") == ["read", "opened"]
+    assert str(inspect.signature(opened)) == "(name)"
+    assert flow("files").steps["opened"].call_kind == "generator"
+
+
+def test_so_does_an_async_context_manager(ran):
+    said = []
+
+    @flow("files").step(after="read")
+    @contextlib.asynccontextmanager
+    async def opened():
+        said.append(place())
+        yield
+        said.append(place())
+
+    @flow("files").entrypoint
+    async def read():
+        async with opened():
+            said.append(place())
+
+    asyncio.run(read())
+    assert said == ["opened", "read", "opened"]
+
+
+def place():
+    """Return the name of the current frame."""
+    return corectx.current().name
 
 
 def test_a_partial_has_the_name_of_its_function(registry):
@@ -576,6 +632,21 @@ def test_a_fixture_of_pytest_is_refused_with_advice(registry):
         flow("f")(fixture)
 
 
+@pytest.mark.parametrize("kind", ["entrypoint", "step"])
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        ("afer", "Did you mean after="),
+        ("Name", "Did you mean name="),
+        ("flow", "There are after= and name="),
+    ],
+)
+def test_an_option_that_there_is_not_is_told_the_nearest_one(registry, kind, option, hint):
+    for decorator in (getattr(penstock, kind), getattr(flow("f"), kind)):
+        with pytest.raises(TypeError, match=rf"@{kind} has no option '{option}'\. {hint}"):
+            decorator(**{option: "begin"})
+
+
 def test_a_command_of_click_is_refused_with_advice(registry):
     command = click.command(lambda: None)
     for decorate in (flow("f").step, flow("f").entrypoint, flow("f")):
@@ -587,3 +658,24 @@ def test_a_command_of_click_is_refused_with_advice(registry):
 def test_an_object_that_a_framework_made_is_refused_with_advice(registry, decorator):
     with pytest.raises(TypeError, match=r"stands above 'bare', which a decorator has made a .*"):
         decorator(MadeByAFramework(bare))
+
+
+class Actor:
+    """A decorator of a task queue makes it of a function."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *args):
+        return self.function(*args)
+
+    def send(self, *args):
+        return "sent", args
+
+
+def test_a_step_above_an_object_whose_methods_it_would_hide_is_refused(registry):
+    def charge(): ...
+
+    with pytest.raises(TypeError, match=r"above 'Actor'.* has made a .*Actor of\. Write it below"):
+        flow("shop").step(Actor(charge))
+    assert Actor(flow("shop").step(charge)).send(1) == ("sent", (1,))

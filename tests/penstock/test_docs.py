@@ -35,7 +35,7 @@ def test_there_is_a_page_for_each_flow_and_an_index(registry, tmp_path):
         in (pages["bom_sync.md"])
     )
     assert "[bom\\_sync](bom_sync.md)" in pages["index.md"]
-    assert "| `chrage` | **not declared** |" in pages["billing.md"]
+    assert "| `chrage` | **unknown step** |" in pages["billing.md"]
 
 
 def test_a_page_tells_of_its_own_steps_and_which_flows_others_are_in(tmp_path):
@@ -55,7 +55,7 @@ def test_a_page_tells_of_its_own_steps_and_which_flows_others_are_in(tmp_path):
         "| `send` | `shop/flows.py:2` | `write` | Does send. |",
     ]
     assert rows["shop.md"] == [
-        "| `bank:gone` | **not declared** |  |  |",
+        "| `bank:gone` | **unknown step** |  |  |",
         "| `order` | `shop/flows.py:1` | *starts here* | Does order. |",
         "| `pay` | `shop/flows.py:2` | `bank:gone`, `order` | Does pay. |",
     ]
@@ -148,7 +148,7 @@ def test_a_thousand_names_come_back_from_a_page(tmp_path):
 def test_an_address_in_a_docstring_is_a_link(tmp_path):
     doc = "See https://x.y/a_b?c=d&e#f_g (or http://z.y/*). Not a_b.\n\nOr https://x.y/c_d."
     registry = registry_of({"f": {"s": ()}}, s={"doc": doc})
-    registry.describe("f", doc)
+    registry.set_doc("f", doc)
     document(registry, tmp_path, write=True)
     first = "See <https://x.y/a_b?c=d&e#f_g> (or <http://z.y/>\\*). Not a\\_b."
     page = (tmp_path / "f.md").read_text()

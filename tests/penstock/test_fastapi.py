@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 
 import pytest
@@ -14,43 +13,16 @@ from penstock import flow
 from penstock._graph import build
 from penstock._verify import read, verify
 from penstock.contrib.asgi import FlowMiddleware
+from tests.penstock.serving import served
 from tests.penstock.verify.verdicts import edges, runs, undeclared
 
 
-def get(app, path: str, query: str = "") -> tuple[int, bytes]:
-    """Send one request to an ASGI application; return the status and the body."""
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": query.encode(),
-        "headers": [],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
-    sent = []
-
-    async def run():
-        over = asyncio.Event()
-
-        async def receive():
-            if not over.is_set():
-                over.set()
-                return {"type": "http.request", "body": b"", "more_body": False}
-            return await asyncio.Future()
-
-        async def send(message):
-            sent.append(message)
-
-        await app(scope, receive, send)
-
-    asyncio.run(run())
-    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
+def get(app, path: str) -> tuple[int, bytes]:
+    """Send one request to a server, and wait for all that it causes; return status and body."""
+    with served(app) as client:
+        client.request("GET", path)
+        response = client.getresponse()
+        return response.status, response.read()
 
 
 @pytest.fixture
@@ -144,8 +116,8 @@ def test_an_http_exception_below_500_is_no_failure_of_a_step(registry, verdict):
         raise HTTPException(status)
 
     app = FlowMiddleware(api)
-    assert get(app, "/find", "status=404")[0] == 404
-    assert get(app, "/find", "status=503")[0] == 503
+    assert get(app, "/find?status=404")[0] == 404
+    assert get(app, "/find?status=503")[0] == 503
     assert runs(verdict())["find"] == (2, 1, 0)
 
 
@@ -166,6 +138,6 @@ def test_routes_that_are_steps_have_their_own_parameters(registry):
         return [number, word]
 
     app = FlowMiddleware(api)
-    assert get(app, "/plain", "number=7") == (200, b'[7,"none"]')
-    assert get(app, "/plain", "number=x")[0] == 422
-    assert get(app, "/partial", "number=7") == (200, b'[7,"given"]')
+    assert get(app, "/plain?number=7") == (200, b'[7,"none"]')
+    assert get(app, "/plain?number=x")[0] == 422
+    assert get(app, "/partial?number=7") == (200, b'[7,"given"]')

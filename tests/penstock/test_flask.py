@@ -23,6 +23,8 @@ def create_app():
 
     @shop.step(after=place)
     def charge(status):
+        if status == 302:
+            flask.abort(flask.redirect("/login"))
         return flask.abort(status) if status >= 400 else "charged"
 
     app.wsgi_app = FlowMiddleware(app.wsgi_app)
@@ -33,10 +35,14 @@ def test_a_factory_that_runs_twice_declares_once_and_both_applications_count(reg
     with penstock.observe(tmp_path / "evidence"):
         for app in (create_app(), create_app()):
             client = app.test_client()
-            assert client.get("/200").data == b"charged"
-            assert client.get("/404").status_code == 404
-            assert client.get("/503").status_code == 503
+            with client.get("/200") as response:
+                assert response.data == b"charged"
+            with client.get("/302") as response:
+                assert response.headers["Location"] == "/login"
+            for status in (404, 503):
+                with client.get(f"/{status}") as response:
+                    assert response.status_code == status
     assert list(registry.flows["shop"].steps) == ["place", "charge"]
     assert registry.conflicts == []
     found = runs(verify(build(registry), read([tmp_path / "evidence"])))
-    assert found == {"place": (6, 2, 0), "charge": (6, 2, 0)}
+    assert found == {"place": (8, 2, 0), "charge": (8, 2, 0)}

@@ -9,6 +9,7 @@ import uuid
 import fastapi
 import flask
 import pytest
+from asgiref.wsgi import WsgiToAsgi
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -20,7 +21,7 @@ from penstock.contrib import asgi, wsgi
 from penstock.contrib.http import RequestOptions, RequestSite
 
 
-def ask_asgi(path="/", headers=(), own=(), status=200, app=None, **options):
+def ask_asgi(path="/", headers=(), own=(), status=200, app=None, root_path="", **options):
     """Send a request through the ASGI middleware; return the frame's data and the headers."""
     seen = []
 
@@ -41,9 +42,10 @@ def ask_asgi(path="/", headers=(), own=(), status=200, app=None, **options):
 
     scope = {
         "type": "http",
+        "http_version": "1.1",
         "method": "GET",
         "path": path,
-        "root_path": "",
+        "root_path": root_path,
         "query_string": b"",
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
     }
@@ -214,6 +216,15 @@ def test_a_method_that_is_not_known_is_no_name():
         assert site.method == "_OTHER"
 
 
+def test_a_backend_that_fails_at_a_response_breaks_no_request(caplog):
+    site = RequestSite("GET")
+    site.on_response = lambda: 1 / 0
+    site.begin_response(200)
+    assert [record.getMessage() for record in caplog.records] == [
+        "A tracing backend failed at a response."
+    ]
+
+
 def test_a_mounted_application_has_the_prefix_in_its_route():
     names = []
     inner = fastapi.FastAPI()
@@ -225,6 +236,117 @@ def test_a_mounted_application_has_the_prefix_in_its_route():
     app = Starlette(routes=[Mount("/tenants/{tenant}/shop", inner)])
     ask_asgi("/tenants/acme/shop/orders/7", app=app)
     assert [frame.name for frame in names] == ["GET /tenants/{tenant}/shop/orders/{number}"]
+
+
+class Requests:
+    """An observer that keeps the frames of the requests that begin while it observes."""
+
+    def __init__(self):
+        self.begun = []
+        self.ended = []
+
+    def entered(self, frame):
+        self.begun.append(frame)
+
+    def left(self, frame, exc):
+        # A response that another test never closed may end its request now, when it is collected.
+        if frame in self.begun:
+            self.ended.append(frame)
+
+
+@pytest.fixture
+def requests():
+    observer = Requests()
+    end = corectx.subscribe(observer)
+    yield observer
+    end()
+
+
+def test_a_mounted_application_with_its_own_middleware_is_in_the_operation_around_it(requests):
+    inner = fastapi.FastAPI()
+    inner.add_middleware(asgi.FlowMiddleware, generate_id=lambda: "inner")
+    inner.get("/orders/{number}")(lambda number: None)
+    app = Starlette(routes=[Mount("/shop", inner)])
+    for _ in range(2):
+        _, sent = ask_asgi("/shop/orders/7", app=app, generate_id=lambda: "outer")
+        assert ("x-correlation-id", "outer") in sent
+    assert [frame.name for frame in requests.begun] == ["GET /shop/orders/{number}"] * 2
+    assert requests.ended == requests.begun
+
+
+def test_a_mounted_flask_application_with_its_own_middleware_is_in_the_operation_around_it(
+    requests,
+):
+    inner = flask.Flask("shop")
+    inner.get("/orders/<int:number>")(lambda number: "")
+    mounted = DispatcherMiddleware(
+        flask.Flask("front"), {"/shop": wsgi.FlowMiddleware(inner, generate_id=lambda: "inner")}
+    )
+    client = Client(wsgi.FlowMiddleware(mounted, generate_id=lambda: "outer"))
+    for _ in range(2):
+        response = client.get("/shop/orders/7")
+        response.close()
+        assert response.headers["x-correlation-id"] == "outer"
+    assert [frame.name for frame in requests.begun] == ["GET /shop/orders/<int:number>"] * 2
+    assert requests.ended == requests.begun
+
+
+def test_a_wsgi_application_mounted_in_asgi_is_in_the_operation_around_it(requests):
+    inner = flask.Flask("shop")
+    inner.get("/orders/<int:number>")(lambda number: current().correlation_id)
+    mounted = WsgiToAsgi(wsgi.FlowMiddleware(inner, generate_id=lambda: "inner"))
+    app = Starlette(routes=[Mount("/shop", mounted)])
+    _, sent = ask_asgi("/shop/orders/7", app=app, generate_id=lambda: "outer")
+    assert [each for each in sent if each[0] == "x-correlation-id"] == [
+        ("x-correlation-id", "outer")
+    ]
+    assert [frame.name for frame in requests.begun] == ["GET /shop"]
+    assert requests.ended == requests.begun
+
+
+@pytest.mark.parametrize("path", ["/orders/7", "/shop/caf\u00e9", "/pre/shop/orders/7"])
+def test_a_mounted_wsgi_application_below_a_root_path_is_in_the_operation_around_it(requests, path):
+    """Some servers have the root path in the path, and some only beside it."""
+    inner = wsgi.FlowMiddleware(flask.Flask("shop"), generate_id=lambda: "inner")
+    app = Starlette(routes=[Mount("/shop", WsgiToAsgi(inner)), Mount("/", WsgiToAsgi(inner))])
+    ask_asgi(path, app=app, root_path="/pre", generate_id=lambda: "outer")
+    assert [frame.correlation_id for frame in requests.ended] == ["outer"]
+
+
+def test_a_wsgi_request_inside_of_a_site_that_does_not_describe_itself_is_one_of_its_own(requests):
+    class Bare(RequestSite):
+        frameworks = ("ASGI",)
+
+    around = corectx.enter(corectx.start(Bare("GET")))
+    try:
+        Client(wsgi.FlowMiddleware(flask.Flask("shop"))).get("/").close()
+    finally:
+        corectx.leave(around)
+    first, second = (frame.correlation_id for frame in requests.ended)
+    assert first != second
+
+
+def test_a_wsgi_request_that_is_made_inside_of_an_asgi_request_is_one_of_its_own(requests):
+    def answer(environ, start_response):
+        start_response("200 OK", [])
+        return [current().correlation_id.encode()]
+
+    shop = Client(wsgi.FlowMiddleware(answer, generate_id=lambda: "inner"))
+    front = fastapi.FastAPI()
+    front.get("/orders/7")(lambda: shop.get("/orders/8").text)
+    front.get("/orders/8")(lambda: shop.post("/orders/8").text)
+    for path in ("/orders/7", "/orders/8"):
+        ask_asgi(path, app=front, generate_id=lambda: "outer")
+    assert [frame.correlation_id for frame in requests.ended] == ["inner", "outer"] * 2
+
+
+def test_one_environment_may_be_used_for_two_requests(requests):
+    """A middleware that asks its application again changes the same dict."""
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+    app = wsgi.FlowMiddleware(lambda environ, start_response: [b""])
+    app(environ, None)
+    app(environ, None)
+    assert len(requests.ended) == 2
 
 
 def test_a_mounted_flask_application_has_the_prefix_in_its_rule():

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import penstock
 from penstock import flow
-from penstock._verify import _observe, read
-from penstock.lowlevel import Declaration, declaration_of, declare, write_evidence
+from penstock.lowlevel import Declaration, declaration_of, declare
 
 
 def test_a_function_is_declared_and_its_declaration_is_found(registry):
@@ -35,13 +33,3 @@ def test_an_entrypoint_begins_its_first_flow(registry):
 def test_an_object_that_cannot_be_declared_is_refused(registry):
     with pytest.raises(TypeError, match="@step is for functions and methods, but got 7"):
         declare(7, "step")
-
-
-def test_the_evidence_of_a_process_is_written_before_it_ends(registry, tmp_path, monkeypatch):
-    monkeypatch.setattr(_observe._Ticker, "start", lambda ticker: None)
-    write_evidence()  # nothing is observed: nothing to write
-    with penstock.observe(tmp_path / "evidence"):
-        begin = flow("shop").entrypoint(name="begin")(lambda: None)
-        begin()
-        write_evidence()
-        assert read([tmp_path / "evidence"]).steps["shop:begin"].began == 1

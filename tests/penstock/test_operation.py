@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import logging
 import threading
+import weakref
 
 import pytest
 
@@ -13,7 +15,7 @@ import corectx
 from corectx import (
     HEADER,
     Site,
-    _observers,
+    _process,
     attach,
     bind,
     detach,
@@ -23,6 +25,7 @@ from corectx import (
     leave,
     start,
 )
+from corectx.lowlevel import SEPARATE, is_unsure
 from penstock import (
     current_flow_id,
     flow,
@@ -120,7 +123,7 @@ def test_of_several_runs_the_latest_is_joined_and_the_step_is_ambiguous(ran, req
     receive(2)
     assert charge() == "unknown"
     frame = ran.of("charge")[0].frame
-    assert frame.is_ambiguous
+    assert is_unsure(frame.run)
 
 
 def test_callbacks_that_are_bound_in_their_runs_belong_to_these(ran, request_frame, shop):
@@ -176,6 +179,134 @@ def test_another_operation_does_not_find_the_run(ran, shop):
     assert ran.names("shop") == ["receive"]
 
 
+@pytest.fixture
+def consumer():
+    """Be inside an operation that waits for work; give its frame."""
+    frame = start(Site("command", "consume"))
+    frame.store[SEPARATE] = {}
+    token = attach(frame)
+    yield frame
+    detach(token)
+
+
+def test_a_step_after_the_only_run_of_a_consumer_joins_the_operation_of_that_run(
+    ran, consumer, shop
+):
+    @shop.entrypoint
+    def receive():
+        set_flow_context_value("order", 4711)
+        return current_flow_id()
+
+    @shop.step(after=receive)
+    def charge():
+        return current_flow_id(), get_flow_context_value("order"), ship()
+
+    @shop.step(after=charge)
+    def ship():
+        return current_flow_id()
+
+    own = receive()
+    assert charge() == (own, 4711, own)
+    assert own != consumer.correlation_id
+    assert ran.of("charge")[0].frame.parent is consumer
+
+
+def test_a_step_after_several_runs_of_a_consumer_shares_the_operation_of_none(ran, consumer, shop):
+    @shop.entrypoint
+    def receive(order):
+        set_flow_context_value("order", order)
+        return current_flow_id()
+
+    @shop.step(after=receive)
+    def charge():
+        return current_flow_id(), get_flow_context_value("order", "unknown"), ship()
+
+    @shop.step(after=charge)
+    def ship():
+        return current_flow_id()
+
+    ids = {receive(1), receive(2), consumer.correlation_id}
+    late = [charge(), charge()]
+    assert [(order, own == inner) for own, order, inner in late] == [("unknown", True)] * 2
+    assert len({*ids, *(own for own, _, _ in late)}) == 5
+    assert [is_unsure(call.frame.run) for call in ran.of("charge")] == [True, True]
+
+
+def test_a_step_after_a_consumers_run_joins_it_where_another_flow_was_around_it(
+    ran, consumer, shop
+):
+    @shop.entrypoint
+    def receive(order):
+        set_flow_context_value("order", order)
+        return current_flow_id()
+
+    @shop.step(after=receive)
+    def charge():
+        return current_flow_id(), get_flow_context_value("order", "unknown")
+
+    @flow("audit").entrypoint
+    def audit(order):
+        return receive(order)
+
+    own = audit(1)
+    assert charge() == (own, 1)
+    other = audit(2)
+    late, order = charge()
+    assert order == "unknown"
+    assert len({own, other, late, consumer.correlation_id}) == 4
+    assert [is_unsure(call.frame.run) for call in ran.of("charge")] == [False, True]
+
+
+def test_a_consumer_keeps_no_more_than_16_operations_alive(consumer, registry):
+    for number in range(20):
+        flow(f"flow-{number}").entrypoint(name="receive")(lambda: None)()
+    assert len(consumer.store[SEPARATE]) == 16
+
+
+def test_a_step_after_the_run_joins_it_in_a_bare_scope_too(ran, shop):
+    @shop.entrypoint
+    def receive(order):
+        set_flow_context_value("order", order)
+        return current_flow_id()
+
+    @shop.step(after=receive)
+    def charge():
+        return current_flow_id(), get_flow_context_value("order", "unknown")
+
+    with corectx.scope(user="bob"):
+        first = receive(1)
+        with corectx.scope(line=1):
+            assert charge() == (first, 1)
+        second = receive(2)
+        late, order = charge()
+    assert order == "unknown"
+    assert len({first, second, late}) == 3
+    assert [is_unsure(call.frame.run) for call in ran.of("charge")] == [False, True]
+    with corectx.scope(user="eve"):
+        assert charge() == (None, "unknown")
+
+
+def test_the_operations_in_a_scope_are_freed_with_it(shop):
+    class Value:
+        pass
+
+    @shop.entrypoint
+    def receive():
+        value = Value()
+        set_flow_context_value("order", value)
+        return weakref.ref(value)
+
+    gc.collect()
+    gc.disable()
+    try:
+        with corectx.scope(user="bob"):
+            alive = receive()
+            assert alive() is not None
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
 def test_a_message_that_is_sent_after_the_run_carries_it(ran, request_frame, shop):
     @shop.entrypoint
     def receive():
@@ -222,7 +353,7 @@ def test_a_function_in_two_flows_joins_the_one_that_ran(ran, request_frame, regi
 def test_values_that_are_set_outside_of_any_operation_are_warned_of_once(
     registry, caplog, monkeypatch
 ):
-    monkeypatch.setattr(_observers, "_logged", set())  # an earlier test may have caused it
+    monkeypatch.setattr(_process, "_logged", set())  # an earlier test may have caused it
     caplog.set_level(logging.WARNING)
     set_flow_context_value("order", 1)
     set_flow_context_value("order", 2)

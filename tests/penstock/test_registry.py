@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-import importlib
+import importlib.util
 import pathlib
+import runpy
 import sys
 import textwrap
 import threading
+import types
 
 import pytest
 from hypothesis import given
@@ -66,11 +68,33 @@ def test_a_step_knows_where_it_is_written(registry, module):
     assert charge.where == f"{charge.file}:12"
 
 
-def test_a_step_that_is_not_written_in_python_has_no_file(registry):
-    flow("c").step(print)
+def test_a_partial_has_the_description_of_its_function(registry):
+    def send(to):
+        """Send a mail."""
+
+    flow("mails").step(functools.partial(send, "ann"))
+    flow("mails").step(name="blank")(functools.partial(lambda to: None, "ann"))
+    assert {name: step.doc for name, step in registry.flows["mails"].steps.items()} == {
+        "send": "Send a mail.",
+        "blank": None,
+    }
+
+
+def test_a_step_that_is_not_written_in_python_has_the_place_of_its_declaration(registry, module):
+    module('flow("c").step(print)')
     [builtin] = registry.flows["c"].steps.values()
-    assert (builtin.name, builtin.file, builtin.line) == ("print", None, None)
-    assert builtin.where == "builtins.print"
+    assert (builtin.name, builtin.module, builtin.qualname) == ("print", "shop", "print")
+    assert pathlib.Path(builtin.file).name == "shop.py"
+
+
+def test_a_reloaded_module_replaces_its_steps_that_are_not_written_in_python(registry, module):
+    module("""
+        import functools
+        flow("c").step(name="old")(print)
+        flow("c").step(name="parted")(functools.partial(max, 1))
+    """)
+    module('flow("c").step(name="new")(print)')
+    assert list(registry.flows["c"].steps) == ["new"]
 
 
 def test_a_reloaded_module_replaces_its_own_steps(registry, module):
@@ -110,6 +134,41 @@ def test_a_reloaded_module_replaces_its_own_steps(registry, module):
     module(first)
     assert set(registry.flows["orders"].steps) == {"place", "charge", "elsewhere"}
     assert flow("mails").doc == "Letters."
+
+
+DECLARING = """
+    @flow("orders")
+    class Orders:
+        '''Orders.'''
+        @entrypoint
+        def place(self): ...
+
+    @step
+    def forgotten(): ...
+"""
+
+
+def test_a_module_that_is_reloaded_and_declares_nothing_has_no_steps(registry, module):
+    module(DECLARING)
+    orders = flow("orders")
+    assert (list(orders.steps), orders.doc, len(registry.unclaimed)) == (["place"], "Orders.", 1)
+    module("x = 1")
+    assert (dict(orders.steps), orders.doc, registry.unclaimed) == ({}, None, [])
+    assert dict(registry.flows) == dict(registry.declared()) == {}
+    module(DECLARING)
+    assert list(registry.declared()) == ["orders"]
+
+
+@pytest.mark.parametrize("known", [types.ModuleType("plugin"), object(), importlib])
+def test_the_steps_of_a_module_that_sys_modules_does_not_have_stay(
+    registry, tmp_path, monkeypatch, known
+):
+    path = tmp_path / "plugin.py"
+    path.write_text("from penstock import flow\nflow('orders').entrypoint(lambda: 0)")
+    monkeypatch.setitem(sys.modules, "plugin", known)
+    spec = importlib.util.spec_from_file_location("plugin", path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert list(registry.flows) == list(registry.flows) == ["orders"]
 
 
 def test_a_module_that_is_imported_again_replaces_its_own_steps(registry, module):
@@ -162,6 +221,30 @@ def test_a_file_that_is_run_and_imported_is_no_conflict(registry):
     registry.add(there)
     assert registry.conflicts == []
     assert registry.flows["f"].steps["a"] is there
+
+
+def test_a_path_with_dots_is_the_same_file(registry, tmp_path):
+    source = "@flow('f').entrypoint\ndef begin(): ..."
+    for path, module in (("shop.py", "shop"), ("other/../shop.py", "__main__")):
+        code = compile(source, str(tmp_path / path), "exec")
+        exec(code, {"__name__": module, "__file__": path, "flow": flow})  # noqa: S102
+    assert registry.conflicts == []
+    assert registry.flows["f"].steps["begin"].file == str(tmp_path / "shop.py")
+
+
+def test_partials_of_one_function_are_told_apart_by_what_they_are_bound_to(registry):
+    def send(how, to, *, retry=False): ...
+
+    step = flow("f").step(name="send")
+    for _ in range(2):  # as an application factory does
+        step(functools.partial(send, "mail", object()))
+    assert registry.conflicts == []
+    for other in (
+        functools.partial(send, "sms", object()),
+        functools.partial(send, "mail", object(), retry=True),
+    ):
+        step(other)
+    assert len(registry.conflicts) == 2
 
 
 def test_steps_in_no_flow_and_functions_of_no_kind_are_known(registry):
@@ -258,6 +341,16 @@ def test_code_that_declares_again_is_one_declaration(registry):
     assert first() is second() is registry.flows["shop"].steps["charge"]
 
 
+def test_a_relative_and_an_absolute_path_are_one_file(registry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "shop.py"
+    path.write_text("from penstock import flow\n@flow('shop').entrypoint\ndef receive(): ...\n")
+    runpy.run_path("shop.py", run_name="first")
+    runpy.run_path(str(path), run_name="second")
+    assert list(registry.flows["shop"].steps) == ["receive"]
+    assert registry.conflicts == []
+
+
 def test_two_functions_of_one_name_in_a_module_are_a_conflict(registry):
     shop = flow("shop")
 
@@ -346,6 +439,50 @@ def charge(): ...
         exec(compile(cell.format(after=after), f"<cell {after}>", "exec"), namespace)  # noqa: S102
     assert registry.conflicts == []
     assert registry.flows["shop"].steps["charge"].after == ("check",)
+
+
+CELLS = {
+    "another flow": '@flow("sale").step\ndef charge(): ...',
+    "another name": '@flow("shop").step(name="bill")\ndef charge(): ...',
+    "no flow yet": "@step\ndef charge(): ...",
+}
+
+
+@pytest.mark.parametrize(
+    ("cell", "steps", "unclaimed"),
+    [
+        ("another flow", {"shop": ["receive"], "sale": ["charge"]}, []),
+        ("another name", {"shop": ["receive", "bill"]}, []),
+        ("no flow yet", {"shop": ["receive"]}, ["charge"]),
+    ],
+)
+def test_in_a_notebook_the_later_function_replaces_the_earlier_one_wherever_that_was(
+    registry, cell, steps, unclaimed
+):
+    namespace = {"__name__": "__main__", "flow": flow, "step": step}
+    for number, text in enumerate(
+        [
+            '@flow("shop").entrypoint\ndef receive(): ...',
+            '@flow("shop").step\ndef charge(): ...',
+            CELLS[cell],
+        ]
+    ):
+        exec(compile(text, f"<cell {number}>", "exec"), namespace)  # noqa: S102
+    assert {name: list(flow.steps) for name, flow in registry.flows.items()} == steps
+    assert [step.name for step in registry.unclaimed] == unclaimed
+    assert registry.conflicts == []
+
+
+def test_one_cell_of_a_notebook_may_use_a_function_several_times(registry):
+    cell = """
+for name in ("mail", "sms"):
+    @flow("refunds")
+    @flow("shop").step(name=name)
+    def send(): ...
+"""
+    exec(compile(cell, "<cell>", "exec"), {"__name__": "__main__", "flow": flow})  # noqa: S102
+    assert list(registry.flows["shop"].steps) == ["mail", "sms"]
+    assert list(registry.flows["refunds"].steps) == ["mail", "sms"]
 
 
 def test_threads_that_declare_at_once_lose_nothing(registry):

@@ -8,7 +8,9 @@ import textwrap
 
 import click
 import pytest
+import typer
 from click.testing import CliRunner
+from typer.testing import CliRunner as TyperRunner
 
 from penstock import flow
 
@@ -27,6 +29,18 @@ def test_a_command_of_click_takes_its_options_and_its_exit_is_no_failure(registr
     done = CliRunner().invoke(place, ["--number", "7"])
     assert (done.output, done.exit_code) == ("placed 7\n", 3)
     assert CliRunner().invoke(place, []).exit_code == 2
+
+
+def test_the_exit_of_typer_is_no_failure(registry, ran):
+    app = typer.Typer()
+
+    @app.command()
+    @flow("shop").entrypoint
+    def place(number: int):
+        raise typer.Exit(number)
+
+    assert TyperRunner().invoke(app, ["7"]).exit_code == 7
+    assert [call.exception for call in ran.calls] == [None]
 
 
 @pytest.mark.timeout(60)

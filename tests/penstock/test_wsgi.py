@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import threading
@@ -55,6 +56,31 @@ def serve():
             return send
 
         yield start
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2])
+def test_a_request_ends_if_the_server_drops_the_body_without_closing_it(chunks):
+    left = []
+
+    class Observer:
+        def left(self, frame, exc):
+            left.append((frame.kind, exc))
+
+    def body():
+        yield b"a"
+        yield b"b"
+
+    end = corectx.subscribe(Observer())
+    app = FlowMiddleware(lambda environ, start_response: body())
+    streamed = app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, None)
+    for _ in range(chunks):
+        next(streamed)
+    assert left == []
+    del streamed
+    gc.collect()
+    assert left == [("request", None)]
+    assert current() is None
+    end()
 
 
 def seen():
@@ -311,6 +337,69 @@ def test_a_body_whose_close_fails_ends_the_request(ended):
     with pytest.raises(ValueError, match="broken"):
         body.close()
     assert [type(exc) for _, exc in ended] == [ValueError]
+    assert current() is None
+
+
+class Deleted:
+    """A body that cleans up when it is deleted, and has no `close`."""
+
+    def __init__(self, note):
+        self.note = note
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return b"."
+
+    def __del__(self):
+        self.note()
+
+
+class Cleaning(Deleted):
+    """A body that cleans up when it is closed."""
+
+    close = Deleted.__del__
+
+    def __del__(self):
+        pass
+
+
+def finishing(note):
+    with corectx.scope(inside=True):
+        try:
+            yield b"a"
+            yield b"b"
+        finally:
+            note()
+
+
+class Knot:
+    """An object that only the cyclic garbage collector ends."""
+
+    def __init__(self, held):
+        self.me = self
+        self.held = held
+
+
+@pytest.mark.parametrize("hold", [lambda body: body, Knot], ids=["at_once", "in_a_cycle"])
+@pytest.mark.parametrize("body", [finishing, Cleaning, Deleted])
+def test_a_dropped_body_cleans_up_inside_of_its_request(ended, body, hold):
+    noted = []
+
+    def note():
+        frame = current()
+        while frame is not None and frame.kind != "request":
+            frame = frame.parent
+        noted.append((frame, list(ended)))
+
+    held = hold(call(lambda environ, start_response: body(note)))
+    next(getattr(held, "held", held))
+    del held
+    gc.collect()
+    [(frame, exc)] = ended
+    assert exc is None
+    assert noted == [(frame, [])]
     assert current() is None
 
 

@@ -53,6 +53,12 @@ if TYPE_CHECKING:
 
     assert_type(count(3), Iterator[int])
 
+    @orders.step(after={place: "in stock", "orders:pay": None})
+    def send(parcel: str) -> str:
+        return parcel
+
+    assert_type(send("a"), str)
+
     @orders.entrypoint(after=charge)
     async def stream() -> AsyncIterator[int]:
         yield 1

@@ -9,7 +9,7 @@ import textwrap
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from statecrumbs._black_box import Teller
+from statecrumbs._black_box import DeathNotices
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,10 +78,10 @@ def run(directory: Path, source: str, *options: str) -> tuple[int, bytes, str]:
 
 
 def tell(directory: Path, program: str = "", days: int = 30) -> list[dict[str, Any]]:
-    """Tell the deaths in a folder, as the next start of `program` does; return them."""
-    teller = Teller(directory, program, None, days)
-    teller.tell()
-    return teller.told
+    """Log the deaths in a folder, as the next start of `program` does; return them."""
+    notices = DeathNotices(directory, program, None, days)
+    notices.log()
+    return notices.logged
 
 
 def numbers(crumbs: list[dict[str, Any]]) -> dict[str, list[int]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import string
 from typing import TYPE_CHECKING
 
@@ -83,6 +85,30 @@ def logfmt(lines: Lines) -> Lines:
     ]
 
 
+def _doubled(field: str) -> str:
+    return field.replace('"', '""')
+
+
+def _in_csv(field: str) -> str:
+    return f'"{_doubled(field)}"' if '"' in field or "," in field else field
+
+
+def csv(lines: Lines) -> Lines:
+    """An export for a spreadsheet, with quotes only where they are needed."""
+    rows = [f"{_time(n)},{_in_csv(line)},web" for n, line in enumerate(lines)]
+    return ["@timestamp,@message,service", *rows]
+
+
+def csv_of_the_newest_first(lines: Lines) -> Lines:
+    """The same, as a log service sorts it."""
+    return ["Date\tMessage", *(f'{_time(0)}\t"{_doubled(line)}"' for line in lines[::-1])]
+
+
+def csv_in_one_field(lines: Lines) -> Lines:
+    """A row for each event, with the line ends in it."""
+    return f'{_time(1)};"{_doubled(chr(10).join(lines))}";web'.split("\n")
+
+
 def coloured(lines: Lines) -> Lines:
     """A development server."""
     return [f"\x1b[31m{line}\x1b[0m" for line in lines]
@@ -145,6 +171,146 @@ def cut_hard(lines: Lines) -> Lines:
     return made
 
 
+# Copies that people make, and the output of their tools.
+
+
+def repr_of_the_output(lines: Lines) -> Lines:
+    """The output of a program in the message of another one."""
+    text = "\n".join(lines)
+    return ["starting", f"Command ['a'] failed. stderr={text!r} stdout=''"]
+
+
+def repr_of_bytes(lines: Lines) -> Lines:
+    """The same, before it was decoded."""
+    return ["starting", repr("\n".join(lines).encode())]
+
+
+def repr_of_each_line(lines: Lines) -> Lines:
+    """A program that logs what its child prints."""
+    return [f"INFO worker-{n % 3} said {line + chr(10)!r}" for n, line in enumerate(lines)]
+
+
+def list_of_lines(lines: Lines) -> Lines:
+    """The repr of `splitlines`."""
+    return [f"stderr: {lines!r}"]
+
+
+def dict_of_each_line(lines: Lines) -> Lines:
+    """A structured logger without a renderer."""
+    return [repr({"level": "info", "line": line}) for line in lines]
+
+
+def escaped_ends(lines: Lines) -> Lines:
+    """One line, without quotes around it."""
+    return ["err: " + "\n".join(lines).replace("\\", "\\\\").replace("\n", "\\n")]
+
+
+def in_ruby(lines: Lines) -> Lines:
+    """Fluent Bit on its standard output."""
+    escaped = (line.replace("\\", "\\\\").replace('"', '\\"') for line in lines)
+    return [f'[{n}] web: [[{n}.5, {{}}], {{"log"=>"{line}"}}]' for n, line in enumerate(escaped)]
+
+
+def in_yaml(lines: Lines) -> Lines:
+    """A command line of a cloud."""
+    made = [line.replace("'", "''") for line in lines]
+    return [each for line in made for each in ("---", "insertId: x1", f"textPayload: '{line}'")]
+
+
+def in_html(lines: Lines) -> Lines:
+    """The source of a page."""
+    return ["<html><pre>", *(html.escape(line) for line in lines), "</pre>"]
+
+
+def in_xml(lines: Lines) -> Lines:
+    """An export with an element for each line."""
+    return [f'<log t="{n}"><text>{html.escape(line)}</text></log>' for n, line in enumerate(lines)]
+
+
+def with_typographic_quotes(lines: Lines) -> Lines:
+    """A chat or an office program."""
+    return [re.sub(r'"([^"]*)"', "\u201c\\1\u201d", line) for line in lines]
+
+
+def with_coloured_words(lines: Lines) -> Lines:
+    """A viewer of JSON."""
+    return [re.sub(r'("(?:[^"\\]|\\.)*")', "\x1b[32m\\1\x1b[0m", line) for line in lines]
+
+
+def with_line_numbers(lines: Lines) -> Lines:
+    """``less -N``, ``cat -n``."""
+    return [f"{n:7} {line}" for n, line in enumerate(lines, 1)]
+
+
+def found_by_grep(lines: Lines) -> Lines:
+    """``grep -n -C 99 unhandled``."""
+    return [f"{n}{':' if 'unhandled' in line else '-'}{line}" for n, line in enumerate(lines, 1)]
+
+
+def aligned_anew(lines: Lines) -> Lines:
+    """Docker Compose, when a service with a longer name has started."""
+    return [f"web-1{' ' * (3 + 5 * (n > 9))}| {line}" for n, line in enumerate(lines)]
+
+
+def indented_by_tabs(lines: Lines) -> Lines:
+    """An editor."""
+    return [re.sub("^(?:  )+", lambda spaces: "\t" * (len(spaces[0]) // 2), line) for line in lines]
+
+
+def in_a_terminal(lines: Lines) -> Lines:
+    """A copy from a terminal of 80 columns, without its knowledge of what it wrapped."""
+    made = [f"web-1  | {line}" for line in lines]
+    return [line[at : at + 80] for line in made for at in range(0, len(line), 80)]
+
+
+def with_the_newest_first(lines: Lines) -> Lines:
+    """``journalctl -r``, ``logcli``."""
+    return [f"Nov 29 21:00:00 web app[7]: {line}" for line in lines[::-1]]
+
+
+def in_the_journal(lines: Lines) -> Lines:
+    """``journalctl -o json``, which has some texts as lists of their bytes."""
+    texts = [list(line.encode()) if n % 3 else line for n, line in enumerate(lines)]
+    return [json.dumps({"__CURSOR": f"i={n}", "MESSAGE": each}) for n, each in enumerate(texts)]
+
+
+def before_a_column(lines: Lines) -> Lines:
+    """``aws logs filter-log-events --output text``: the message is not in the last column."""
+    return [f"EVENTS\t{n * 7919}\t{line}\tweb/{n}\t{n}" for n, line in enumerate(lines)]
+
+
+def with_visible_ends(lines: Lines) -> Lines:
+    """``cat -A``."""
+    return [f"{line}^M$" for line in lines]
+
+
+def in_yaml_texts(lines: Lines) -> Lines:
+    """``gcloud logging read``, where a line has a character that YAML has to escape."""
+    return [row for line in lines for row in ("---", f"textPayload: {json.dumps(line)}")]
+
+
+COPIES: list[Collector] = [
+    repr_of_the_output,
+    repr_of_bytes,
+    repr_of_each_line,
+    list_of_lines,
+    dict_of_each_line,
+    escaped_ends,
+    in_ruby,
+    in_html,
+    in_xml,
+    with_coloured_words,
+    with_line_numbers,
+    found_by_grep,
+    aligned_anew,
+    in_a_terminal,
+    with_the_newest_first,
+    in_the_journal,
+    before_a_column,
+    with_visible_ends,
+    in_yaml_texts,
+]
+
 WRAPPERS: list[Collector] = [
     prefixed,
     numbered,
@@ -168,6 +334,33 @@ ALONE: list[Collector] = [
     lambda lines: cri(lines, 61),
     lambda lines: docker(lines, 61),
 ]
+
+# Around all others: whole files.
+OUTERMOST: list[Collector] = [csv, csv_of_the_newest_first, csv_in_one_field]
+
+# Exports of log services as one JSON document: rows, in any lists.
+EXPORTS: dict[str, Callable[[Lines], Any]] = {
+    "events": lambda lines: {
+        "events": [{"timestamp": n, "message": line} for n, line in enumerate(lines)],
+        "nextForwardToken": "f/1",
+    },
+    "entries": lambda lines: [
+        {"textPayload": line, "resource": {"labels": {"pod": "web"}}} for line in lines
+    ],
+    "rows with lists": lambda lines: {
+        "data": [{"attributes": {"message": line, "tags": ["a", "b"]}} for line in lines]
+    },
+    "hits": lambda lines: {"hits": {"hits": [{"_source": {"message": line}} for line in lines]}},
+    "streams": lambda lines: {
+        "data": {
+            "result": [
+                {"stream": {"app": "db"}, "values": [["1", "ready"]]},
+                {"stream": {"app": "web"}, "values": [[_time(1), line] for line in lines]},
+            ]
+        }
+    },
+    "texts": lambda lines: {"log": lines},
+}
 
 _texts = st.one_of(
     st.text(max_size=30),

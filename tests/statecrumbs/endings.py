@@ -29,7 +29,7 @@ def operation():
     root = start(Site("request", "GET"), values={"path": "/slow"})
     tokens = [enter(root), enter(root.child(Site("step", "ask_the_bank", "bank")))]
     try:
-        yield
+        yield root
     except BaseException as exc:
         for token in reversed(tokens):
             leave(token, exc)

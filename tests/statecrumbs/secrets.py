@@ -1,7 +1,7 @@
 """The corpus of secrets, and of what only looks like one.
 
 Each line of `secrets.jsonl` is a row: `in`, a text or a value; `gone`, what must not be seen of it;
-`stay`, what must be seen; and if its name matters, `key`. Where nothing must go, nothing may be
+`stay`, what must be seen; and if its name matters, `key`. If nothing must go, nothing may be
 blanked. To add a case, add a line.
 """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from statecrumbs._black_box import BlackBox, _reader, _ring, _slots, read
+from statecrumbs._black_box import BlackBox, _file, _reader, _slots, read
 from tests.statecrumbs.black_boxes import (
     are_consecutive,
     as_it_is,
@@ -309,7 +309,7 @@ def test_a_look_that_is_of_one_moment_is_preferred_although_a_crumb_was_late(tmp
 
     before, after = tick(15), tick(3)
     first = SLOTS + 256
-    monkeypatch.setattr(_ring.Ring, "problem", look_at_the_disk)
+    monkeypatch.setattr(_file.BoxFile, "problem", look_at_the_disk)
     late = tick(6)
     looks = iter([before[:first] + after[first:]])  # has 18, and not 17
     with open(box.path, "rb") as real:

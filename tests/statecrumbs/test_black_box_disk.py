@@ -319,14 +319,14 @@ def test_a_file_that_somebody_removed_is_no_problem_at_the_end(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="symbolic links")
 def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path, monkeypatch):
-    from statecrumbs._black_box import _ring
+    from statecrumbs._black_box import _file
 
     target = tmp_path / "target"
     target.write_text("precious")
     boxes = tmp_path / "boxes"
     boxes.mkdir()
     moments = iter([10**18, 10**18 + 1000])
-    monkeypatch.setattr(_ring.time, "time_ns", lambda: next(moments, 10**18 + 2000))
+    monkeypatch.setattr(_file.time, "time_ns", lambda: next(moments, 10**18 + 2000))
     (boxes / f"20010909T014640.000000Z-{os.getpid()}.crumbs").symlink_to(target)
     box = BlackBox.open(boxes, render=as_it_is, on_error=pytest.fail)
     assert box.path.endswith(f"20010909T014640.000001Z-{os.getpid()}.crumbs")

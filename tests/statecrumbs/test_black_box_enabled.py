@@ -64,6 +64,33 @@ def test_secrets_are_not_in_the_file(tmp_path):
     assert REDACTED in box.crumbs[1]["value"]
 
 
+def test_the_options_of_a_crumb_are_those_at_its_time(tmp_path):
+    run(
+        tmp_path,
+        """
+        import os
+        from statecrumbs import enable, crumb
+        enable(black_box="boxes", include_thread=False)
+        crumb("without thread")
+        enable(include_thread=True, include_timestamp=False)
+        crumb("without time")
+        enable(include_timestamp=True)
+        crumb("with both")
+        if os.fork() == 0:
+            crumb("in a child")
+            enable(include_thread=False)
+            crumb("in a child")
+            os._exit(0)
+        os.wait()
+        os._exit(0)
+        """,
+    )
+    box, child = boxes(tmp_path)
+    has = [("thread" in crumb, "ts" in crumb) for crumb in box.crumbs]
+    assert has == [(False, True), (True, False), (True, True)]
+    assert ["thread" in crumb for crumb in child.crumbs] == [True, False]
+
+
 def test_a_value_that_becomes_a_secret_is_blanked_from_then_on(tmp_path):
     run(
         tmp_path,
@@ -90,7 +117,7 @@ def test_the_next_start_tells_of_the_death_once(tmp_path):
     assert first.stderr.startswith("The process ended without its exit hooks")
     assert "1 in flight" in first.stderr
     assert "after 'odd'" in first.stderr
-    assert "In flight: step charge for " in first.stderr
+    assert "In flight: step charge since " in first.stderr
     assert first.stderr.endswith(f"statecrumbs read boxes/{path.name}\n")
     assert first.stderr.count("\n") == 1
     assert second.stderr == ""

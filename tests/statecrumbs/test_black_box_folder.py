@@ -12,10 +12,11 @@ import zlib
 
 import pytest
 
-from statecrumbs import _process
+from statecrumbs import _endings, _process
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
+    _header,
     boxes_in,
     read,
 )
@@ -130,9 +131,35 @@ def test_a_process_of_another_container_is_gone_when_it_has_let_go_of_its_file(t
     finish(program, reading)
 
 
+@linux_only
+def test_a_process_that_ends_just_now_is_gone_and_not_replaced(mine, monkeypatch):
+    """The kernel frees its memory, and so the lock, before the process is a zombie."""
+    fields = _process.stat_fields(os.getpid())
+    fields[_process.FLAGS - _process.STATE] = str(0x4)
+    monkeypatch.setattr(_header, "is_locked", lambda path: False)
+    assert read(mine.path).ending == "replaced"
+    looks = [_process.stat_fields(os.getpid())]  # alive at the first look, and not locked any more
+    monkeypatch.setattr(_endings, "stat_fields", lambda pid: looks.pop() if looks else fields)
+    assert read(mine.path).ending == "gone"
+
+
+def test_what_a_process_did_right_before_its_death_is_read(mine, monkeypatch):
+    def dies(*_):
+        if not found:
+            found.append("gone")
+            with open(mine.path, "r+b") as file:
+                file.seek(58)
+                file.write(b"\x01")  # a failure, noted after the first look at the header
+        return "gone"
+
+    found: list[str] = []
+    monkeypatch.setattr(_header, "fate", dies)
+    assert read(mine.path).failures == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill(pid, 0) would end the process there")
 def test_without_proc_the_process_id_decides(mine, monkeypatch):
-    monkeypatch.setattr(_process, "_stat", lambda pid: [])
+    monkeypatch.setattr(_endings, "stat_fields", lambda pid: [])
     monkeypatch.setattr(_process, "boot_id", lambda: "")
     assert read(mine.path).ending == "running"
     rewrite(mine.path, pid=2**22 + 1)  # above the largest that there can be
@@ -145,7 +172,7 @@ def test_without_proc_the_process_id_decides(mine, monkeypatch):
 
 def test_windows_does_not_tell_of_other_processes(mine, monkeypatch):
     rewrite(mine.path, facts={"lock": ""})  # there is none
-    monkeypatch.setattr(_process.sys, "platform", "win32")
+    monkeypatch.setattr(_endings.sys, "platform", "win32")
     assert read(mine.path).ending == "running"
     rewrite(mine.path, pid=os.getpid() + 1)
     assert read(mine.path).ending == "unknown"
@@ -154,3 +181,8 @@ def test_windows_does_not_tell_of_other_processes(mine, monkeypatch):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(UnreadableError, match=r"Cannot read .*missing: No such file"):
         boxes_in(tmp_path / "missing")
+
+
+def test_a_living_process_is_alive_also_by_a_link_to_its_file(mine, tmp_path):
+    (tmp_path / "link").symlink_to(mine.path)
+    assert read(tmp_path / "link").ending == "running"

@@ -199,6 +199,34 @@ def test_a_daemon_that_closes_all_descriptors_keeps_those_it_opens_next(tmp_path
     assert list((tmp_path / "boxes").iterdir()) == []
 
 
+ENDS = {
+    "close": "box.close()",
+    "give_up": "os.unlink(box.path); [tick(box, 'main', n) for n in range(999)]; assert problems",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_program_that_closes_all_descriptors_keeps_what_it_writes_until_its_end(tmp_path, end):
+    """The numbers that were ours are those of its files by then, whose last lines are buffered."""
+    code, _, stderr = run(
+        tmp_path / "boxes",
+        f"""
+        box = open_box()
+        tick(box, "main", 1)
+        os.closerange(3, 100)
+        files = [open({str(tmp_path)!r} + f"/file{{i}}", "w") for i in range(8)]
+        for file in files:
+            file.write("the last line")
+        {ENDS[end]}
+        del box
+        for file in files:
+            file.close()  # OSError where something of ours has closed it
+        """,
+    )
+    assert (code, stderr) == (0, "")
+    assert {file.read_text() for file in tmp_path.glob("file*")} == {"the last line"}
+
+
 @pytest.mark.parametrize(
     ("target", "ending"),
     [
@@ -250,6 +278,7 @@ def test_a_child_whose_file_cannot_be_made_goes_on_with_one_warning(tmp_path):
         box = open_box()
         tick(box, "parent", 1)
         shutil.rmtree(directory)
+        open(directory, "w").close()  # a file where the folder was
         if os.fork() == 0:
             tick(box, "child", 1)
             tick(box, "child", 2)
@@ -262,7 +291,7 @@ def test_a_child_whose_file_cannot_be_made_goes_on_with_one_warning(tmp_path):
     assert (code, stderr) == (7, "")
     assert told.decode().splitlines() == [
         (
-            f"Cannot make a black box in {tmp_path / 'boxes'}: No such file or directory; "
+            f"Cannot make a black box in {tmp_path / 'boxes'}: File exists; "
             "crumbs are kept in memory only."
         )
     ]
@@ -284,7 +313,7 @@ def test_a_program_that_forks_for_ever_does_not_fill_the_disk(tmp_path):
         from statecrumbs._black_box import _folder
         _folder.MOST = 10
         box = open_box(slots=2)
-        open(directory + "/0.crumbs", "wb").close()  # not ours: left alone
+        open(directory + "/0.crumbs", "wb").close()  # not ours: left alone, not counted
         for number in range(30):
             if os.fork() == 0:
                 tick(box, "child", number)
@@ -298,4 +327,4 @@ def test_a_program_that_forks_for_ever_does_not_fill_the_disk(tmp_path):
     assert (code, told, stderr) == (0, b"", "")
     (boxes / "0.crumbs").unlink()
     found = [numbers(read(path).crumbs) for path in sorted(boxes.iterdir())]
-    assert found == [{"parent": [1]}, *({"child": [number]} for number in range(22, 30))]
+    assert found == [{"parent": [1]}, *({"child": [number]} for number in range(21, 30))]

@@ -9,8 +9,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import threading
-import time
 import zlib
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import corectx
+from corectx.lowlevel import note_open
 from statecrumbs._black_box import (
     BlackBox,
     UnreadableError,
@@ -145,9 +144,10 @@ def test_another_language_can_read_it_by_its_documentation(box, tmp_path):
     box.track(tables.append, lambda: 0)
     root = corectx.start(corectx.Site("request", "GET"), values={"path": "/slow"})
     step = root.child(corectx.Site("step", "s", "f"))
-    works = [Work(frame, time.time_ns(), threading.get_ident()) for frame in (root, step)]
-    for work in works:
-        tables[0].open(work)
+    for frame in (root, step):
+        note_open(frame)
+        tables[0].open(frame)
+    works = [Work(frame) for frame in (root, step)]
     thread = works[0].thread()
     copy = tmp_path / "copy.crumbs"
     raw = bytearray(Path(box.path).read_bytes())

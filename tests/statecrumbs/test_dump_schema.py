@@ -8,8 +8,13 @@ import json
 import jsonschema
 import pytest
 
+import corectx
+import statecrumbs
 from statecrumbs._black_box import BlackBox, scope_fragment
+from statecrumbs._crash import _dump
+from statecrumbs._in_flight import in_flight
 from statecrumbs._reading import load
+from statecrumbs.formatter import format_text
 from tests.statecrumbs.black_boxes import as_it_is
 from tests.statecrumbs.dump_schema import check_dump
 from tests.statecrumbs.programs import run
@@ -49,6 +54,44 @@ def test_a_crash_dump_follows_the_schema(tmp_path, options, error):
     assert result.dump[-1]["event"] == "unhandled_exception"
 
 
+def test_the_text_of_a_dump_shows_a_checksum_only_if_it_is_data(tmp_path):
+    result = run(tmp_path, CRASH.format(options="", error="ValueError('a')"))
+    (first, *others) = result.dump
+    assert "checksum" in others[-1]
+    text = format_text([{**first, "checksum": "'3b5d'"}, *others])
+    assert text.count("checksum") == text.count("checksum='3b5d'") == 1
+
+
+@pytest.mark.parametrize("how", ["stderr", "lines", "file"])
+def test_the_checksum_of_a_dump_fits_until_the_dump_is_changed(how, tmp_path):
+    error = "type('Local', (Exception,), {})('\\udc80 \\x00')"
+    result = run(tmp_path, CRASH.format(options=f"on_crash={how!r}", error=error))
+    path = tmp_path / "statecrumbs.json"
+    if how != "file":
+        path.write_text(result.stderr)
+    found = load(path)
+    assert not found.missing
+    assert "checksum" not in found.crumbs[-1]
+
+    text = path.read_text()
+    path.write_text(text.replace("xxx", "xyx", 1))
+    assert "its checksum does not fit" in "".join(load(path).missing)
+
+
+@pytest.mark.parametrize(("later", "written"), [(2_000_000_000, "2"), (1_500_000_000, "1.5")])
+def test_a_number_in_a_dump_has_one_spelling(monkeypatch, later, written):
+    statecrumbs.enable(on_crash="none")
+    token = corectx.enter(corectx.start(corectx.Site("task", "charge")))
+    try:
+        (open_now,) = in_flight.works()
+        monkeypatch.setattr(_dump, "time_ns", lambda: open_now.since_ns + later)
+        (work,) = _dump.in_flight_now()
+    finally:
+        corectx.leave(token)
+        statecrumbs.disable()
+    assert json.dumps(work["seconds"]) == written
+
+
 def test_a_snapshot_follows_the_schema(tmp_path):
     result = run(
         tmp_path,
@@ -81,7 +124,7 @@ def test_a_dump_made_of_a_black_box_follows_the_schema(tmp_path):
         box.write_record({**record, "thread": "t"}, 1)
     box.write_record({"event": "unhandled_exception", "exception": exception}, 1)
     recording = load(box.path)
-    assert recording.ending["shortened"] == 1
+    assert recording.about["shortened"] == 1
     check_dump(recording.to_dump())
     box.close()
 

@@ -10,7 +10,8 @@ import types
 import pytest
 
 import statecrumbs
-from statecrumbs._crash import describe
+from statecrumbs._crash import describe_exception
+from tests.statecrumbs.dump_schema import check_dump
 
 
 def fail(exc):
@@ -94,7 +95,7 @@ def dive(deep):
 def test_of_a_deep_traceback_the_way_in_and_the_end_are_shown(calls, left_out):
     with pytest.raises(ValueError, match=r"^$") as raised:
         dive(calls - 2)  # with this function there are so many
-    shown = [entry["function"] for entry in describe(raised.value)["traceback"]]
+    shown = [entry["function"] for entry in describe_exception(raised.value)["traceback"]]
     here = sys._getframe().f_code.co_name
     assert shown == [here, *["dive"] * 9, *left_out, *["dive"] * 40]
 
@@ -134,3 +135,17 @@ def test_groups_of_groups_are_described_in_bounded_size(dumped):
     text = json.dumps(dumped(exc))
     assert text.count('"type"') == 100
     assert "deep inside" in text
+
+
+def test_a_call_without_a_line_number_fits_the_schema(dumped):
+    """Generators of code leave the lines out, and then Python has None for them."""
+    code = fail.__code__.replace(co_linetable=b"")
+    dump = {"event": "unhandled_exception", "exception": {}}
+
+    with pytest.raises(ValueError, match="oops") as raised:
+        types.FunctionType(code, {})(ValueError("oops"))
+
+    assert raised.value.__traceback__.tb_next.tb_lineno in (None, -1)
+    dump["exception"] = dumped(raised.value)
+    assert 0 in [call["line"] for call in dump["exception"]["traceback"]]
+    check_dump([dump])

@@ -50,6 +50,13 @@ def test_json_is_pretty_and_comes_back_the_same():
     assert text.startswith('[\n  {\n    "event": "start",\n')
 
 
+def test_a_dict_that_stands_in_many_places_has_the_indent_of_each():
+    shared = {"user": {"id": 1}}
+    crumbs = [{"a": shared, "b": [shared]}, {"a": shared, "b": {"c": shared}}]
+    assert format_json(crumbs) == json.dumps(crumbs, indent=2)
+    assert format_json([shared, shared]) == json.dumps([shared, shared], indent=2)
+
+
 def test_json_can_be_printed_to_any_terminal():
     text = format_json([{"event": "größe \x9b \udc80 \u202e 日本"}])
     assert text.isascii()

@@ -9,18 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 import statecrumbs
-from corectx import Frame, Site, bind, enter, leave, scope, start
+from corectx import Frame, Site, bind, detach, enter, leave, scope, start
 from statecrumbs import _in_flight, cli
 from statecrumbs._black_box import BlackBox, _format, read
-from statecrumbs._black_box._in_flight import RowTable, decode_rows
+from statecrumbs._black_box._rows import RowTable, decode_rows
 from statecrumbs._in_flight import InFlight, Work
 from statecrumbs.lowlevel import note_trace
 from tests.statecrumbs.black_boxes import as_it_is
-from tests.statecrumbs.endings import run, write
+from tests.statecrumbs.endings import next_start, run, write
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -260,24 +261,58 @@ with operation():
     assert boxes[1].process["parent_pid"] == boxes[0].process["pid"]
 
 
+ENABLING = {
+    "entrypoint": "@flow.entrypoint\ndef main():\n    enable(black_box='boxes')\n    work()\n"
+    "main()",
+    "coroutine": "@flow.entrypoint\nasync def main():\n    enable(black_box='boxes')\n    work()\n"
+    "import asyncio; asyncio.run(main())",
+    "later": "@flow.entrypoint\ndef main():\n    enable()\n    enable(black_box='boxes')\n"
+    "    work()\nmain()",
+}
+
+
+@posix
+@pytest.mark.parametrize("source", ENABLING.values(), ids=ENABLING.keys())
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "pass"])
+def test_work_that_calls_enable_itself_is_known(tmp_path, source, end):
+    before = f"""
+import penstock
+flow = penstock.flow("bank")
+@flow.step(after="main")
+def work(): {end}
+"""
+    run(tmp_path, before + source)
+    left = [read(path) for path in (tmp_path / "boxes").glob("*.crumbs")]
+    named = [[row["name"] for row in box.in_flight] for box in left]
+    assert named == ([] if end == "pass" else [["main", "work"]])
+
+
 @posix
 def test_fifty_random_kills_under_load_name_the_step_that_was_running(tmp_path):
-    """Each child writes the name of each step into a pipe while it runs, and is killed there."""
+    """Each child says which step begins and which has ended, and is killed at any moment.
+
+    The name of its request changes all the time, as a route that is learnt late.
+    """
     source = """
 import itertools, json, random
+from corectx.lowlevel import notify_renamed
 enable(black_box="boxes", on_crash="none")
 
 def busy(writing):
+    threading.Thread(target=lambda: [sum(range(10**4)) for _ in itertools.count()]).start()
     for number in itertools.count():
-        with operation():
-            token = enter(start(Site("task", f"t{number}")))
-            os.write(writing, f"{number}\\n".encode())
+        with operation() as request:
+            token = enter(request.child(Site("task", f"t{number}")))
+            os.write(writing, f"begun {number}\\n".encode())
             crumb("in", number=number)
-            time.sleep(0.001)  # the bank's time; what is around it takes some microseconds
+            for _ in range(20):
+                notify_renamed(request)
+            os.write(writing, f"ended {number}\\n".encode())
             leave(token)
 
 chance = random.Random(4711)
-for _ in range(50):
+running = 0
+while running < 50:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -290,24 +325,26 @@ for _ in range(50):
     while part := os.read(reading, 1 << 16):
         said += part
     os.close(reading)
-    print(json.dumps([child, int(said.split()[-1])]))
+    what, number = said.split()[-2:]
+    running += what == b"begun"
+    print(json.dumps([child, what.decode(), int(number)]))
 """
     done = run(tmp_path, source)
-    last_of = dict(json.loads(line) for line in done.stdout.splitlines())
+    assert (done.returncode, done.stderr) == (0, "")
+    last_of = {pid: last for pid, *last in map(json.loads, done.stdout.splitlines())}
     boxes = [read(path) for path in (tmp_path / "boxes").glob("*.crumbs")]
     assert {box.process["pid"] for box in boxes} == last_of.keys()
-    assert len(boxes) == 50
-    inside = 0
+    assert sum(what == "begun" for what, _ in last_of.values()) == 50
     for box in boxes:
-        last = last_of[box.process["pid"]]
-        tasks = [row["name"] for row in box.in_flight if row["kind"] == "task"]
-        others = [row["name"] for row in box.in_flight if row["kind"] != "task"]
-        # It was killed between the rows of one operation, or in the step that it named last, or
-        # in the next one, whose name it had not written yet.
-        assert others in ([], ["GET"], ["GET", "ask_the_bank"])
-        assert tasks in ([], [f"t{last}"], [f"t{last + 1}"])
-        inside += bool(tasks)
-    assert inside > 25
+        what, number = last_of[box.process["pid"]]
+        names = [row["name"] for row in box.in_flight]
+        if what == "begun":
+            assert names == ["GET", "ask_the_bank", f"t{number}"]
+        else:  # it was on its way from one operation to the next
+            assert names in ([], ["GET"], ["GET", "ask_the_bank"]) or names[2:] in (
+                [f"t{number}"],
+                [f"t{number + 1}"],
+            )
 
 
 @posix
@@ -337,6 +374,34 @@ class TestPs:
         assert "bank:ask_the_bank" in step
         assert step.endswith("<- innermost")
 
+    def test_a_folder_without_boxes_does_not_keep_back_the_others(self, hanging, tmp_path, capsys):
+        (tmp_path / "empty").mkdir()
+        for order in (("empty", "boxes", "nothing"), ("boxes", "nothing", "empty")):
+            assert cli.main(["ps", *(str(tmp_path / name) for name in order)]) == 1
+            shown = capsys.readouterr()
+            assert "GET /slow" in shown.out
+            assert (
+                f"There are no black boxes, dumps, or logs with dumps in {tmp_path / 'empty'}."
+                in shown.err
+            )
+            assert "nothing: No such file or directory" in shown.err
+
+    def test_the_age_of_work_ends_with_the_last_sign_of_life(self, hanging, tmp_path, capsys):
+        hanging.kill()
+        hanging.wait()
+        (path,) = (tmp_path / "boxes").glob("*.crumbs")
+        minutes_ago = time.time_ns() - 5 * 60 * 10**9
+        os.utime(path, ns=(minutes_ago, minutes_ago))
+        ((_, message, death),) = next_start(tmp_path)
+        assert cli.main(["ps", "--json", str(path)]) == 0
+        (process,) = json.loads(capsys.readouterr().out)
+        assert max(work["seconds"] for work in process["in_flight"] + death["in_flight"]) < 60
+        begin = death["in_flight"][0]["since"]
+        assert f"since {begin[11:19]} (at least " in message
+        assert cli.main(["ps", str(path)]) == 0
+        _, request, _ = capsys.readouterr().out.splitlines()
+        assert f"  since {begin[:19].replace('T', ' ')}, at least " in request
+
     def test_a_dead_one_too_and_several_folders(self, hanging, tmp_path, capsys):
         hanging.kill()
         hanging.wait()
@@ -356,7 +421,7 @@ class TestPs:
         assert cli.main(["ps", str(tmp_path / "boxes")]) == 1
         out, err = capsys.readouterr()
         assert "ask_the_bank" in out
-        assert "is not a black box" in err
+        assert "is neither a black box nor a dump" in err
 
     def test_a_process_that_is_stuck_in_c_code_answers(self, tmp_path, capsys):
         source = (
@@ -371,6 +436,63 @@ class TestPs:
         assert "bank:ask_the_bank" in capsys.readouterr().out
         program.send_signal(signal.SIGKILL)
         program.communicate()
+
+
+class TestFramesThatNobodyLeft:
+    """A signal handler that raises can come between the begin of a frame and its ``try``."""
+
+    def lost(self):
+        outer = start(Site("request", "lost"))
+        inner = outer.child(Site("step", "lost inside"))
+        for frame in (outer, inner):
+            _in_flight.in_flight.entered(frame)
+
+    @pytest.fixture(autouse=True)
+    def enabled(self, tmp_path):
+        statecrumbs.enable(black_box=tmp_path, on_crash="none")
+        (self.path,) = tmp_path.glob("*.crumbs")
+        yield
+        statecrumbs.disable()
+
+    def names_of_rows(self):
+        return [row["name"] for row in read(self.path).in_flight]
+
+    def test_are_no_work_in_flight(self):
+        token = enter(start(Site("request", "open")))
+        self.lost()
+        assert self.names_of_rows() == ["open", "lost", "lost inside"]
+        assert [work.frame.name for work in _in_flight.in_flight.works()] == ["open"]
+        assert self.names_of_rows() == ["open"]
+        leave(token)
+        assert self.names_of_rows() == []
+
+    def test_are_dropped_when_an_operation_begins(self, monkeypatch):
+        monkeypatch.setattr(_in_flight.in_flight, "_next_search", 0.0)
+        waiting = enter(start(Site("request", "open")))
+        monkeypatch.setattr(_in_flight.in_flight, "_next_search", 0.0)
+        self.lost()
+        token = enter(start(Site("request", "next")))
+        assert "lost" in self.names_of_rows()  # at most one search in a second
+        leave(token)
+        monkeypatch.setattr(_in_flight.in_flight, "_next_search", 0.0)
+        token = enter(start(Site("request", "next")))
+        assert self.names_of_rows() == ["open", "next"]
+        leave(token)
+        leave(waiting)
+
+    def test_are_dropped_if_they_were_being_closed(self):
+        token = enter(start(Site("request", "open")))
+        _in_flight.note_closed(token[0])  # and then the exception came
+        assert self.names_of_rows() == ["open"]
+        detach(token)
+        del token
+        assert _in_flight.in_flight.works() == []
+        assert self.names_of_rows() == []
+
+    def test_of_an_interpreter_that_counts_no_references_stay(self, monkeypatch):
+        monkeypatch.delattr(sys, "getrefcount")
+        self.lost()
+        assert len(_in_flight.in_flight.works()) == 2
 
 
 class TestDumps:
@@ -447,6 +569,74 @@ class TestDumps:
         assert last["in_flight"][-1]["name"] == "(50 more)"
 
 
+def tasks(box):
+    return {row["name"]: row.get("task") for row in rows(box)}
+
+
+def test_a_row_names_the_asyncio_task_in_which_its_work_runs(box, tracker):
+    async def branch(request, name):
+        return opened(tracker, "step", name, request)
+
+    async def serve():
+        request = opened(tracker, "request", "GET")
+        opened(tracker, "step", "check", request)
+        for name in ("pay", "pack"):
+            await asyncio.create_task(branch(request, name), name=f"{name}-17")
+
+    async def main():
+        await asyncio.create_task(serve(), name="request-17")
+
+    opened(tracker, "step", "before")
+    asyncio.run(main())
+    assert tasks(box) == {
+        "before": None,
+        "GET": "request-17",
+        "check": "request-17",
+        "pay": "pay-17",
+        "pack": "pack-17",
+    }
+
+
+def test_a_generator_is_in_the_task_that_runs_its_body_now(box, tracker):
+    async def main():
+        frame = opened(tracker, "step", "read")
+        tracker.suspended(frame)
+
+        async def go_on():
+            tracker.resumed(frame)
+
+        await asyncio.create_task(go_on(), name="reader")
+
+    asyncio.run(main())
+    assert tasks(box) == {"read": "reader"}
+
+
+def test_the_name_of_a_task_is_redacted(box, tracker):
+    async def main():
+        opened(tracker, "step", "pay")
+
+    async def named():
+        await asyncio.create_task(main(), name="password=hunter2secret")
+
+    asyncio.run(named())
+    assert tasks(box)["pay"]
+    assert "hunter2secret" not in str(rows(box))
+
+
+def test_a_task_whose_name_cannot_be_had_is_not_named(box, tracker, monkeypatch):
+    class Nameless:
+        def get_name(self):
+            raise LookupError
+
+    async def main():
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio, "current_task", lambda loop: Nameless())
+            opened(tracker, "step", "pay")
+
+    asyncio.run(main())
+    assert tasks(box) == {"pay": None}
+
+
 def test_a_frame_that_travels_into_a_thread_is_the_work_of_the_thread_that_entered_it(tmp_path):
     statecrumbs.enable(on_crash="none")
     try:
@@ -473,7 +663,7 @@ def test_a_table_whose_file_is_closed_raises_nothing(box, tracker):
     table = tracker.table
     assert isinstance(table, RowTable)
     box.close()
-    work = Work(frame, 1, 1)
-    for call in (table.open, table.change, table.close):
-        call(work)
+    table.open(frame)
+    table.change(Work(frame))
+    table.close(frame)
     table.note_exit(1, 1)

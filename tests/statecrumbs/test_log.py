@@ -37,7 +37,9 @@ def documents(lines):
 
 LINES = format_json(CRASH).split("\n")
 every_wrapper = pytest.mark.parametrize(
-    "wrap", [*collectors.WRAPPERS, *collectors.ALONE], ids=lambda wrap: wrap.__name__
+    "wrap",
+    [*collectors.WRAPPERS, *collectors.ALONE, *collectors.OUTERMOST],
+    ids=lambda wrap: wrap.__name__,
 )
 
 
@@ -49,14 +51,97 @@ def test_a_dump_is_found_in_each_form(wrap):
     assert found.is_whole
 
 
+# With all that one may escape.
+QUOTED = [{**CRASH[0], "text": 'it\'s "<b>" \\n \\ & \n] [ü✓'}, *CRASH[1:]]
+
+
+@pytest.mark.parametrize("copied", collectors.COPIES, ids=lambda copied: copied.__name__)
+@pytest.mark.parametrize("form", [format_json, format_lines])
+def test_a_dump_is_found_in_what_people_copy(copied, form):
+    log = ["starting", "", *copied(form(QUOTED).split("\n")), "Traceback (most recent call last):"]
+    (found,) = documents(log)
+    assert found.records == QUOTED
+    assert found.is_whole
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [collectors.with_typographic_quotes, collectors.indented_by_tabs, collectors.in_yaml],
+    ids=lambda copied: copied.__name__,
+)
+def test_a_dump_is_found_in_what_an_editor_or_a_command_made_of_it(copied):
+    (found,) = documents(["look:", *copied(LINES), "Traceback (most recent call last):"])
+    assert found.records == CRASH
+    assert found.is_whole
+
+
+def test_the_last_dump_is_the_last_one_where_only_that_is_escaped():
+    later = [{**CRASH[0], "amount": "13"}, *CRASH[1:]]
+    log = [*LINES, *collectors.repr_of_the_output(format_json(later).split("\n"))]
+    assert [found.records for found in documents(log)] == [CRASH, later]
+
+
+@pytest.mark.parametrize("prefix", ["", "web-1  | "])
+@pytest.mark.parametrize("bracket", ["]", "}", "],", "},", "{", "  }"])
+def test_a_bracket_of_somebody_between_the_lines_of_a_dump_costs_no_crumb(prefix, bracket):
+    for at in range(4, len(LINES)):
+        found = documents([f"{prefix}{line}" for line in [*LINES[:at], bracket, *LINES[at:]]])
+        assert [each.records for each in found] == [CRASH], at
+
+
+@pytest.mark.parametrize("lines_between", [50, 150])
+def test_a_brace_of_somebody_with_the_time_of_an_event_begins_no_record(lines_between):
+    times = ["00:00:00" if line in ("[", "  {") else "00:00:59" for line in LINES]
+    log = ["00:00:59 {", *["00:00:59 tick"] * lines_between]
+    log += [f"{time} {line}" for time, line in zip(times, LINES, strict=True)]
+    (found,) = documents(log)
+    assert found.records == CRASH
+    assert found.is_whole
+
+
+def test_values_that_were_cut_at_the_edge_are_kept_as_far_as_they_came():
+    (found,) = documents(["starting", *(line[:80] for line in LINES)])
+    first, cut, crash = found.records
+    assert (first, crash) == (CRASH[0], CRASH[-1])
+    assert cut["text"].startswith("y" * 60)
+    assert cut["text"].endswith("y…")
+    assert found.damaged == 1
+
+
+@pytest.mark.parametrize("export", collectors.EXPORTS)
+@pytest.mark.parametrize("form", [format_json, format_lines])
+@pytest.mark.parametrize("order", [1, -1], ids=["oldest first", "newest first"])
+def test_a_dump_is_found_in_what_a_log_service_exported(export, form, order):
+    lines = ["starting", *form(CRASH).split("\n"), "E: no"][::order]
+    rows = list(_log.rows_of_json(collectors.EXPORTS[export](lines)))
+    (found,) = _log.in_rows(rows)
+    assert found.records == CRASH
+    assert found.is_whole
+
+
+def test_the_last_of_several_dumps_is_the_last_one_where_the_newest_row_is_first():
+    later = [{**record, "later": "yes"} for record in CRASH]
+    lines = [*LINES, *format_json(later).split("\n")][::-1]
+    found = _log.in_rows(list(_log.rows_of_json([{"m": line} for line in lines])))
+    assert [document.records for document in found] == [CRASH, later]
+
+
+@pytest.mark.parametrize("wrap", [collectors.csv, collectors.logfmt, collectors.structured])
+def test_lines_for_log_shippers_are_found_in_strings(wrap):
+    (found,) = documents(wrap(["starting", *format_lines(CRASH).split("\n")]))
+    assert found.records == CRASH
+    assert found.is_whole
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     collectors.dumps,
     st.lists(st.sampled_from(collectors.WRAPPERS), max_size=3),
+    st.sampled_from([list, *collectors.OUTERMOST]),
 )
-def test_any_dump_is_read_back_through_any_wrappers(dump, wrappers):
+def test_any_dump_is_read_back_through_any_wrappers(dump, wrappers, outermost):
     lines = format_json(dump).split("\n")
-    for wrap in wrappers:
+    for wrap in [*wrappers, outermost]:
         lines = wrap(lines)
     assert [found.records for found in documents(lines)] == [dump]
 
@@ -70,6 +155,29 @@ def test_any_dump_is_read_back_through_any_wrappers(dump, wrappers):
 def test_any_dump_is_read_back_through_other_changes(dump, change, wrap):
     lines = wrap(change(format_json(dump).split("\n")))
     assert [found.records for found in documents(lines)] == [dump]
+
+
+def test_dumps_that_nobody_changed_stand_where_they_are_beside_others():
+    again = [{**CRASH[0], "event": "again"}]
+    prefixed = collectors.prefixed(format_json(again).split("\n"))
+    log = ["start", *LINES, "between", *prefixed, *LINES[:9], *LINES, "", *LINES[:-1], "end"]
+    found = documents(log)
+    assert [(each.first, each.last) for each in found[:2]] == [
+        (1, len(LINES)),
+        (len(LINES) + 2, len(LINES) + 1 + len(prefixed)),
+    ]
+    assert [each.records for each in found[:2]] == [CRASH, again]
+    assert found[2].records[:1] == CRASH[:1]
+    assert [each.records for each in found[3:]] == [CRASH, CRASH]
+    assert [each.has_end for each in found] == [True, True, False, True, False]
+
+
+@every_wrapper
+@pytest.mark.parametrize("text", ["\n  ", "{\n  x", '\n  "event": 1'])
+def test_a_line_end_in_a_value_is_no_end_of_a_line(wrap, text):
+    dump = [{"event": "paid", "event_": text, "text": repr(text)}, *CRASH]
+    (found,) = documents(wrap(format_json(dump).split("\n")))
+    assert found.records == dump
 
 
 def interleaved(*logs, seed):
@@ -158,6 +266,11 @@ def test_lines_that_are_lost_in_the_middle_are_counted():
         '    "event": "' + '\\"' * 50_000,
         "\x1b[" * 50_000,
         "#012  " * 20_000,
+        '""event"": ""' + '"a ' * 50_000,
+        '""event"": ""' + '"' * 50_000,
+        '""event"": "",' + '"x' + '"" ' * 50_000,
+        '"event": "", 0 x\n' + "1" * 100_000,
+        '"event": "", ' + "x " * 50_000,
     ],
     ids=lambda line: line[:12],
 )
@@ -208,3 +321,4 @@ def test_open_dumps_are_bounded():
 @settings(deadline=None, max_examples=200)
 def test_any_text_is_no_error(text):
     _log.documents(text)
+    _log.documents(f'{text}""event"": ""{text}')

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
+import sys
+import threading
 
 import pytest
 
-from statecrumbs import crumb
-from statecrumbs.logging import CrumbHandler
+from corectx import subscribe
+from statecrumbs import _recorder, crumb
+from statecrumbs._black_box import Mirror, boxes_in, read
+from statecrumbs.logging import CrumbHandler, as_caller_of
 from statecrumbs.testing import captured_crumbs
 
 
@@ -147,3 +153,64 @@ def test_a_crumb_that_an_extra_records_is_no_recursion(log):
     with captured_crumbs() as captured:
         log.info("outer", extra={"value": Records()})
     assert captured.events == ["from inside", "outer"]
+
+
+def test_messages_do_not_push_out_what_is_known_of_events(log):
+    crumb("query_finished", rows=1)
+    for number in range(3_000):
+        log.info("line %s", number)
+    assert "query_finished" in _recorder._known
+    assert "line 1" not in _recorder._known
+
+
+def test_a_message_is_redacted_for_everybody_who_looks(log, tmp_path):
+    seen = []
+
+    class Observer:
+        def crumb(self, frame, time_ns, event, data):
+            seen.append(event)
+
+    unsubscribe = subscribe(Observer())
+    mirror = Mirror(tmp_path)
+    try:
+        with captured_crumbs() as captured:
+            for _ in range(2):
+                log.info("login with password=%s", "hunter2-raw")
+        (path,) = boxes_in(tmp_path)
+        seen += [each["event"] for each in (*captured.crumbs, *read(path).crumbs)]
+    finally:
+        mirror.close()
+        unsubscribe()
+    assert seen == ["login with password=[redacted]"] * 6
+
+
+def test_a_long_message_is_shortened(log):
+    with captured_crumbs() as captured:
+        log.info("x" * 1_000)
+    assert captured.crumbs[0]["event"].startswith("x" * 200)
+    assert len(captured.crumbs[0]["event"]) <= 256
+
+
+def test_a_filter_of_the_handler_counts():
+    logger = logging.Logger("shop.orders", logging.DEBUG)  # noqa: LOG001
+    handler = CrumbHandler()
+    handler.addFilter(lambda record: "secret" not in record.msg)
+    logger.addHandler(handler)
+    with captured_crumbs() as captured:
+        logger.info("a secret")
+        logger.info("a line")
+    assert [each["event"] for each in captured.crumbs] == ["a line"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libc's fork is called without Python's hooks")
+def test_a_record_in_a_child_that_a_server_forked_is_of_its_caller_itself():
+    reader, writer = os.pipe()
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        record = logging.makeLogRecord({"thread": threading.get_ident(), "process": os.getpid()})
+        os.write(writer, type(as_caller_of(record)).__name__.encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with open(reader, "rb") as answer:
+        assert answer.read() == b"nullcontext"

@@ -142,15 +142,15 @@ def test_a_signal_handler_that_interrupts_the_first_text_loses_nothing(tmp_path)
                     signal.raise_signal(signal.SIGUSR1)
         sys.meta_path.insert(0, Interrupted())
         sys.modules.pop("re", None)
-        crumb("main", text="password=abc")
+        crumb("main: password=abc")
         for each in snapshot():
             print(each["event"], each.get("text"), each.get("number"))
         """,
     )
     assert result.stderr == ""
     lines = result.stdout.splitlines()
-    assert lines[:2] == ["signal '[redacted]' 1", "[redacted] None None"]
-    assert lines[-1] == "main 'password=[redacted]' None"
+    assert lines[:2] == ["signal 'token=[redacted]' 1", "[redacted] None None"]
+    assert lines[-1] == "main: password=[redacted] None None"
 
 
 def test_a_finalizer_that_records_never_hangs(tmp_path):

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -17,8 +18,9 @@ import pytest
 
 from statecrumbs import cli
 from statecrumbs._black_box import BlackBox, scope_fragment
+from statecrumbs._json import checksum
 from statecrumbs._reading import load, load_each, merged
-from statecrumbs.formatter import format_json
+from statecrumbs.formatter import format_json, format_lines
 from tests.statecrumbs import collectors, programs
 from tests.statecrumbs.black_boxes import as_it_is
 from tests.statecrumbs.dump_schema import check_dump
@@ -77,6 +79,8 @@ FORMS = {
     "without an end of the last line": lambda text: text.rstrip("\n").encode(),
     "gzip": lambda text: gzip.compress(text.encode()),
     "two gzip files in one": lambda text: gzip.compress(b"old\n") + gzip.compress(text.encode()),
+    "messages that end with NUL": lambda text: text.replace("\n", "\0").encode(),
+    "after a part that was never written": lambda text: bytes(5000) + text.encode(),
     "pretty JSON": lambda text: json.dumps(crash(4712), indent=4).encode(),
     "compact JSON": lambda text: json.dumps(crash(4712), separators=(",", ":")).encode(),
     "compact JSON in a line": lambda text: b"E: " + json.dumps(crash(4712)).encode() + b" end\n",
@@ -131,6 +135,27 @@ def test_an_older_crash_is_never_shown_as_the_last(wrap, tmp_path, capsys):
         assert "4711" not in out
 
 
+@pytest.mark.parametrize("form", [format_json, format_lines])
+@pytest.mark.parametrize("wrap", [list, collectors.prefixed])
+def test_a_log_that_ends_in_the_first_line_of_a_dump_shows_no_older_one(form, wrap, tmp_path):
+    older = [*wrap(form(crash(4711)).split("\n")), "restarted"]
+    second = form(crash(4712))
+    first = second.index('"event"') + len('"event"')
+    for cut in range(first, first + 14):
+        path = tmp_path / "app.log"
+        path.write_text("\n".join([*older, *wrap(second[:cut].split("\n"))]))
+        (found,) = load_each([str(path)], pytest.fail)
+        assert "4711" not in str(found.crumbs)
+        assert "The end of this dump is missing" in "".join(found.missing)
+
+
+def test_a_log_that_ends_in_a_list_of_somebody_shows_the_last_dump(tmp_path):
+    path = tmp_path / "app.log"
+    for end in ('[\n  {\n    "name', '{"event": "started', '[\n  {\nx "event": "y'):
+        path.write_text(f"{text(crash(4711))}{end}")
+        assert load(path).crumbs == crash(4711)
+
+
 def test_it_is_said_which_part_of_a_dump_is_missing(tmp_path, capsys):
     lines = format_json([{"event": "first"}, *crash(4712)]).split("\n")
     path = tmp_path / "app.log"
@@ -143,12 +168,63 @@ def test_it_is_said_which_part_of_a_dump_is_missing(tmp_path, capsys):
     path.write_text("\n".join(lines[:-6]))
     assert "is missing: its last record is not complete." in read(capsys, "read", path)
     path.write_text("\n".join(lines[:9] + lines[13:]))
-    assert "1 crumbs are damaged" in read(capsys, "read", path)
+    assert "1 crumb is damaged" in read(capsys, "read", path)
     path.write_bytes(gzip.compress(text(crash(1)).encode())[:-9])
     assert "The gzip stream ends too early" in read(capsys, "read", path)
 
 
 NOISE = b'10.0.0.7 - - [29/Nov/2026:21:00:00] "GET /event HTTP/1.1" 200 612 "-" "curl"\n'
+
+
+@pytest.mark.parametrize("before", ["", "Hint: ...\n"])
+def test_the_journal_is_read_in_its_long_form(before, tmp_path, capsys):
+    lines = [*text(crash(4711)).splitlines(), "Traceback (most recent call last):"]
+    log = tmp_path / "journal.json"
+    if before:
+        entries = [f"    PRIORITY=6\n    MESSAGE={line}\n    _PID=7" for line in lines]
+    else:
+        entries = [json.dumps({"PRIORITY": "6", "MESSAGE": line}, indent=8) for line in lines]
+    log.write_text(before + "\n".join(entries), encoding="utf-8")
+    out = read(capsys, "read", log)
+    assert "order=4711" in out
+    assert "missing" not in out
+
+
+def test_the_part_of_a_dump_before_a_bracket_of_somebody_is_shown_and_said(tmp_path, capsys):
+    lines = text(crash(4711)).splitlines()
+    ends = [number for number, line in enumerate(lines) if line == "  },"]
+    log = tmp_path / "web.log"
+    for at in ends:
+        log.write_text("\n".join([*lines[: at + 1], "[", *lines[at + 1 :]]), encoding="utf-8")
+        out = read(capsys, "read", log)
+        for record in crash(4711):
+            assert record["event"] in out
+        assert "The end of this dump is missing" in out
+
+
+def test_lines_of_another_program_that_fit_into_a_dump_are_noticed(tmp_path, capsys):
+    dump = crash(4711)
+    dump[-1]["checksum"] = checksum(dump)
+    lines = format_json(dump).split("\n")
+    log = tmp_path / "web.log"
+    for at in (3, 6, 12, len(lines) - 6):
+        for theirs in ('    "order": "4712",', '      "name": "ship",'):
+            log.write_text("\n".join([*lines[:at], theirs, *lines[at:]]))
+            out = read(capsys, "read", log)
+            assert ("its checksum does not fit" in out) is (load(log).crumbs != crash(4711))
+    log.write_text("\n".join(lines))
+    assert "checksum" not in read(capsys, "read", log)
+
+
+def test_a_part_of_a_dump_has_no_checksum_to_fit(tmp_path, capsys):
+    dump = [{"event": "first"}, *crash(4711)]
+    dump[-1]["checksum"] = checksum(dump)
+    (tmp_path / "web.log").write_text(format_json(dump).partition("first")[2])
+    out = read(capsys, "read", tmp_path / "web.log")
+    assert "The beginning of this dump is missing" in out
+    assert "checksum" not in out
+    printed = read(capsys, "read", "--json", tmp_path / "web.log", "--id", f"{4711:032x}")
+    assert "checksum" not in printed
 
 
 @pytest.mark.parametrize("after", [0, 2, 20])
@@ -231,11 +307,11 @@ def test_several_recordings_are_one_time_line(two, capsys):
         rows = [line.split()[:4] for line in lines if line.startswith("21:00")]
         assert rows == [
             ["21:00:00.000", "gunicorn", "11", "main"],
-            ["21:00:00.200", "celery", "12", "main"],
             ["21:00:00.500", "celery", "12", "main"],
             ["21:00:01.000", "gunicorn", "11", "main"],
             ["21:00:01.500", "celery", "12", "main"],
         ]
+        assert "Beside it there is 1 crumb of 1 operation; --id ID shows them:" in lines
         assert "celery 12 failed:" in lines
         assert f"gunicorn 11  {two / 'web.log'}" in lines
 
@@ -315,13 +391,51 @@ def test_crumbs_of_a_black_box_and_a_dump_of_one_process_are_there_once(tmp_path
         box.write("tick", "main", scope, {"n": str(number)}, 10**18 + number)
     inside = load(box.path)
     dump = tmp_path / "dump.json"
-    process = {key: inside.ending["process"][key] for key in ("pid", "argv", "host")}
+    process = {key: inside.about["process"][key] for key in ("pid", "argv", "host")}
     last = {"event": "unhandled_exception", "exception": {"type": "E"}, "process": process}
     dump.write_text(json.dumps([*inside.crumbs, last]))
     line = merged(load_each([str(tmp_path)], pytest.fail))
     assert len(line.recordings) == 2
-    assert [crumb["event"] for _, crumb in line.entries] == ["tick"] * 3 + ["unhandled_exception"]
+    assert [entry.crumb["event"] for entry in line.entries] == ["tick"] * 3 + [
+        "unhandled_exception"
+    ]
     box.close()
+
+
+@pytest.mark.parametrize("form", ["utf-8", "gzip", "pretty JSON"])
+def test_the_work_in_flight_is_listed_from_whatever_there_is(form, tmp_path, capsys, monkeypatch):
+    dump = crash(4712)
+    work = {"kind": "task", "name": "ship", "correlation_id": "beef", "thread": "T", "depth": 0}
+    dump[-1]["in_flight"] = [{**work, "since": at(2), "seconds": 3.5}]
+    content = FORMS["utf-8" if form == "pretty JSON" else form](text(crash(4711), dump))
+    if form == "pretty JSON":
+        content = json.dumps(dump, indent=1).encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
+    head, ship = read(capsys, "ps", "-").splitlines()
+    assert head.startswith("pid 7  shop.py  dumped ")
+    assert head.endswith(" ago: LookupError: no order 4712, 1 in flight")
+    assert ship.split() == ["3.5", "s", "task", "ship", "beef", "T"]
+
+    (tmp_path / "web.log").write_bytes(content)
+    (process,) = json.loads(read(capsys, "ps", "--json", tmp_path))
+    assert (process["pid"], process["in_flight"]) == (7, dump[-1]["in_flight"])
+
+
+def test_work_in_flight_is_chosen_as_crumbs_are(tmp_path, capsys):
+    for number, name in enumerate(("ship", "bill", "mail")):
+        dump = crash(number, pid=number)
+        frame = {"kind": "task", "name": name, "correlation_id": f"beef{number}"}
+        dump[-1]["in_flight"] = [{**frame, "since": at(60 * number)}]
+        (tmp_path / f"{name}.json").write_text(format_json(dump))
+    for choice in (["--id", "beef1"], ["--operation", "bill"]):
+        out = read(capsys, "ps", tmp_path, *choice)
+        assert out.startswith("pid 1 ")
+        assert len(out.splitlines()) == 2
+    assert "ship" not in read(capsys, "ps", tmp_path, "--since", at(60))
+    assert cli.main(["ps", str(tmp_path), "--id", "beef"]) == 1
+    assert "is the beginning of 3 IDs: beef0, beef1, beef2." in capsys.readouterr().err
+    assert cli.main(["ps", str(tmp_path), "--operation", "pay"]) == 1
+    assert "There is no work in flight of an operation 'pay' among 3." in capsys.readouterr().err
 
 
 def test_json_of_several_is_by_path_and_can_be_read_again(two, tmp_path, capsys):
@@ -339,8 +453,7 @@ def test_one_page_is_made_of_several(two, tmp_path, capsys):
     page = tmp_path / "page.html"
     read(capsys, "report", two, "--id", "8f14", "-o", page)
     content = page.read_text()
-    assert "gunicorn 11  main" in content
-    assert "celery 12  main" in content
+    assert '"processes":["gunicorn 11","celery 12"]' in content
     assert '"mail"' not in content
 
 
@@ -399,11 +512,49 @@ def test_a_program_dumps_as_lines_for_log_shippers(tmp_path, capsys):
     check_dump(json.loads(read(capsys, "read", tmp_path / "app.log", "--json")))
 
 
+def test_a_record_of_which_a_piece_was_lost_is_shown_as_far_as_it_goes(tmp_path, capsys):
+    program = """
+        import statecrumbs
+
+        statecrumbs.enable(on_crash="lines")
+        statecrumbs.crumb("charging", order=4711)
+        members = [KeyError(str(n) + chr(0x1F600) * 300) for n in range(9)]
+        error = LookupError("no order 4711")
+        error.exceptions = members
+        for n in range(9):
+            error.__notes__ = [*getattr(error, "__notes__", []), chr(0x1F600) * 300]
+        error.__cause__ = ValueError(chr(0x1F600) * 400)
+        raise error
+    """
+    result = programs.run(tmp_path, program)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("{")]
+    pieces = [place for place, line in enumerate(lines) if '"piece"' in line]
+    assert len(pieces) > 2
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(line for line in lines if line is not lines[pieces[1]]))
+    out = read(capsys, "read", path)
+    assert "LookupError: no order 4711" in out
+    assert "1 line in the middle of this dump is missing." in out
+    assert "1 crumb is damaged, and shown as far as possible." in out
+    path.write_text("\n".join(lines[: pieces[1]]))
+    out = read(capsys, "read", path)
+    assert "LookupError: no order 4711" in out
+    assert "The end of this dump is missing: its last record is not complete." in out
+    path.write_text("\n".join(line for line in lines if line is not lines[pieces[0]]))
+    out = read(capsys, "read", path)
+    assert "is missing, and with it the record of the crash." in out
+    assert "order=4711" in out
+    foreign, changes = re.subn(r'"piece": ?\[1,', '"piece": ["1",', "\n".join(lines))
+    assert changes == 1
+    path.write_text(foreign)
+    assert "order=4711" in read(capsys, "read", path)
+
+
 def test_the_operation_that_failed_comes_first_and_its_neighbours_are_folded(tmp_path, capsys):
     path = tmp_path / "dump.json"
     others = [crash(number, identity=f"{number:08x}")[0] for number in range(100, 149)]
     path.write_text(format_json([*others, {"event": "started"}, *crash(4711, identity="aa")]))
-    shown, _, folded = read(capsys, "read", path).partition("LookupError: no order 4711\n\n")
+    shown, _, folded = read(capsys, "read", path).rpartition("LookupError: no order 4711\n\n")
     assert "started" in shown
     assert "order=4711" in shown
     assert "order=148" not in shown
@@ -466,3 +617,57 @@ def test_only_python_files_are_looked_into_for_source_lines(tmp_path, capsys):
     dump[-1]["exception"]["traceback"] = [{"file": str(secret), "line": 1, "function": "f"}]
     (tmp_path / "dump.json").write_text(format_json(dump))
     assert "hunter2" not in read(capsys, "read", tmp_path / "dump.json")
+
+
+@pytest.mark.parametrize("line", [None, 0])
+def test_a_call_without_a_line_number_is_shown_by_its_file(line, tmp_path, capsys):
+    call = {"file": "/a/shop.py", "line": line, "function": "pay"}
+    dump = crash(1)
+    dump[-1]["exception"] = {"type": "ValueError", "message": "oops", "traceback": [call]}
+    (tmp_path / "dump.json").write_text(format_json(dump))
+    out = read(capsys, "read", tmp_path / "dump.json")
+    assert "  /a/shop.py in pay\n" in out
+    assert "ValueError: oops (shop.py)" in out
+
+
+def test_a_secret_in_a_source_line_is_blanked_in_the_text_and_on_the_page(tmp_path, capsys):
+    code = tmp_path / "app.py"
+    code.write_text('PASSWORD = "hunter2x"\nlogin(token, "a")\n')
+    dump = crash(1)
+    dump[-1]["exception"]["traceback"] = [{"file": str(code), "line": 1, "function": "f"}]
+    (tmp_path / "dump.json").write_text(format_json(dump))
+    read(capsys, "report", tmp_path / "dump.json", "-o", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+
+    shown = read(capsys, "read", tmp_path / "dump.json")
+
+    assert 'PASSWORD = "[redacted]"' in shown
+    assert "hunter2x" not in shown + page
+    assert "login(token, " in page
+
+
+def test_the_scope_is_shown_where_it_changes_and_no_value_of_it_is_repeated(tmp_path, capsys):
+    def one(event, context, **data):
+        scope = {"context": context} if context else {}
+        return {"event": event, **scope, **data}
+
+    order = {"order": 4711, "user": "bob"}
+    dump = [
+        one("a", order, order="4711", user="'bob'", x="1"),
+        one("b", order, order="4711"),
+        one("c", order, order="4712", user="'ann'"),
+        one("d", {"order": 4711}),
+        one("e", None),
+        one("f", None),
+    ]
+    path = tmp_path / "dump.json"
+    path.write_text(format_json(dump))
+    shown = [" ".join(line.split()) for line in read(capsys, "read", path).splitlines()[3:]]
+    assert shown == [
+        "a x=1 [order=4711 user=bob]",
+        "b",
+        "c order=4712 user='ann'",
+        "d [order=4711]",
+        "e [-]",
+        "f",
+    ]

@@ -86,6 +86,25 @@ signal.setitimer(signal.ITIMER_REAL, 0)
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("failure", ["ImportError('half made')", "KeyError(140_735)"])
+def test_where_the_patterns_cannot_be_imported_yet_the_whole_text_is_blanked(tmp_path, failure):
+    """A signal handler that interrupts their import sees one of the two errors."""
+    source = f"""
+    import sys
+    from statecrumbs import crumb, snapshot
+    class Interrupted:
+        def find_spec(self, name, path=None, target=None):
+            if name.startswith("statecrumbs._redact"):
+                raise {failure}
+    sys.meta_path.insert(0, Interrupted())
+    crumb("x", text="password=hunter2", password="hunter2", dsn="https://me:hunter2@host/")
+    print(snapshot())
+    """
+    printed = run(tmp_path, source).stdout
+    assert "[redacted]" in printed
+    assert "hunter2" not in printed
+
+
 @pytest.fixture
 def dumps():
     dumps = []

@@ -6,14 +6,19 @@ import gc
 import json
 import re
 import threading
+import uuid
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import corectx
+import penstock
 import statecrumbs
 from corectx import Site, attach, detach, start, subscribe
+from penstock.testing import isolated_registry
 from statecrumbs import clear, crumb, snapshot, trail
+from statecrumbs._crash._dump import collect
 from statecrumbs.context import context, get_context
 from statecrumbs.testing import captured_crumbs
 
@@ -75,6 +80,18 @@ def test_a_crumb_looks_the_same_the_first_time_and_later(times):
 def test_an_event_that_is_no_text_is_not_recorded(event):
     crumb(event)
     assert snapshot() == []
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [("", "an empty text"), (7, "an object of int"), (b"x", "an object of bytes")],
+)
+def test_an_event_that_is_not_recorded_is_logged_once(event, named, caplog, monkeypatch):
+    monkeypatch.setattr("corectx._process._logged", set())
+    crumb(event)
+    crumb(event)
+    (record,) = caplog.records
+    assert f"called with {named} as its event" in record.getMessage()
 
 
 def test_a_long_event_is_cut():
@@ -534,3 +551,91 @@ def test_a_long_string_is_shown_alike_when_its_event_is_new_and_later(length, ch
     assert len(set(shown)) == 1
     assert len(shown[0]) <= 1024 or length <= 128
     assert "hunter2" not in str(snapshot())
+
+
+def test_frames_of_one_step_share_what_is_shown_of_their_ambient_values():
+    bench = penstock.flow("shared")
+
+    @bench.step(after="begin")
+    def work():
+        crumb("it")
+
+    @bench.entrypoint
+    def begin():
+        order = uuid.UUID(int=4711)
+        with context(order=order, amount=3):
+            work()
+            work()
+            with context(amount=4):
+                work()
+        work()
+
+    with isolated_registry():
+        begin()
+        begin()
+    shown = [each.get("context") for each in snapshot()]
+    inner = {"order": "UUID('00000000-0000-0000-0000-000000001267')", "amount": 3}
+    assert shown == [inner, inner, {**inner, "amount": 4}, None] * 2
+    assert {each["frame"]["name"] for each in snapshot()} == {"work"}
+    first, last = (snapshot()[at]["frame"]["correlation_id"] for at in (0, -1))
+    assert first != last
+
+
+def test_an_ambient_value_that_may_change_is_shown_anew_in_each_frame():
+    given = ["before"]
+    with context(given=given):
+        crumb("it")
+        given[0] = "after"
+        crumb("it")
+    assert [each["context"]["given"] for each in snapshot()] == ["['before']", "['after']"]
+
+
+def test_a_step_that_records_on_and_on_counts_each_crumb():
+    bench = penstock.flow("many")
+
+    @bench.step(after="begin")
+    def work(number):
+        crumb("it", number=number)
+
+    @bench.entrypoint
+    def begin():
+        for number in range(5_000):
+            work(number)
+        return trail(), collect(corectx.current())[1]
+
+    with isolated_registry():
+        last, dropped = begin()
+    assert [each["number"] for each in last[-2:]] == ["4998", "4999"]
+    assert dropped == 5_000 - len(last)
+
+
+@pytest.mark.parametrize("number", [8, 9, 16, 64])
+def test_crumbs_of_many_values_are_recorded_whole(number):
+    values = {f"name_{each}": each if each % 2 else "text" for each in range(number)}
+    for _ in range(2):
+        crumb("it", **values)
+        shown = snapshot()[-1]
+        assert {name: shown[name] for name in values} == {k: repr(v) for k, v in values.items()}
+
+
+def test_values_beyond_the_most_that_a_crumb_has_are_counted():
+    values = {f"name_{each}": each for each in range(70)}
+    for _ in range(2):
+        crumb("it", **values)
+        assert snapshot()[-1]["..."] == "(6 more)"
+        assert "name_63" in snapshot()[-1]
+
+
+def test_names_that_differ_each_time_are_all_recorded():
+    for each in range(300):
+        crumb("it", **{f"name_{each}": each})
+        assert snapshot()[-1][f"name_{each}"] == str(each)
+    assert len(statecrumbs._recorder._known["it"][1]) <= 64
+
+
+def test_many_events_do_not_make_later_ones_unknown():
+    for each in range(3_000):
+        crumb(f"line {each}")
+    crumb("late", number=1)
+    assert "late" in statecrumbs._recorder._known
+    assert len(statecrumbs._recorder._known) <= 1024

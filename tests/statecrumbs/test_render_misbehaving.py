@@ -76,7 +76,7 @@ def test_a_repr_that_returns_a_subclass_of_str_gives_an_exact_one():
 
 def test_names_that_are_of_a_subclass_of_str_become_exact_ones():
     named = types.SimpleNamespace()
-    vars(named)[Text("token")] = 1
+    vars(named)[Text("token")] = 4711
 
     assert show(named) == "namespace(token='[redacted]')"
     assert type(show(type(Text("Name"), (), {})())) is str

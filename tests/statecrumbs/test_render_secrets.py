@@ -46,11 +46,18 @@ class Name(str):
 
 
 class Setting(enum.Enum):
-    DB_PASSWORD = 1
+    DB_PASSWORD = 48151
 
 
 class Field(str, enum.Enum):
     API_KEY = "t"
+
+
+class Stored(enum.Enum):
+    DB_PASSWORD = SECRET
+
+
+Grant = enum.Enum("Grant", {"PASSWORD": "password", "CLIENT_SECRET": "client_secret"})
 
 
 HIDING = [
@@ -59,6 +66,8 @@ HIDING = [
     ({b"authorization": SECRET}, "{b'authorization': '[redacted]'}"),
     ({Name("token"): SECRET}, "{'token': '[redacted]'}"),
     ({Setting.DB_PASSWORD: SECRET}, "{<Setting.DB_PASSWORD: [redacted]>: '[redacted]'}"),
+    (Stored.DB_PASSWORD, "<Stored.DB_PASSWORD: '[redacted]'>"),
+    ([{"a": Stored.DB_PASSWORD}], "[{'a': <Stored.DB_PASSWORD: '[redacted]'>}]"),
     ({Field.API_KEY: SECRET}, "{<Field.API_KEY: '[redacted]'>: '[redacted]'}"),
     (Login("bob", SECRET), "Login(user='bob', password='[redacted]')"),
     ([Account(SECRET)], "[Account(api_key='[redacted]')]"),
@@ -105,6 +114,7 @@ def test_what_looks_like_an_option_or_a_pair_but_is_not_stays():
         ["password", "email"], ["--verbose", "3"], ["--password", "--user", "bob"],
         {"name": "color", "value": 3}, {"value": 3}, [("author", "bob")], ("user", "password"),
         urllib.parse.urlsplit("postgres://bob@db/x"), urllib.parse.urlsplit("//bob@db/x"),
+        [Grant.PASSWORD, Grant.CLIENT_SECRET],
     ):  # fmt: skip
         assert show(value) == repr(value)
 

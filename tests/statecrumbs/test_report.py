@@ -11,8 +11,8 @@ from html.parser import HTMLParser
 import pytest
 
 from statecrumbs import cli
-from statecrumbs._reading import Recording
-from statecrumbs._reading import render_page as render
+from statecrumbs._reading import Recording, merged, render_page
+from statecrumbs._reading._recording import from_dump
 
 EVIL = "</script><!--<script>{{data}}\u2028\ud800<img src=x onerror=alert(1)>"
 
@@ -40,7 +40,7 @@ class Page(HTMLParser):
 
 
 def page_of(*crumbs, **ending):
-    return Page(render(Recording("box.crumbs", list(crumbs), ending)))
+    return Page(render_page(merged([Recording("box.crumbs", list(crumbs), ending)])))
 
 
 def data_of(page):
@@ -89,6 +89,30 @@ def test_the_title_says_what_happened():
     assert page_of(failure).texts["title", None] == "KeyError: '<x>'"
     assert page_of(ending="gone").texts["title", None] == "Ended without its exit hooks"
     assert page_of().texts["title", None] == "What happened so far"
+    frame = {"flow": "orders", "name": "charge", "correlation_id": "8f14e45f" * 4}
+    of_a_step = page_of({**failure, "frame": frame}).texts["title", None]
+    assert of_a_step == "KeyError: '<x>' · orders:charge · 8f14e45f"
+
+
+def test_the_title_and_the_page_are_about_the_same_failure():
+    """An exception counts before a report, and the last one by the clocks that were set."""
+
+    def one(pid, second, event, **more):
+        process = {"pid": pid, "parent_pid": 1, "argv": ["x"], "python": "3", "host": f"h{pid}"}
+        frame = {"kind": "task", "name": f"t{pid}", "correlation_id": "8f14e45f" * 4}
+        ts = f"2026-01-05T10:23:{second:02}.000000+00:00"
+        return {"event": event, "ts": ts, "frame": frame, "process": process, **more}
+
+    dumps = [
+        [one(1, 10, "unhandled_exception", exception={"type": "E1", "message": "m"})],
+        [one(2, 11, "unhandled_exception", exception={"type": "E2", "message": "m"})],
+        [one(3, 12, "reported", message="slow")],
+    ]
+    page = Page(render_page(merged([from_dump(str(at), dump) for at, dump in enumerate(dumps)])))
+    assert page.texts["title", None].startswith("E2: m · task t2")
+    data = data_of(page)
+    assert data["crumbs"][data["failing"]]["exception"]["type"] == "E2"
+    assert data["headline"] == "E2: m"
 
 
 def test_numbers_that_javascript_would_round_are_text():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from corectx import Site, attach, detach, enter, failed_frame, leave, scope, start
 from statecrumbs import crumb
-from statecrumbs._recorder import collect
+from statecrumbs._crash._dump import collect
 from statecrumbs._trail import trail_of
 from statecrumbs.lowlevel import forget_inherited_duplicates, inherit_crumbs, outgoing_crumbs
 from tests.statecrumbs.dump_schema import check_dump

@@ -91,6 +91,13 @@ def test_clearing_structlogs_own_context_leaves_ours(output, flow_id):
     assert output[0]["flow_id"] == flow_id
 
 
+def test_an_event_without_a_text_is_a_crumb_too(output):
+    with captured_crumbs() as captured:
+        structlog.get_logger().info("", order=17)
+    (only,) = captured.crumbs
+    assert (only["event"], only["order"]) == ("(no message)", "17")
+
+
 def test_an_event_is_recorded_as_a_crumb_and_goes_on_unchanged(output, flow_id):
     with captured_crumbs() as captured:
         structlog.get_logger().warning("shipped", order=1, password="hunter2")  # noqa: S106

@@ -117,6 +117,25 @@ def doors_imported_from_inside(folders: list[pathlib.Path]) -> list[str]:
     return found
 
 
+def rooms_entered_past_the_door(folders: list[pathlib.Path]) -> list[str]:
+    """List the imports of a module in a private folder, from outside of that folder."""
+    known = modules(folders)
+    found = []
+    for name, path in known.items():
+        for target, line in imports(name, path, known):
+            parts = target.split(".")
+            rooms = [
+                ".".join(parts[:end])
+                for end in range(2, len(parts))
+                if parts[end - 1].startswith("_") and parts[end].startswith("_")
+            ]
+            for room in rooms:
+                is_room = room in known and known[room].name == "__init__.py"
+                if is_room and not f"{name}.".startswith(f"{room}."):
+                    found.append(f"{name}:{line} imports {target}")
+    return found
+
+
 def wrong_maps(folders: list[pathlib.Path]) -> list[str]:
     """List the modules and folders that a map does not name, and the names that are no module."""
     found = []

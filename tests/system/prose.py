@@ -1,7 +1,12 @@
-"""Find sentences that begin with a free "What" or "Who": the reader must read them twice.
+"""Find sentences that the reader must read twice, in Markdown files, docstrings and comments.
 
-"What nothing announces is not found" is refused; "What is a frame?" is a question, and "Say what is
-wrong" does not begin with the word. Checked are Markdown files, docstrings and comments.
+These four kinds are refused. They begin with
+
+- a free "What" or "Who": "What nothing announces is not found". "What is a frame?" is a question,
+  and "Say what is wrong" does not begin with the word;
+- a "Where" that stands for "if": "Where no trace is active, we start one";
+- the object: "Of a log the last dump is shown", "Followed are attributes";
+- a "Nor": "Nor does anything in a finalizer".
 """
 
 from __future__ import annotations
@@ -14,12 +19,17 @@ import tokenize
 from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WORDS = "What|Who|Whoever|Whatever|Which|Whichever|Whose"
+_FREE = "(?:What|Who|Whoever|Whatever|Which|Whichever|Whose)"
+_OBJECT_FIRST = (
+    "(?!(?:Then|When|Even|Often|Seven|Children|Speed|Need) )"
+    "[A-Z][a-z]*(?:ed|en|own|ept|eft|ought) (?:here )?(?:is|are|was|were)"
+)
+_BEGINNINGS = rf"{_FREE}|Nor|Of(?! course)|{_OBJECT_FIRST}|Where(?=[^.!?|]*,)"
 
 # A sentence that begins a text, an item of a list, a cell of a table, or follows another sentence.
 _SENTENCE = re.compile(
     rf"(?:\A\s*(?:[-*+]\s+)?|\n\s*\n|(?<=[.!?])[\"'`)*_]*\s+|\n\s*(?:[-*+]|\d+\.)\s+|\|\s*)"
-    rf"[*_\"'`(]*(?P<word>{WORDS})\b(?P<rest>[^.!?|]*[.!?|]?)"
+    rf"[*_\"'`(]*(?P<word>{_BEGINNINGS})\b(?P<rest>[^.!?|]*[.!?|]?)"
 )
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 

@@ -24,8 +24,8 @@ FORBIDDEN = {
     "work that is left": r"\b(?:TOD[O]|FIXM[E]|XX[X])\b",
 }
 
-# Where the files came from, on the machine that runs this; a made-up home folder is no offence, and
-# neither is one that is nobody's own, such as the / or /tmp of a container.
+# The folders of the files on the machine that runs this. A made-up home folder is allowed, and so
+# is a folder that is nobody's own, such as / or /tmp of a container.
 HERE = {str(path) for path in (ROOT, pathlib.Path.home()) if len(path.parts) > 2}
 
 # Lock files name a registry; a checkout makes its own.

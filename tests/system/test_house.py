@@ -33,6 +33,10 @@ def test_no_module_imports_the_door_of_its_own_folder():
     assert house.doors_imported_from_inside(SOURCES) == []
 
 
+def test_a_folder_is_entered_by_its_door_only():
+    assert house.rooms_entered_past_the_door(SOURCES) == []
+
+
 def test_each_map_names_the_modules_and_folders_that_are_there():
     assert house.wrong_maps(SOURCES) == []
 
@@ -112,6 +116,21 @@ def test_a_door_that_is_used_from_inside_is_noticed(write):
     assert house.doors_imported_from_inside(folders) == []
     folders = write({**room, "one/_room/a": "from one._room import name"})
     assert house.doors_imported_from_inside(folders) == ["one._room.a:1 imports one._room"]
+
+
+@pytest.mark.parametrize(
+    "text", ["from one._room._a import name", "from one._room import _a", "import one._room._a"]
+)
+def test_an_import_past_the_door_is_noticed(write, text):
+    folders = write({"one/_room/__init__": "", "one/_room/_a": "", "one/user": text})
+    assert house.rooms_entered_past_the_door(folders) == ["one.user:1 imports one._room._a"]
+
+
+@pytest.mark.parametrize("text", ["from one._room import name", "from one._flat import name"])
+def test_an_import_by_the_door_is_let_through(write, text):
+    room = {"one/_room/__init__": "from one._room._a import name", "one/_room/_a": ""}
+    inside = {"one/_room/_b": "from one._room._a import name", "one/_flat": ""}
+    assert house.rooms_entered_past_the_door(write({**room, **inside, "one/user": text})) == []
 
 
 MAP = '"""A package.\n\n    a      does this\n    room/  does that\n"""\n'

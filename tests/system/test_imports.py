@@ -24,8 +24,8 @@ DEPENDS_ON = {"corectx": set(), "statecrumbs": {"corectx"}, "penstock": {"corect
 OPTIONAL = {
     "statecrumbs/pytest_plugin.py": {"pytest"},
     "penstock/pytest_plugin.py": {"pytest"},
-    "penstock/formats/_paint/_raster.py": {"PIL"},
-    "penstock/formats/_paint/_letters.py": {"PIL"},
+    "penstock/formats/_raster.py": {"PIL"},
+    "penstock/formats/_letters.py": {"PIL"},
     "penstock/formats/dot.py": {"graphviz"},
     "penstock/backends/otel.py": {"penstock_otel"},
     "penstock/contrib/django.py": {"penstock_django"},
@@ -150,7 +150,7 @@ def test_an_allowed_import_is_let_through(source):
 
 
 def test_an_optional_import_is_allowed_in_its_own_file_only():
-    assert strangers("penstock", "penstock/formats/_paint/_raster.py", "import PIL") == []
+    assert strangers("penstock", "penstock/formats/_raster.py", "import PIL") == []
     assert strangers("penstock", "penstock/formats/svg.py", "import PIL") != []
 
 

@@ -6,25 +6,28 @@ import asyncio
 import io
 import json
 import logging
+import pickle
 import queue
 import threading
-from logging.handlers import QueueHandler, QueueListener
+import uuid
+from logging.handlers import MemoryHandler, QueueHandler, QueueListener
 
 import pytest
 import structlog
 
-from corectx import Site, attach, detach, start
+from corectx import Site, attach, detach, scope, start
 from penstock.contrib.structlog import flow_processor
 from penstock.logging import FlowFilter
-from penstock_structlog import crumb_processor
+from penstock_structlog import crumb_processor, values_processor
+from statecrumbs import trail
 from statecrumbs.logging import CrumbHandler
 from statecrumbs.testing import captured_crumbs
 
 SITE = Site("request", "GET /orders")
 
 
-def log_through(*handlers, filters=(), log=None):
-    """Log from a thread "caller" in an operation, through a real listener to `handlers`."""
+def log_through(*handlers, filters=(), site_values=None):
+    """Log from a thread "caller" in an operation, through a real listener; return its frame."""
     records: queue.Queue = queue.Queue()
     sender = QueueHandler(records)
     for each in filters:
@@ -35,8 +38,10 @@ def log_through(*handlers, filters=(), log=None):
     logger.handlers[:] = [sender]
     listener = QueueListener(records, *handlers)
 
+    frame = start(SITE, correlation_id="order-7", values=site_values)
+
     def run():
-        token = attach(start(SITE, correlation_id="order-7"))
+        token = attach(frame)
         logger.info("charged %s", 17)
         detach(token)
 
@@ -45,6 +50,7 @@ def log_through(*handlers, filters=(), log=None):
     caller.start()
     caller.join()
     listener.stop()
+    return frame
 
 
 def writing(formatter):
@@ -76,6 +82,14 @@ def test_a_crumb_of_a_record_has_the_thread_and_the_operation_of_its_caller():
     assert crumb["frame"]["correlation_id"] == "order-7"
 
 
+def test_a_uuid_that_a_record_has_is_the_id_of_its_caller():
+    given = uuid.uuid4()
+    record = logging.makeLogRecord({"msg": "charged", "flow_id": given, "thread": 1})
+    with captured_crumbs() as captured:
+        CrumbHandler().handle(record)
+    assert captured.crumbs[0]["frame"]["correlation_id"] == given.hex
+
+
 def test_without_the_filter_it_has_the_thread():
     with captured_crumbs() as captured:
         log_through(CrumbHandler())
@@ -83,20 +97,95 @@ def test_without_the_filter_it_has_the_thread():
 
 
 def test_the_processors_in_a_foreign_pre_chain_see_the_caller():
-    handler, output = writing(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[flow_processor, crumb_processor],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    handler, output = writing(chain(flow_processor, crumb_processor))
     with captured_crumbs() as captured:
         log_through(handler, filters=[FlowFilter()])
     assert json.loads(output.getvalue())["flow_id"] == "order-7"
     (crumb,) = captured.crumbs
     assert (crumb["thread"], crumb["frame"]["correlation_id"]) == ("caller", "order-7")
+
+
+def chain(*processors):
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=processors,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+
+
+def test_the_scoped_values_of_the_caller_pass_the_queue():
+    handler, output = writing(chain(values_processor))
+    with scope(user=7):
+        log_through(handler, filters=[FlowFilter()], site_values={"order": 4711})
+    assert json.loads(output.getvalue()) == {"event": "charged 17", "order": 4711}
+
+
+@pytest.mark.parametrize("way", ["handler", "processor"])
+def test_a_crumb_behind_the_queue_is_in_the_trail_of_its_caller(way):
+    handler = CrumbHandler() if way == "handler" else writing(chain(crumb_processor))[0]
+    with captured_crumbs() as captured:
+        frame = log_through(handler, filters=[FlowFilter()])
+    assert captured.crumbs[0]["frame"]["kind"] == "request"
+    token = attach(frame)
+    assert [crumb["event"] for crumb in trail()] == ["charged 17"]
+    detach(token)
+
+
+@pytest.fixture
+def memory():
+    """A logger whose handler writes two records together, by all processors and as crumbs."""
+    handler, output = writing(chain(flow_processor, values_processor, crumb_processor))
+    kept = MemoryHandler(2, flushLevel=100, target=handler)
+    kept.addFilter(FlowFilter(default="none"))
+    logger = logging.getLogger("penstock-tests.memory")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    logger.handlers[:] = [kept]
+    return logger, output
+
+
+def test_a_record_that_is_written_in_another_operation_stays_in_its_own(memory):
+    logger, output = memory
+    with captured_crumbs() as captured:
+        for number in (1, 2):
+            token = attach(start(SITE, correlation_id=f"order-{number}", values={"at": number}))
+            logger.info("charged")
+            detach(token)
+    written = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert [(each["flow_id"], each["at"]) for each in written] == [("order-1", 1), ("order-2", 2)]
+    ids = [crumb["frame"]["correlation_id"] for crumb in captured.crumbs]
+    assert ids == ["order-1", "order-2"]
+
+
+def test_a_record_from_outside_that_is_written_in_an_operation_stays_outside(memory):
+    logger, output = memory
+    logger.info("started")
+    with captured_crumbs() as captured:
+        token = attach(start(SITE, correlation_id="order-1", values={"at": 1}))
+        logger.info("charged")
+        detach(token)
+    written = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert written[0] == {"event": "started"}
+    assert "frame" not in captured.crumbs[0]
+
+
+def test_a_uuid_of_the_program_is_the_id_in_an_event():
+    given = uuid.uuid4()
+    handler, output = writing(chain(flow_processor))
+    handler.handle(logging.makeLogRecord({"msg": "charged", "flow_id": given}))
+    assert json.loads(output.getvalue())["flow_id"] == given.hex
+
+
+def test_a_record_that_leaves_the_process_needs_no_package_of_ours():
+    record = logging.makeLogRecord({"msg": "charged"})
+    token = attach(start(SITE, correlation_id="order-1"))
+    FlowFilter().filter(record)
+    detach(token)
+    pickled = pickle.dumps(vars(record))
+    assert b"corectx" not in pickled
+    assert type(pickle.loads(pickled)["flow_id"]) is str  # noqa: S301 - ours
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

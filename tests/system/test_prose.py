@@ -17,7 +17,7 @@ def texts():
     return [path for path in paths if not MADE & set(path.parts)]
 
 
-def test_no_sentence_begins_with_a_free_what_or_who():
+def test_no_sentence_must_be_read_twice():
     paths = texts()
     assert len(paths) > 300
     found = []
@@ -37,6 +37,12 @@ REFUSED = [
     "| option | What it does |",
     "(Who sends it is told.)",
     "First.\n\nWhatever happens, it ends.",
+    "Nothing happens. Nor does anything in a finalizer.",
+    "Followed are attributes, items and objects.",
+    "Imported here is what others need.",
+    "Left is the last record.",
+    "Of a log the last dump is shown.",
+    "Where no trace is active, we start one.",
 ]
 
 
@@ -60,6 +66,12 @@ def test_it_is_noticed_in_a_heading_and_in_comments():
         "It says what is left; what travels is another matter.",
         "```python\n# What is in a block of code is code.\n```\n",
         "Whatsoever is another word.",
+        "Then there are at most ten.",
+        "Speed is a feature.",
+        "Where is the file, and who made it?",
+        "# Where a change goes\n",
+        "It is found where no name is, too.",
+        "Often is a word, and so is nor.",
     ],
 )
 def test_other_sentences_are_let_through(text):

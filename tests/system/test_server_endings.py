@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -15,12 +16,12 @@ from contextlib import closing, suppress
 
 import pytest
 
-from statecrumbs._black_box import Teller, UnreadableError, read
+from statecrumbs._black_box import DeathNotices, UnreadableError, read
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="servers of POSIX")
 
 APPS = """
-import asyncio, time
+import asyncio, hashlib, time
 import statecrumbs
 from penstock import flow
 from penstock.contrib import asgi, wsgi
@@ -32,13 +33,17 @@ bank = flow("bank")
 def ask_the_bank():
     time.sleep(60)
 
+@bank.step(after="receive")
+def hash_in_c():
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
+
 @bank.entrypoint
-def receive():
-    ask_the_bank()
+def receive(is_in_c=False):
+    hash_in_c() if is_in_c else ask_the_bank()
 
 def wsgi_app(environ, start_response):
-    if environ["PATH_INFO"] == "/slow":
-        receive()
+    if environ["PATH_INFO"] in ("/slow", "/hash"):
+        receive(environ["PATH_INFO"] == "/hash")
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 
@@ -121,7 +126,19 @@ class Server:
             return get(self.port, "/fast") == b"ok"
         return False
 
+    def is_idle(self):
+        """Tell whether each process of the server waits: none begins, none answers a request."""
+        states = set()
+        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
+                if int(session) == self.process.pid:
+                    states.add(state)
+        return states <= {"S"}  # also where there is no /proc
+
     def stop(self):
+        # A worker of uWSGI that is told to end before it listens is told too early, and stays.
+        until(self.is_idle)
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=50)
         until(lambda: all(box.ending != "running" for box in self.read()))
@@ -152,7 +169,7 @@ def test_an_ordinary_stop_is_told_as_no_death_and_leaves_nothing_after_the_next_
     server.stop()
     caplog.set_level(logging.INFO, "statecrumbs")
     for program in {box.process["program"] for box in server.read()}:
-        Teller(server.boxes, program, None, 30).tell()
+        DeathNotices(server.boxes, program, None, 30).log()
     assert [each.message for each in caplog.records if each.levelno > logging.INFO] == []
     assert list(server.boxes.iterdir()) == []
 
@@ -186,3 +203,28 @@ def test_a_kill_in_the_middle_of_a_request_names_the_request_and_its_step(server
     assert len({row["correlation_id"] for row in found.in_flight}) == 1
     server.kill_all()
     asking.join()
+
+
+# gunicorn sends SIGABRT, whose handler raises SystemExit in Python code, and then SIGKILL.
+TIMEOUTS = {
+    "python": ("/slow", "ask_the_bank", "exited"),
+    "c": ("/hash", "hash_in_c", "gone"),
+}
+
+
+@pytest.mark.parametrize(("path", "step", "ending"), TIMEOUTS.values(), ids=TIMEOUTS)
+def test_the_timeout_of_gunicorn_names_the_request_that_hung(tmp_path, path, step, ending, caplog):
+    server = Server(tmp_path, [*GUNICORN, "--timeout", "2", "shop:wsgi_app"])
+    try:
+        with suppress(OSError):
+            get(server.port, path)  # until gunicorn ends the worker
+        (box,) = until(lambda: [box for box in server.read() if box.ending == ending])
+    finally:
+        server.kill_all()
+    assert [row["name"] for row in box.in_flight] == ["GET", "receive", step]
+    assert box.in_flight[0]["path"] == path
+    caplog.set_level(logging.INFO, "statecrumbs")
+    DeathNotices(server.boxes, box.process["program"], None, 30).log()
+    (told,) = [each for each in caplog.records if each.death["pid"] == box.process["pid"]]
+    assert told.levelno == logging.WARNING
+    assert f"GET {path}" in told.getMessage()

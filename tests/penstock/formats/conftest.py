@@ -72,9 +72,9 @@ def visit(browser, tmp_path):
     troubles = []
     contexts = []
 
-    def open_page(graph, scheme="light", **options):
+    def open_page(graph, scheme="light", *, collapse=False, **options):
         file = tmp_path / "map.html"
-        file.write_bytes(html.render(graph).encode())
+        file.write_bytes(html.render(graph, collapse=collapse).encode())
         context = browser.new_context(
             viewport={"width": 1200, "height": 800}, color_scheme=scheme, **options
         )

@@ -39,6 +39,7 @@ async function read({ text, draw }, index) {
   const answer = {
     labels: Object.fromEntries(nodes.map((node) => [node.id, plain(node.text ?? node.id)])),
     edges: db.getEdges().map((edge) => [edge.start, edge.end]),
+    heads: db.getEdges().map((edge) => edge.type),
     groups: db.getSubGraphs().map((group) => [plain(group.title), group.nodes]),
   };
   if (draw) {

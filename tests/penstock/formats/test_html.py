@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
+import random
 import re
 from html.parser import HTMLParser
 
@@ -12,6 +14,8 @@ import pytest
 
 from penstock._graph import build
 from penstock.formats import html, visible
+from penstock.formats._layout import lay_out
+from penstock.formats._layout._crossings import State
 from tests.penstock.declared import SEED, graph_of, registry_of
 from tests.penstock.formats.hostile import names
 
@@ -60,7 +64,7 @@ def test_the_policy_allows_only_the_script_and_style_that_are_in_the_page():
     for kind, key in (("script-src", ("script", None)), ("style-src", ("style", None))):
         digest = hashlib.sha256(page.content[key].encode()).digest()
         assert allowed.pop(kind) == f"'sha256-{base64.b64encode(digest).decode()}'"
-    assert allowed == {"base-uri": "'none'", "form-action": "'none'"}
+    assert allowed == {"img-src": "data:", "base-uri": "'none'", "form-action": "'none'"}
     for _, attributes in page.found:
         assert not {"src", "style", "onclick", "onload"} & attributes.keys()
         assert not attributes.get("href", "").startswith("http")
@@ -93,7 +97,8 @@ def test_data_cannot_end_its_element():
 def test_each_flow_has_a_view_with_what_it_is_linked_to():
     page = Page(html.render(graph_of(SHOP)))
     data = json.loads(page.content["script", "data"])
-    assert data["views"] == ["All flows", "nightly", "checkout", "billing"]
+    overview = "Overview: each flow as a box"
+    assert data["views"] == ["All flows", "nightly", "checkout", "billing", overview]
     views, flows = [], []
     for tag, attributes in page.found:
         if tag == "section":
@@ -105,7 +110,48 @@ def test_each_flow_has_a_view_with_what_it_is_linked_to():
     assert views[1] == {"clean_up"}
     assert views[2] == {"place_order", "charge", "confirm", "write_invoice"}
     assert views[3] == {"charge", "write_invoice", "send_invoice"}
-    assert flows == ["0", "1", "2", "3"]
+    assert views[4] == {"nightly", "checkout", "billing"}
+    assert flows == ["0", "1", "2", "3", "4"]
+
+
+def test_the_views_of_a_page_share_their_effort(monkeypatch):
+    """A view beside many others takes a fraction of the work that it takes alone."""
+    looked_at = 0
+    sides = State.sides
+
+    def counted(state, vertex):
+        nonlocal looked_at
+        looked_at += 1
+        return sides(state, vertex)
+
+    def work(render):
+        nonlocal looked_at
+        looked_at = 0
+        render()
+        return looked_at
+
+    pick = random.Random(1)
+    flows, steps = [f"f{flow}" for flow in range(6)], [f"s{step}" for step in range(8)]
+    graph = graph_of(
+        {
+            flow: {
+                step: tuple(
+                    f"{pick.choice((flow, *flows))}:{pick.choice(steps[:at])}"
+                    for _ in range(2 * bool(at))
+                )
+                for at, step in enumerate(steps)
+            }
+            for flow in flows
+        }
+    )
+    monkeypatch.setattr(State, "sides", counted)
+    view = html._alone(graph, graph.groups[0])
+    assert work(lambda: lay_out(view, others=1_000)) < work(lambda: lay_out(view)) / 3
+    alone = work(lambda: html.render(graph))
+    for module in ("_order", "_layered"):
+        monkeypatch.setattr(f"penstock.formats._layout.{module}.MANY_OTHERS", 0)
+    whole = work(lambda: lay_out(graph))
+    assert work(lambda: html.render(graph)) - whole < (alone - whole) / 2
 
 
 def test_one_flow_has_one_view_and_no_switcher():
@@ -240,11 +286,18 @@ def test_no_text_reaches_out_of_its_box_in_the_font_that_is_here(visit):
     every["i"] = {"doc": "WM" * 90, "call_kind": "async_generator"}
     registry = registry_of(flows, **every)
     for flow in flows:
-        registry.describe(flow, prose)
+        registry.set_doc(flow, prose)
     for graph in (build(registry), *(build(registry, flow) for flow in flows)):
         texts = visit(graph).evaluate(_TEXTS)
         assert len(texts) > 9
         assert [each for each in texts if min(each[:2]) < 2] == []
+
+
+def test_a_long_name_of_a_flow_makes_the_page_no_wider_than_its_window(visit):
+    page = visit(graph_of({"x" * 400: {"a": ()}, "f": {"b": ()}}))
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_the_drawing_is_zoomed_and_moved(visit):
@@ -387,9 +440,151 @@ def test_all_steps_before_and_after_one_can_be_marked(visit):
         assert page.locator(".line.related").count() == kin
 
 
+def test_arrowheads_fade_with_their_lines(visit):
+    from PIL import Image
+
+    page = visit(graph_of({"f": {"a": (), "b": ("a",), "c": ("b",), "d": ("c",)}}))
+    line = page.locator('.line[data-from="0"]')
+
+    def darkest():
+        box = line.bounding_box()  # with the arrowhead
+        end = {"x": box["x"], "y": box["y"] + box["height"] - 9, "width": 8, "height": 6}
+        content = page.screenshot(clip=end)
+        return min(Image.open(io.BytesIO(content)).convert("L").tobytes())
+
+    assert darkest() < 130
+    page.locator(".node").last.click()
+    assert darkest() > 180
+
+
+def test_the_sign_of_a_queue_fades_with_its_lines(visit):
+    tasks = {"c": {"call_kind": "task"}, "e": {"call_kind": "task"}}
+    steps = {"a": (), "b": (), "c": ("a", "b"), "d": ("c",), "e": ("d",)}
+    page = visit(graph_of({"f": steps}, **tasks))
+
+    def colors():
+        bars = page.locator(".view:not([hidden]) .plate .queue .bar:first-child")
+        return bars.evaluate_all("bars => bars.map(bar => getComputedStyle(bar).fill)")
+
+    plain = colors()[0]
+    assert colors() == [plain, plain]
+    page.locator('.node[data-node="1"]').click()  # b, beside a
+    to_c, to_e = colors()
+    assert to_c == plain != to_e
+    page.locator('.node[data-node="3"]').click()  # d
+    to_c, to_e = colors()
+    assert to_c != plain == to_e
+
+
 def test_on_a_narrow_screen_the_help_makes_room_for_the_drawing(visit):
     page = visit(graph_of(SHOP))
     page.set_viewport_size({"width": 500, "height": 700})
     assert not page.locator("#details").is_visible()
     page.locator(".node").first.click()
     assert page.locator("#details").is_visible()
+
+
+@pytest.mark.parametrize("hash_", ["#%", "#%E0%A4%A", "#nothing"])
+def test_an_address_that_names_no_step_opens_the_whole_map(visit, hash_):
+    page = visit(graph_of(SHOP))
+    page.goto(page.url + hash_)
+    page.reload()
+    assert page.locator(".selected").count() == 0
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator(".view:not([hidden]) .selected").count() == 1
+
+
+def test_a_cleared_selection_does_not_come_back(visit):
+    page = visit(graph_of(SHOP))
+
+    def choose():
+        page.keyboard.press("/")
+        page.keyboard.type("charge")
+        page.keyboard.press("Enter")
+        assert "#" in page.url
+
+    choose()
+    page.keyboard.press("Escape")
+    assert "#" not in page.url
+    page.locator("#search").fill("")
+    page.locator(".view:not([hidden])").focus()
+    choose()
+    page.get_by_role("button", name="Clear the selection").click()
+    assert "#" not in page.url
+    page.reload()
+    assert page.locator(".selected").count() == 0
+    assert page.get_by_role("heading", name="Steps").is_visible()
+
+
+def test_a_drawing_that_fits_its_window_fits_the_window_after_that(visit):
+    page = visit(graph_of({"f": {f"s{at}": (f"s{at - 1}",) * bool(at) for at in range(30)}}))
+    page.keyboard.press("0")
+    page.set_viewport_size({"width": 600, "height": 500})
+    height = float(page.locator("svg").first.get_attribute("height"))
+    page.wait_for_function(f"() => {_WINDOW}()[3] >= {height} - 1")
+    page.keyboard.press("+")
+    zoomed = shown(page)
+    page.set_viewport_size({"width": 700, "height": 500})
+    assert shown(page)[:2] == zoomed[:2]
+
+
+def test_a_pointer_that_was_released_outside_drags_nothing(visit):
+    page = visit(graph_of(SHOP))
+    before = shown(page)
+    page.evaluate(
+        """() => {
+            const view = document.querySelector('.view:not([hidden])');
+            for (const [name, buttons, x] of
+                    [['pointerdown', 1, 300], ['pointermove', 0, 302], ['pointermove', 0, 380]]) {
+                view.dispatchEvent(new PointerEvent(
+                    name, { pointerId: 7, button: 0, buttons, clientX: x, clientY: 400 }));
+            }
+        }"""
+    )
+    assert shown(page) == before
+
+
+def test_the_list_of_steps_is_scrolled_by_touch_and_within_a_narrow_screen(visit):
+    page = visit(graph_of({"f": {f"step_{at}": () for at in range(60)}}), has_touch=True)
+    page.set_viewport_size({"width": 390, "height": 700})
+    page.locator("#search").fill("step")
+    area = page.locator("#results").bounding_box()
+    assert area["x"] >= 0
+    assert area["x"] + area["width"] <= 390
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind, *y):
+        points = [{"x": area["x"] + 60, "y": area["y"] + each} for each in y]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", 300)
+    for y in range(290, 100, -20):
+        send("touchMove", y)
+    send("touchEnd")
+    page.wait_for_function("() => document.getElementById('results').scrollTop > 50")
+    assert page.locator(".selected").count() == 0
+    page.locator("#results li").nth(30).tap()
+    assert page.locator(".selected").count() == 1
+
+
+def test_on_a_narrow_screen_the_details_do_not_cover_the_step(visit):
+    page = visit(graph_of({"f": {f"s{at}": (f"s{at - 1}",) * bool(at) for at in range(30)}}))
+    page.set_viewport_size({"width": 320, "height": 568})
+    for name in ("s7", "s17", "s29"):
+        page.locator("#search").fill(name)
+        page.keyboard.press("Enter")
+        step = page.locator(".selected rect").first.bounding_box()
+        details = page.locator("#details").bounding_box()
+        assert step["y"] + step["height"] <= details["y"] + 1
+
+
+def test_the_focus_goes_into_the_flow_that_is_opened(visit):
+    page = visit(graph_of(SHOP), collapse=True)
+    for key in ("ArrowDown", "Enter", "Enter"):
+        page.keyboard.press(key)
+    inside = "document.querySelector('.view:not([hidden])').contains(document.activeElement)"
+    assert page.evaluate(inside)
+    assert page.evaluate("document.activeElement.matches('.node')")
+    page.keyboard.press("]")
+    assert page.evaluate(inside)

@@ -56,3 +56,11 @@ def test_the_reader_misses_an_edge_without_a_line():
     bare = drawing._replace(lines=drawing.lines[:1])
     missing = drawing.lines[1].edge
     assert misread(graph, bare) == [(missing.source, missing.target, "not seen")]
+
+
+@pytest.mark.parametrize("seed", [4567, 15840])
+def test_a_line_that_steps_aside_at_the_edge_stays_in_the_drawing(seed):
+    graph = any_map(seed)
+    drawing = lay_out(graph, direction=DIRECTIONS[seed % len(DIRECTIONS)])
+    assert faults(graph, drawing) == []
+    assert misread(graph, drawing) == []

@@ -55,7 +55,10 @@ def test_the_shape_is_the_documented_one():
                 "unknown": False,
             },
         ],
-        "edges": [{"source": "f:a", "target": "f:b"}, {"source": "f:gone", "target": "f:b"}],
+        "edges": [
+            {"source": "f:a", "target": "f:b", "label": ""},
+            {"source": "f:gone", "target": "f:b", "label": ""},
+        ],
     }
 
 

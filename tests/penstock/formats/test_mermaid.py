@@ -241,3 +241,18 @@ def test_ten_thousand_steps_take_less_than_a_third_of_a_second():
     graph = graph_of(tangle(10_000, 12_800))
     assert mermaid.render(graph).count(" --> ") == 12_800
     assert seconds(lambda: mermaid.render(graph)) < 0.3
+
+
+def test_an_edge_to_a_task_ends_with_a_circle_whatever_is_seen_of_it(read_by_mermaid):
+    flow = {"a": (), "b": ("a",), "c": ("b",), "d": ("c",), "e": ("d",)}
+    tasks = {name: {"call_kind": "task"} for name in "bcde"}
+    graph = graph_of({"f": {**flow, "o": ("e",)}}, **tasks)
+    statuses = ("", "seen", "unseen", "undeclared", "")
+    edges = (e._replace(status=each) for e, each in zip(graph.edges, statuses, strict=True))
+    drawn = mermaid.render(graph._replace(edges=tuple(edges)))
+    arrows = ["--o", '-- "0" --o', '-. "never seen" .-o', '== "not declared#58; 0" ==o', "-->"]
+    ends = zip(arrows, "abcde", "bcdeo", strict=True)
+    assert drawn.splitlines()[1:] == [f"    {one} {arrow} {other}" for arrow, one, other in ends]
+    (answer,) = read_by_mermaid([drawn])
+    assert [tuple(each) for each in answer["edges"]] == list(zip("abcde", "bcdeo", strict=True))
+    assert answer["heads"] == ["arrow_circle"] * 4 + ["arrow_point"]

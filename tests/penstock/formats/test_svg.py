@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from penstock.formats import svg, visible
-from penstock.formats._paint import paint
-from penstock.formats._style import THEMES
+from penstock.formats._picture import paint
+from penstock.formats._style import NAME_SIZE, THEMES
 from tests.penstock.declared import ORDERS, SEED, graph_of
 from tests.penstock.formats.hostile import names
 
@@ -141,7 +141,7 @@ def test_the_legend_tells_of_what_is_there_and_of_nothing_else():
 
     assert legend() == ["Entrypoint", "Step"]
     assert legend(a={"call_kind": "task"}) == ["Entrypoint", "Step", "Task"]
-    assert legend(b={"call_kind": "task"}) == ["Entrypoint", "Task"]
+    assert legend(b={"call_kind": "task"}) == ["Entrypoint", "Task", "To a task, through a queue"]
     assert legend(b={"after": ("a", "b")}) == ["Entrypoint", "Step", "Leads back"]
     assert legend(b={"after": ("c",)}) == ["Entrypoint", "Step", "Unknown step"]
 
@@ -154,6 +154,14 @@ def test_pictures_in_readmes_are_in_the_gallery():
     here = "https://raw.githubusercontent.com/statecrumbs/penstock/main/docs/gallery/"
     assert shown
     assert {each for each in shown if not (GALLERY / each.removeprefix(here)).is_file()} == set()
+
+
+def test_a_picture_too_wide_for_a_page_leads_to_itself():
+    """Its names have fewer than 9 pixels in a page of 700, and can be read in the file itself."""
+    text = (GALLERY / "README.md").read_text(encoding="utf-8")
+    for name, linked in re.findall(r"!\[[^]]*\]\((.*?)\)(\]\(\1\))?", text):
+        width = int(read((GALLERY / name).read_bytes())[0].get("width"))
+        assert bool(linked) is (width > 700 * NAME_SIZE / 9), name
 
 
 def test_two_drawings_can_be_in_one_page():

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from penstock._graph import build
+from penstock._graph import Ran, build
 from penstock.formats import text, visible
 from penstock.formats._wording import columns, shortened
 from tests.penstock.declared import ORDERS, SEED, graph_of, registry_of, tangle
@@ -29,7 +29,7 @@ def block(drawn):
 
 def test_a_flow_is_read_from_top_to_bottom():
     registry = registry_of(SEED)
-    registry.describe("bom_sync", "Keep the parts up to date.")
+    registry.set_doc("bom_sync", "Keep the parts up to date.")
     assert text.render(graph_of(SEED, "bom_sync")) == block("""
         bom_sync
         ────────
@@ -176,7 +176,7 @@ def test_flows_stand_one_below_the_other_and_name_the_links_between_them():
         ● charged
            → orders:pay
 
-        ◆ entrypoint   ● step   ○ not declared   → to another flow   ← from another flow
+        ◆ entrypoint   ● step   ○ unknown step   → to another flow   ← from another flow
         """)
 
 
@@ -188,7 +188,7 @@ def test_an_entrypoint_that_is_a_task_is_seen_to_be_both():
     graph = graph_of({"f": {"a": (), "b": ("a",)}, "g": {"c": ()}}, a={"call_kind": "task"})
     lines = text.render(graph).split("\n")
     assert lines[3].startswith("◈ a ")
-    assert "◆ entrypoint   ◈ entrypoint and task   ● step" in lines
+    assert "◆ entrypoint   ◈ entrypoint and task, through a queue   ● step" in lines
 
 
 def test_wide_characters_take_two_columns_and_marks_none():
@@ -243,14 +243,42 @@ def test_nothing_but_a_long_name_reaches_past_the_eightieth_column():
         "g": {"s": ("f:a",), "t": ("s",)},
     }
     registry = registry_of(flows, a={"doc": "word " * 40}, t={"call_kind": "task"})
-    registry.describe("f", "Does this and that. " * 9)
+    registry.set_doc("f", "Does this and that. " * 9)
     lines = text.render(build(registry)).split("\n")
     assert lines[0].startswith("f: Does this")
     assert lines[3].startswith("◆ a  word word")
     assert lines[3].endswith("word…")
     assert max(map(columns, lines)) <= 80
     legend = "   ".join(lines[lines.index("") :]).split("   ")
-    assert {"◆ entrypoint", "■ task", "○ not declared", "← from another flow"} <= set(legend)
+    assert {
+        "◆ entrypoint",
+        "■ task, through a queue",
+        "○ unknown step",
+        "← from another flow",
+    } <= set(legend)
+
+
+def test_words_below_a_step_stay_within_eighty_columns_beside_other_lines():
+    chains = {f"a{index}": () for index in range(9)}
+    wide = {f"注文を確認する係の仕事{index}": ("f:hub",) for index in range(9)}
+    flow = {**chains, "hub": ("a0",), **{f"b{index}": (f"a{index}",) for index in range(9)}}
+    graph = graph_of({"f": flow, "g": wide})
+    many = Ran(1_234_567, 9_999, 0, 99_000, 99_000, passed=5_000)
+    label = "when the goods are in stock and paid for, or else tomorrow"
+    graph = graph._replace(
+        nodes=tuple(node._replace(ran=many) for node in graph.nodes),
+        edges=tuple(edge._replace(label=label) for edge in graph.edges),
+    )
+    lines = text.render(graph).splitlines()
+    assert max(map(columns, lines)) <= 80
+    assert sum(line.endswith("(from f:hub)") for line in lines) == 9
+
+
+def test_a_link_through_a_queue_to_another_flow_has_signs_of_its_own():
+    flows = {"f": {"a": ()}, "g": {"b": ("f:a",), "c": ("f:a",)}}
+    lines = text.render(graph_of(flows, b={"call_kind": "task"})).splitlines()
+    assert {"   ⇢ g:b", "   → g:c", "   ⇠ f:a", "   ← f:a"} <= set(lines)
+    assert "⇢ through a queue to another flow" in " ".join(lines)
 
 
 def test_a_long_name_is_never_cut_and_pushes_no_other_summary_aside():

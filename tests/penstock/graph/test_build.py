@@ -53,7 +53,7 @@ def test_a_step_without_docstring_has_an_empty_summary():
 
 def test_a_flow_tells_its_description():
     registry = registry_of(SEED)
-    registry.describe("bom_sync", "Keep the parts up to date.\n\nAt night.")
+    registry.set_doc("bom_sync", "Keep the parts up to date.\n\nAt night.")
     group = build(registry).groups[0]
     assert (group.summary, group.doc) == (
         "Keep the parts up to date.",

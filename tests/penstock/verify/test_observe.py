@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import http.client
 import json
 import logging
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -19,8 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import penstock
+from corectx.lowlevel import notify_ending
 from penstock import flow
-from penstock._verify import _files, _observe
+from penstock._verify import _journal, _observe
 from penstock._verify._read import read
 from penstock.testing import isolated_registry
 from tests.penstock.verify.verdicts import edges, runs, undeclared
@@ -51,6 +54,59 @@ def folder(tmp_path, monkeypatch):
     """Return the folder that programs of the test observe into."""
     monkeypatch.setenv("PENSTOCK_OBSERVE", str(tmp_path / "evidence"))
     return tmp_path / "evidence"
+
+
+@pytest.mark.parametrize("is_final", [False, True])
+def test_the_counts_are_written_when_the_process_announces_its_end(
+    registry, tmp_path, monkeypatch, is_final
+):
+    monkeypatch.setattr(_observe._Ticker, "start", lambda ticker: None)
+    begin = flow("shop").entrypoint(name="begin")(lambda: None)
+    with penstock.observe(tmp_path / "evidence"):
+        for number in (1, 2):  # after the first announcement it may go on
+            begin()
+            notify_ending(is_final=is_final)
+            assert read([tmp_path / "evidence"]).steps["shop:begin"].began == number
+
+
+SERVED = """
+    from penstock import flow
+    from penstock.contrib.asgi import FlowMiddleware
+
+    @flow("shop").entrypoint
+    async def receive(send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def app(scope, receive_message, send):
+        if scope["type"] == "http":
+            await receive(send)
+            return
+        for word in ("startup", "shutdown"):
+            await receive_message()
+            await send({"type": f"lifespan.{word}.complete"})
+
+    app = FlowMiddleware(app)
+"""
+
+
+def test_uvicorn_loses_no_count_when_it_is_terminated(folder, tmp_path):
+    (tmp_path / "served.py").write_text(textwrap.dedent(SERVED))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "served:app", "--fd", str(listening.fileno())],
+            cwd=tmp_path,
+            pass_fds=[listening.fileno()],
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(3):
+            client = http.client.HTTPConnection(*listening.getsockname(), timeout=50)
+            client.request("GET", "/")
+            assert client.getresponse().read() == b"done"
+            client.close()
+        server.terminate()
+        server.wait(50)
+    assert read([folder]).steps["shop:receive"].began == 3
 
 
 def test_a_thousand_runs_with_37_errors_are_just_that(observed):
@@ -206,13 +262,16 @@ def test_an_empty_variable_turns_nothing_on(program, monkeypatch, tmp_path):
     assert said == "False\n"
 
 
-def test_a_forked_child_counts_in_a_file_of_its_own(program, folder):
+@pytest.mark.parametrize("fork", ["os.fork()", "ctypes.CDLL(None).fork()"])
+def test_a_forked_child_counts_in_a_file_of_its_own(program, folder, fork):
+    """Also a child that is forked in the middle of a run, and by C, which calls no hook."""
     program(
         program_of("""
+            import ctypes
             receive()
             @orders.step(after="express")
             def ship():
-                if os.fork() == 0:
+                if FORK == 0:
                     pack()
                     return
                 os.wait()
@@ -226,7 +285,7 @@ def test_a_forked_child_counts_in_a_file_of_its_own(program, folder):
                 ship()
 
             express()
-        """)
+        """).replace("FORK", fork)
     )
     evidence = read([folder])
     counts = {step: totals.began for step, totals in evidence.steps.items()}
@@ -343,7 +402,7 @@ def test_threads_that_observe_a_folder_at_once_count_it_once(registry, tmp_path,
 
     def journal(*arguments):
         both_make_one.wait(50)
-        return _files.Journal(*arguments)
+        return _journal.Journal(*arguments)
 
     monkeypatch.setattr(_observe, "Journal", journal)
     with ThreadPoolExecutor(2) as pool:
@@ -458,10 +517,10 @@ def test_a_file_that_somebody_removes_or_cuts_is_written_anew(observed, tmp_path
 
 
 def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
-    append = _files.append_private
+    append = _journal.append_private
 
     def write_half(path, content):
-        monkeypatch.setattr(_files, "append_private", append)
+        monkeypatch.setattr(_journal, "append_private", append)
         append(path, content[: len(content) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -475,7 +534,7 @@ def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
     def ship():
         return None
 
-    monkeypatch.setattr(_files, "append_private", write_half)
+    monkeypatch.setattr(_journal, "append_private", write_half)
     (observation,) = _observe._observations.values()
     receive()
     observation.flush()
@@ -486,7 +545,7 @@ def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
 
 
 def test_the_file_is_bounded_by_the_steps_not_by_the_calls(observed, tmp_path, monkeypatch):
-    monkeypatch.setattr(_files, "_SPACIOUS", 10_000)
+    monkeypatch.setattr(_journal, "_SPACIOUS", 10_000)
     orders = flow("orders")
 
     @orders.entrypoint

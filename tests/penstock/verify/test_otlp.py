@@ -101,6 +101,54 @@ def test_traces_with_one_correlation_id_are_one_run(verdict_of):
     assert undeclared(verdict) == {}
 
 
+DOORS = {
+    "orders": {
+        "receive": (),
+        "take_over": (),
+        "check": ("receive", "take_over"),
+        "ship": ("check",),
+    }
+}
+
+
+def test_an_edge_is_counted_in_its_run_and_not_in_another_run_of_the_trace(verdict_of):
+    first, second = f"{1:016x}", f"{4:016x}"
+    verdict = verdict_of(
+        request(
+            span("receive", 1),
+            span("take_over", 4),
+            span("check", 5, parent=first),
+            span("check", 6, parent=second),
+            span("check", 7, parent=second),
+        ),
+        request(span("ship", 8)),  # after the last run, as in a background task
+        flows=DOORS,
+    )
+    assert edges(verdict) == {
+        "receive -> check": 1,
+        "take_over -> check": 2,
+        "check -> ship": 1,
+    }
+    assert undeclared(verdict) == {}
+
+
+def test_a_run_inside_another_one_is_a_part_of_it(verdict_of):
+    verdict = verdict_of(
+        request(
+            span("receive", 1),
+            span("take_over", 2, parent=f"{1:016x}"),
+            span("check", 3, parent=f"{2:016x}"),
+            span("ship", 4, parent=f"{1:016x}"),
+        ),
+        flows=DOORS,
+    )
+    assert edges(verdict) == {
+        "receive -> check": 1,
+        "take_over -> check": 1,
+        "check -> ship": 1,
+    }
+
+
 def test_where_spans_of_a_trace_are_missing_nothing_is_judged(verdict_of):
     verdict = verdict_of(request(span("ship", 3, parent="f" * 16)))
     assert undeclared(verdict) == {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from penstock._graph import parted
+from penstock._graph import split_node_id
 
 
 def edges(verdict) -> dict[str, int]:
     """Return how often each declared edge was seen, by "source -> target"."""
     return {
-        f"{parted(edge.source)[1]} -> {parted(edge.target)[1]}": edge.count
+        f"{split_node_id(edge.source)[1]} -> {split_node_id(edge.target)[1]}": edge.count
         for edge in verdict.edges
     }
 
@@ -17,7 +17,7 @@ def undeclared(verdict) -> dict[str, int]:
     """Return how often each step started undeclared."""
     found: dict[str, int] = {}
     for start in verdict.undeclared:
-        name = parted(start.step)[1]
+        name = split_node_id(start.step)[1]
         found[name] = found.get(name, 0) + start.count
     return found
 
@@ -25,7 +25,7 @@ def undeclared(verdict) -> dict[str, int]:
 def runs(verdict) -> dict[str, tuple[int, int, int]]:
     """Return how often each step began, failed and was cancelled."""
     return {
-        parted(step)[1]: (ran.began, ran.errors, ran.cancelled)
+        split_node_id(step)[1]: (ran.began, ran.errors, ran.cancelled)
         for flow in verdict.flows.values()
         for step, ran in flow.ran.items()
     }

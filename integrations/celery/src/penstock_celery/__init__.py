@@ -3,15 +3,14 @@
 Import this package in the module of the Celery app. No other set-up is needed: it listens to
 Celery's signals in every process that sends or runs tasks.
 
-    _flow_task      flow_task: a shared task with a place in the map
-    _messages       the sender's frame in the headers of a message, and back; configure()
-    _executions     one execution of a task: its frame, its failure
-    _main_process   the end of a task in the worker's main process, if its child was killed
+    _flow_task    flow_task: a shared task with a place in the map
+    _messages     the sender's frame in the headers of a message, and back; configure()
+    _executions   one execution of a task: its frame, its failure, its end in the main process
 """
 
 from __future__ import annotations
 
-from penstock_celery import _executions, _main_process, _messages
+from penstock_celery import _executions, _messages
 from penstock_celery._flow_task import flow_task
 from penstock_celery._messages import configure
 
@@ -19,4 +18,3 @@ __all__ = ["configure", "flow_task"]
 
 _messages.connect()
 _executions.connect()
-_main_process.connect()

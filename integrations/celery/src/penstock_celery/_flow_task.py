@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from celery import Task, shared_task
 from celery.exceptions import NotRegistered
@@ -82,25 +83,32 @@ def flow_task(
     stays one. With neither `after` nor a flow it is an ordinary task.
 
     Raises `TypeError` for a task, for another object that is no function, for a partial or an
-    object with `__call__` without ``name=``, and for an option that is nearly ``after`` or ``app``:
-    Celery would take it for an attribute of the task.
+    object with `__call__` without ``name=``, for a second function with the name of a task, and for
+    an option that is nearly ``after`` or ``app``. Celery would make an attribute of the task from
+    such an option.
     """
     _check_options(options)
     predecessors = _kept(after)
 
     def make(function: Any) -> Any:
         declared = _declared(function, predecessors, options.get("name"))
+        _check_is_first(declared, app, options.get("name"))
         make_task: Callable[..., Any] = shared_task if app is None else app.task
         made = make_task(**options)(declared)
         is_made = not issubclass(type(made), Proxy)
+        checked: Any = None
 
         def task() -> Any:
+            nonlocal checked
             try:
                 found = made if is_made else made._get_current_object()  # noqa: SLF001
             except NotRegistered as error:
                 raise TypeError(_not_a_task(declared)) from error
-            if found.run is proxy:
-                raise TypeError(_not_a_task(declared))
+            if found is not checked:
+                if found.run is proxy:
+                    raise TypeError(_not_a_task(declared))
+                _check_is_ours(found, declared)
+                checked = found
             return found
 
         proxy = TaskProxy(task, declared, options.get("base") or Task)
@@ -138,8 +146,8 @@ def _declared(function: Any, after: After, task_name: object) -> Any:
     kind = "entrypoint" if after is None or _is_elsewhere(after) else "step"
     if hasattr(function, "__name__") or not callable(function):
         return declare(function, kind, after=after, call_kind="task")
-    # A partial, or an object with `__call__`. Celery would name each of them like our wrapper, and
-    # know only the first.
+    # A partial, or an object with `__call__`. Celery would give each the name of our wrapper, and
+    # keep only the first.
     if not isinstance(task_name, str):
         raise TypeError(
             f"@flow_task needs a name for {function!r}, which has none of its own. Write "
@@ -157,6 +165,37 @@ def _not_a_task(function: Any) -> str:
         f"The task of {function.__name__!r} is not the one that @flow_task made. Does @app.task or "
         "@shared_task stand above @flow_task? Write @flow_task(...) with the task's options, and "
         "app= for an app's own task; or put @app.task above @penstock.step."
+    )
+
+
+# The functions by the names of their tasks, and by their app; shared tasks have none.
+_bodies: WeakValueDictionary[tuple[int, str], Any] = WeakValueDictionary()
+
+
+def _check_is_first(function: Any, app: Celery | None, name: str | None) -> None:
+    """Refuse `function` if another one has made a task with the same name in this module.
+
+    Celery would give both tasks one body, in each process maybe another one.
+    """
+    key = id(app), name or f"{function.__module__}.{function.__name__}"
+    declared, earlier = declaration_of(function), declaration_of(_bodies.get(key))
+    if declared is not None and earlier is not None and declared.takes_name_of(earlier):
+        raise TypeError(_taken(key[1]))
+    _bodies[key] = function
+
+
+def _check_is_ours(task: Any, function: Any) -> None:
+    """Refuse `task` if its body is another function: Celery keeps the first one of each name."""
+    declared, found = declaration_of(function), declaration_of(task.run)
+    if declared is None or found is None or not found.is_same_function(declared):
+        raise TypeError(_taken(task.name))
+
+
+def _taken(task_name: str) -> str:
+    return (
+        f"Two functions want to be the task {task_name!r}, and Celery would run only one of them. "
+        "Are they copies, methods of two objects, or does a decorator without functools.wraps hide "
+        "their names? Write @flow_task(name='shop.mail'), with another name for each."
     )
 
 

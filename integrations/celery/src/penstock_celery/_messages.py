@@ -2,23 +2,41 @@
 
 One top-level header holds the frame, as `corectx.inject` writes it. It is written when Celery is
 about to publish a message, whatever caused that: `delay`, a chain, a retry, `send_task`.
+
+In an operation that only waits for work, such as a command, each flow is an operation of its own. A
+task that begins a flow there gets a new correlation ID. A task that is a step joins the run that a
+direct call of it would join.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
+from celery import _state
 from celery.signals import before_task_publish
 
-from corectx import HEADER, Frame, Site, current, extract, inject, start
-from corectx.lowlevel import arriving_id
+from corectx import HEADER, Frame, Site, attach, current, detach, extract, inject, start
+from corectx.lowlevel import SEPARATE, arriving_id, is_ambiguous, latest_operation
 from penstock.lowlevel import declaration_of
 from statecrumbs.lowlevel import MAX_OUTGOING_CRUMBS, inherit_crumbs, outgoing_crumbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_OUTSIDE = Site("scope")  # outside of any frame
+_SENDING = Site("scope")
+
+# In the store of the waiting operation: the ID of the last group or chord, and its frame. The tasks
+# of one group share an operation.
+_GROUP = "penstock_celery.group"
+
 CRUMBS_HEADER = "statecrumbs"  # beside the frame, with `configure(crumbs=...)`
+
+# A field in our header, and a header of W3C by which others go on with the trace.
+_TRACEPARENT = "traceparent"
+_TRACING = "opentelemetry.instrumentation.celery"
 
 
 class Options:
@@ -81,20 +99,29 @@ def connect() -> None:
     )
 
 
-def _write_headers(headers: dict[str, Any], **_: object) -> None:
-    """Write the current frame into `headers`, which belong to the message.
+def _write_headers(headers: dict[str, Any], sender: object = None, **_: object) -> None:
+    """Write the current frame into `headers`, which belong to the message of the task `sender`.
 
-    A retry has the headers of the message before it, perhaps also in a nested dict. That dict may
-    be the caller's, so it is replaced and not changed.
+    A retry has the headers of the message before it, perhaps also in a nested dict. The nested dict
+    may belong to the caller, so it is replaced and not changed.
     """
-    if current() is None:
+    active = current()
+    frame = _frame_of_span(headers) if active is None else active
+    if frame is None:
         return
-    inject(headers, allow=options.values)
+    sending = sending_frame(frame, sender, headers.get("group"))
+    if sending is active:
+        inject(headers, allow=options.values)
+    else:
+        token = attach(sending)
+        inject(headers, allow=options.values)
+        detach(token)
     crumbs = outgoing_crumbs(options.crumbs)
     if crumbs is None:
         headers.pop(CRUMBS_HEADER, None)
     else:
         headers[CRUMBS_HEADER] = crumbs
+    _write_trace(headers)
     nested: dict[str, Any] | None = headers.get("headers")
     if isinstance(nested, dict) and not nested.keys().isdisjoint((HEADER, CRUMBS_HEADER)):
         ours = {HEADER: headers[HEADER], CRUMBS_HEADER: crumbs}
@@ -103,6 +130,73 @@ def _write_headers(headers: dict[str, Any], **_: object) -> None:
             for key, value in nested.items()
             if key not in ours or ours[key]
         }
+
+
+def is_tracing(receiver: object) -> bool:
+    """Tell whether OpenTelemetry's instrumentation connected `receiver` to a signal of Celery."""
+    return getattr(receiver, "__module__", None) == _TRACING
+
+
+def _write_trace(headers: dict[str, Any]) -> None:
+    """Name the span in our header also for a worker that only knows OpenTelemetry's headers.
+
+    The instrumentation of OpenTelemetry does so itself, with its propagator.
+    """
+    if any(is_tracing(receiver) for _, receiver in before_task_publish.receivers):
+        return
+    traceparent = json.loads(headers[HEADER]).get(_TRACEPARENT)
+    if traceparent is not None:
+        headers[_TRACEPARENT] = traceparent
+
+
+def _frame_of_span(headers: dict[str, Any]) -> Frame | None:
+    """Return a frame in the trace of the active span, for a sender that has a span and no frame."""
+    traced = None if _header(headers, HEADER) is not None else arriving_id(_OUTSIDE)
+    return None if traced is None else start(_OUTSIDE, correlation_id=traced)
+
+
+def sending_frame(current: Frame, task: Any, group: object) -> Frame:
+    """Return the frame that sends `task`, an object or a name, while `current` is the frame.
+
+    `group` is the ID of the group that the task is part of, or None.
+    """
+    if SEPARATE not in current.store:
+        return current
+    declaration = declaration_of(
+        getattr(_named(task) if isinstance(task, str) else task, "run", None)
+    )
+    if declaration is None:
+        return current
+    if declaration.begins is not None:
+        known: Any = current.store.get(_GROUP)
+        if group is not None and known is not None and known[0] == group:
+            return known[1]  # type: ignore[no-any-return]  # a store holds anything
+        frame = start(_SENDING, parent=current)
+        if group is not None:
+            current.store[_GROUP] = group, frame
+        return frame
+    for flow in declaration.flows:
+        operation = latest_operation(current.store, flow)
+        if operation is None:
+            continue
+        if is_ambiguous(current.store, flow):
+            frame = start(_SENDING, parent=current)
+            frame.store = current.store  # the message says that there were several runs
+        else:
+            frame = start(_SENDING, correlation_id=operation[0], parent=current)
+            frame.store = operation[1]
+        return frame
+    return current
+
+
+def _named(name: str) -> Any:
+    """Return the task `name` of any app of this program, or None."""
+    state: Any = _state
+    for app in state._get_active_apps():  # noqa: SLF001 - the signal does not tell the app
+        task = app._tasks.get(name)  # noqa: SLF001 - `tasks` would make the tasks of all apps
+        if task is not None:
+            return task
+    return None
 
 
 def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = None) -> Frame:
@@ -154,7 +248,10 @@ class TaskSite(Site):
         self._request: Any = request
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of the message that are text; an eager task has none."""
+        """Return the headers of the message that are text, by their names in lower case.
+
+        An eager task has none.
+        """
         if self._request is None or self._request.get("is_eager"):
             return {}
         found: dict[str, str] = {}
@@ -162,7 +259,9 @@ class TaskSite(Site):
         for source in (fields.get("headers"), fields):
             if isinstance(source, dict):
                 texts = cast("dict[str, object]", source)
-                found.update((key, text) for key, text in texts.items() if isinstance(text, str))
+                found.update(
+                    (key.lower(), text) for key, text in texts.items() if isinstance(text, str)
+                )
         return found
 
     def describe(self) -> dict[str, Any]:
@@ -182,12 +281,12 @@ class TaskSite(Site):
         }
 
     def close(self) -> None:
-        """Let go of the request: a frame that is remembered must not keep it alive."""
+        """Forget the request: the frame may live longer, and must not keep it alive."""
         self._task = self._request = None
 
 
 def close_site(frame: Frame) -> None:
-    """Let the site of a task that has ended go of its request."""
+    """Let the site of an ended task forget its request."""
     if isinstance(frame.site, TaskSite):
         frame.site.close()
 
@@ -207,7 +306,19 @@ _SYSTEMS = {
 }
 
 
+# By app. Celery looks up a setting in several mappings, which takes longer than the whole span.
+_known_systems: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
 def _system(app: Any) -> str:
+    """Return the name of the broker's system, from the URL at the first task."""
+    known = _known_systems.get(app)
+    if known is None:
+        known = _known_systems[app] = _read_system(app)
+    return known
+
+
+def _read_system(app: Any) -> str:
     url = app.conf.broker_read_url or app.conf.broker_url or "amqp"
     first = url if isinstance(url, str) else next(iter(url), "amqp")
     scheme = first.partition(":")[0].partition("+")[0]

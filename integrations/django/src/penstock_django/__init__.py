@@ -1,10 +1,8 @@
 """One correlation ID for all work of a Django request.
 
-_middleware   FlowMiddleware: the request as a frame, its ID in the response
-_body         the body of a streaming response, which outlives the middleware
+_middleware   FlowMiddleware: the request as a frame, its ID in the response, its body
 _settings     settings.PENSTOCK, checked
-_command      a management command as an operation
-apps          optional app: the system check
+apps          optional app: the system check; management commands as operations
 management/   the command ``manage.py penstock``
 """
 

@@ -15,42 +15,53 @@ from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception, request_finished
 
-from corectx import Frame, Site, attach, current, detach
+from corectx import Frame, add_values, attach, current, detach
 from corectx.lowlevel import (
     listeners,
     note_failure,
     notify_entered,
     notify_left,
-    notify_renamed,
+    notify_resumed,
+    notify_suspended,
+    run_finalizer,
 )
-from penstock.contrib.http import RequestSite, request_frame
-from penstock_django._body import AsyncBody, Body
+from penstock.contrib.asgi import mount_of_scope
+from penstock.contrib.http import (
+    RequestSite,
+    add_headers,
+    environ_attributes,
+    is_begun,
+    request_frame,
+    set_route,
+)
 from penstock_django._settings import Options, options
 from statecrumbs import report
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
     from corectx import Token
 
-# In the store of a request's frame: what to undo when the request is finished; the exception that
-# Django made a response of; and, until the observers have been told of the end, the `id` of the
-# request (not itself, since the frame outlives it in a crumb), or 0 once there is a response.
-_TOKEN = "penstock_django.token"  # noqa: S105 - of corectx.attach
-_FAILURE = "penstock_django.failure"
-_IS_OPEN = "penstock_django.is_open"
+    # Called once at the end of the work, with the exception that ended it or None.
+    End = Callable[[BaseException | None], None]
 
-_ROUTED = Site("scope")
+# Keys in the store of a request's frame. The token to detach when the request is finished:
+_TOKEN = "penstock_django.token"  # noqa: S105 - of corectx.attach
+# The exception for which Django made a response.
+_FAILURE = "penstock_django.failure"
+# The `id` of the request, or 0 if it has a streaming response; removed when the observers hear of
+# the end. It is not the request itself, because a crumb may keep the frame longer than the request.
+_IS_OPEN = "penstock_django.is_open"
 
 
 class FlowMiddleware:
     """Make each request one operation: one correlation ID, one trail of crumbs, one frame.
 
-    The first in ``MIDDLEWARE``, so that the others log with the ID too. Works under WSGI and ASGI;
-    what it does is set in ``settings.PENSTOCK``.
+    Make it the first in ``MIDDLEWARE``, so that the others log with the ID too. It works under WSGI
+    and ASGI. Its options are in ``settings.PENSTOCK``.
     """
 
     sync_capable = True
@@ -67,16 +78,16 @@ class FlowMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-            # In the mode that the handler wants: it calls the other kind in another thread.
+            # The kind that the handler wants; it calls the other kind in another thread.
             self.process_view = self._process_view_async  # type: ignore[assignment, method-assign]
 
     def __call__(self, request: HttpRequest) -> Any:
-        """Answer `request`; under ASGI return what is awaited for it."""
+        """Answer `request`; under ASGI return an awaitable."""
         chosen = options()
         for ignored in chosen.ignore_paths:
             if ignored.match(request.path_info):
                 return self._get_response(request)
-        if _frame_of(request) is not None:
+        if current() is not None and _frame_of(request) is not None:
             return self._get_response(request)  # it stands in MIDDLEWARE twice
         if self._is_async:
             return self._answer_async(request, chosen)
@@ -112,12 +123,10 @@ class FlowMiddleware:
         if frame is None or match is None:
             return
         site: Any = frame.site
-        site.route = f"/{match.route}"
-        if listeners.renamed:
-            notify_renamed(frame)
-        values = {"route": match.route, "view": match.view_name or site.name}
-        # In the current frame: a middleware below may have opened a scope.
-        attach((current() or frame).child(_ROUTED, values))
+        if site.route is None:  # the middleware may stand in MIDDLEWARE twice
+            _name_by_route(request, frame, match.route)
+        # For the scope that a middleware below may have opened, and for those above it too
+        add_values(route=match.route, view=match.view_name or site.name)
 
     async def _process_view_async(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
@@ -125,18 +134,44 @@ class FlowMiddleware:
         FlowMiddleware.process_view(self, request, view, args, kwargs)
 
 
-def _begin(request: HttpRequest, chosen: Options) -> Frame:
-    """Make the frame of `request` current. It never adopts the one that is: that would be a leak.
+class _Site(RequestSite):
+    """The site of a request of Django."""
 
-    (A server may handle a request in the context in which it finished the one before.)
+    frameworks = ("DJANGO",)
+    __slots__ = ()
+
+    def read_headers(self, request: HttpRequest) -> dict[str, str]:
+        return {name.lower(): value for name, value in request.headers.items()}
+
+    def read_attributes(self, request: HttpRequest) -> dict[str, Any]:
+        return environ_attributes(
+            request.META,
+            scheme=request.scheme,
+            path=request.path,
+            protocol=getattr(request, "scope", {}).get("http_version"),
+        )
+
+
+def _begin(request: HttpRequest, chosen: Options) -> Frame:
+    """Make the frame of `request` current.
+
+    It is never part of the frame that is current now: a server may handle a request in the context
+    of the request before, and that frame may have leaked.
     """
-    site = RequestSite(
-        request.method or "GET",
-        headers=lambda: {name.lower(): value for name, value in request.headers.items()},
-        describe=lambda: _attributes(request),
-        frameworks=("DJANGO",),
-    )
-    frame = request_frame(site, {"method": site.method}, chosen, request.headers.get)
+    scope: dict[str, Any] | None = getattr(request, "scope", None)
+    site = _Site(request.method or "GET", request)
+
+    def find_header(name: str) -> str | None:
+        # Django makes `request.headers` at the first use, which most requests do not need.
+        return request.headers.get(name)
+
+    values: dict[str, object] = {"method": site.method}
+    # A middleware of ours may be around the whole WSGI or ASGI application.
+    around = current() if is_begun(request.META if scope is None else scope) else None
+    if around is None:
+        frame = request_frame(site, values, chosen, find_header)
+    else:
+        frame = around.child(site, values)
     frame.store[_TOKEN] = attach(frame)
     frame.store[_IS_OPEN] = id(request)
     if listeners.entered:
@@ -144,57 +179,129 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
     return frame
 
 
-def _attributes(request: HttpRequest) -> dict[str, Any]:
-    """Return the attributes of the request by OpenTelemetry's stable conventions for HTTP."""
-    meta = request.META
-    port = str(meta.get("SERVER_PORT", ""))
-    return {
-        "url.scheme": request.scheme,
-        "url.path": request.path,
-        "network.protocol.version": meta.get("SERVER_PROTOCOL", "").removeprefix("HTTP/"),
-        "server.address": meta.get("SERVER_NAME"),
-        "server.port": int(port) if port.isdigit() else None,
-        "client.address": meta.get("REMOTE_ADDR"),
-        "user_agent.original": meta.get("HTTP_USER_AGENT"),
-    }
+def _name_by_route(request: HttpRequest, frame: Frame, route: str) -> None:
+    """Give the request its route, with what it is mounted below."""
+    scope: dict[str, Any] | None = getattr(request, "scope", None)
+    around: Any = None if frame.parent is None else frame.parent.site
+    if scope is not None:
+        mount = mount_of_scope(scope)
+    elif "ASGI" in getattr(around, "frameworks", ()):
+        mount = around.route or ""
+    else:  # as Django itself has split the path, from SCRIPT_NAME or a setting
+        mount = request.path.removesuffix(request.path_info)
+    set_route(f"{mount.rstrip('/')}/{route}")
 
 
 def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpResponseBase:
     """Put the ID into `response`, and end the work of `frame` now or with the streaming body."""
     site: Any = frame.site
-    site.status = response.status_code
-    header = chosen.response_header
-    if header is not None and frame.correlation_id is not None:
-        response.headers.setdefault(header, frame.correlation_id)  # a view's own header stays
-        if chosen.expose_header:
-            _add_to_list(response, "Access-Control-Expose-Headers", header)
-    content: Any = getattr(response, "streaming_content", None)
-    if content is None or getattr(response, "file_to_stream", None) is not None:
+    site.begin_response(response.status_code)
+    added = chosen.response_headers(frame.correlation_id)
+    given = [(name, response.headers[name]) for name, _ in added if name in response.headers]
+    for name, value in add_headers(given, added):
+        response.headers[name] = value
+    if not response.streaming or getattr(response, "file_to_stream", None) is not None:
         _end(frame, None)
     else:
         frame.store[_IS_OPEN] = 0
-        body = AsyncBody if getattr(response, "is_async", False) else Body
+        content: Any = response.streaming_content  # type: ignore[attr-defined]
+        body = _AsyncBody if getattr(response, "is_async", False) else _Body
         # The setter takes any iterator, and closes it with the response.
-        response.streaming_content = body(content, lambda exc: _end(frame, exc))  # type: ignore[attr-defined]
+        response.streaming_content = body(content, frame, lambda exc: _end(frame, exc))  # type: ignore[attr-defined]
     return response
 
 
-def _add_to_list(response: HttpResponseBase, header: str, name: str) -> None:
-    given = response.headers.get(header)
-    if not given:
-        response.headers[header] = name
-        return
-    present = [each.strip() for each in given.split(",") if each.strip()]
-    if name.lower() not in (each.lower() for each in present):
-        response.headers[header] = ", ".join([*present, name])
+class _Ending:
+    """Call `end` once, when the body, Django or the collector notices the end of `frame`'s work.
+
+    Observers hear before each chunk that the work goes on, and after it that it waits: the span of
+    the request is then current while the body runs, whatever the middleware above has done to the
+    context.
+
+    If the client goes away, Django closes the body or drops it. That is no error.
+    """
+
+    def __init__(self, frame: Frame, end: End) -> None:
+        self._frame = frame
+        self._end: End | None = end
+        self._suspend()
+
+    def close(self) -> None:
+        """End early; Django calls it for every body."""
+        self._finish(None)
+
+    def __del__(self) -> None:
+        run_finalizer(self._finish, None)
+
+    def _resume(self) -> None:
+        if listeners.resumed:
+            notify_resumed(self._frame)
+
+    def _suspend(self) -> None:
+        if listeners.suspended:
+            notify_suspended(self._frame)
+
+    def _finish(self, exc: BaseException | None) -> None:
+        end, self._end = self._end, None
+        if end is not None:
+            end(exc)
+
+
+class _Body(_Ending):
+    """Pass on the chunks of a body, and call `end` after the last one."""
+
+    def __init__(self, chunks: Iterator[Any], frame: Frame, end: End) -> None:
+        super().__init__(frame, end)
+        self._chunks = chunks
+
+    def __iter__(self) -> _Body:
+        return self
+
+    def __next__(self) -> Any:
+        self._resume()
+        try:
+            return next(self._chunks)
+        except StopIteration:
+            self._finish(None)
+            raise
+        except BaseException as exc:
+            self._finish(exc)
+            raise
+        finally:
+            self._suspend()
+
+
+class _AsyncBody(_Ending):
+    """`_Body` for an asynchronous iterator."""
+
+    def __init__(self, chunks: AsyncIterator[Any], frame: Frame, end: End) -> None:
+        super().__init__(frame, end)
+        self._chunks = chunks
+
+    def __aiter__(self) -> _AsyncBody:
+        return self
+
+    async def __anext__(self) -> Any:
+        self._resume()
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            self._finish(None)
+            raise
+        except BaseException as exc:
+            self._finish(exc)
+            raise
+        finally:
+            self._suspend()
 
 
 def _end(frame: Frame, exc: BaseException | None) -> None:
     """Tell the observers, once, how the work of `frame` ended; it stays current."""
     if frame.store.pop(_IS_OPEN, None) is None:
         return
+    # A cancelled task is no error of the program: the client went away, or the server shuts down.
     if isinstance(exc, CancelledError):
-        exc = None  # the client went away, or the server goes down: no error of the program
+        exc = None
     handled: BaseException | None = frame.store.pop(_FAILURE, None)  # type: ignore[assignment]
     if exc is not None:
         note_failure(frame, exc)
@@ -234,10 +341,10 @@ def _report_exception(**_: object) -> None:
 
 
 def _detach_request(**_: object) -> None:
-    """Take the frame of a request that is finished down, in the context that it was current in.
+    """Detach the frame of a finished request, in the context in which it was current.
 
-    Where that one has no response yet, what is finished is a request that it made of this process,
-    which has no frame of its own.
+    If the current request has no response yet, another request is finished: one that it made to
+    this process, such as with a test client. That one has no frame of its own.
     """
     frame = _request_frame()
     if frame is not None and not frame.store.get(_IS_OPEN):

@@ -40,7 +40,7 @@ _current: list[Options] = []
 
 
 def options() -> Options:
-    """Return the options in force. Raises `ValueError` where ``settings.PENSTOCK`` is wrong."""
+    """Return the options in force. Raises `ValueError` if ``settings.PENSTOCK`` is wrong."""
     if not _current:
         given = getattr(settings, "PENSTOCK", {})
         problems = find_problems(given)
@@ -51,7 +51,7 @@ def options() -> Options:
 
 
 def find_problems(given: object) -> list[str]:
-    """Return a sentence for each thing that is wrong with ``settings.PENSTOCK``."""
+    """Return a sentence for each problem of ``settings.PENSTOCK``."""
     if not isinstance(given, dict):
         return [f"PENSTOCK is a dict of options, not {given!r}."]
     problems: list[str] = []
@@ -67,7 +67,7 @@ def _read(given: dict[str, Any]) -> Options:
     for name in ("generate_id", "validate_id", "transform_id"):
         if isinstance(values.get(name), str):
             values[name] = import_string(values[name])
-    # The header of the response is not the inbound one: that may be a proxy's own.
+    # The header of the response is not the inbound header, which may belong to a proxy.
     defaults: dict[str, Any] = {"expose_header": True, "response_header": CORRELATION_HEADER}
     return Options(**{**defaults, **values})
 
@@ -127,7 +127,7 @@ def _check_commands(value: object) -> str | None:
 
 
 _CHECKS: dict[str, Callable[[object], str | None]] = {
-    "HEADER": _check_header,
+    "HEADER": _check_header_or_none,
     "TRUST_INBOUND": _check_bool,
     "RESPONSE_HEADER": _check_header_or_none,
     "EXPOSE_HEADER": _check_bool,

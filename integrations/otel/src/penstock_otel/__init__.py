@@ -1,12 +1,11 @@
 """Show the work that frames stand for as OpenTelemetry's spans.
 
-    _backend     the observer: a span begins with a frame and ends with it
-    _records     what is remembered of each span while its operation runs
-    _crumbs      crumbs as log records, or as events of their span
-    _servers     one span of kind SERVER a request, whatever instrumentation is beside ours
-    _current     our span as OpenTelemetry's current one, and whose span that is
-    _tracing     trace IDs and correlation IDs; the tracer; the traceparent that travels
-    _attributes  what a span says of the code, of an exception, of its predecessors
+    _backend           the observer: a span begins with a frame and ends with it
+    _records           the record of each span; our span as OpenTelemetry's current span
+    _instrumentations  our spans beside those of others: one of kind SERVER a request
+    _tracing           trace IDs and correlation IDs; the tracer; the traceparent that travels
+    _attributes        the attributes and links of a span, the response of a request
+    _crumbs            crumbs as log records, or as events of their span
 
 Importing this changes nothing: call `instrument`, or ``penstock.configure("otel")``.
 """
@@ -35,9 +34,9 @@ def instrument(
 ) -> Callable[[], None]:
     """Make spans with `tracer_provider` from now on; return the function that ends it.
 
-    Without a provider it is the one that OpenTelemetry's API knows at the time of each span, so
-    that it may be set later. ``penstock.configure("otel")`` does the same, in the place of the
-    backends that were configured before; use one of the two. `crumbs` is "log_records",
+    Without a provider, each span asks OpenTelemetry's API for one, so the program may set it later.
+    ``penstock.configure("otel")`` does the same, and replaces the backends that were configured
+    before; use one of the two. `crumbs` is "log_records",
     "span_events" or "auto"; see `OTelBackend`.
     """
     return subscribe(OTelBackend(tracer_provider, logger_provider=logger_provider, crumbs=crumbs))

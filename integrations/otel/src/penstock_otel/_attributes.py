@@ -11,6 +11,7 @@ from penstock_otel._tracing import span_id_for
 from statecrumbs.lowlevel import describe_exception, summarize_exception
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from typing import Any
 
     from opentelemetry.trace import Span
@@ -32,7 +33,7 @@ def name_of(frame: Frame) -> str:
 
 
 def attributes_of(frame: Frame) -> dict[str, Any]:
-    """Return what is known of the work of `frame` when it begins.
+    """Return the attributes of the work of `frame` that are known when it begins.
 
     The names that begin with ``code.`` are the stable ones of OpenTelemetry's conventions:
     https://opentelemetry.io/docs/specs/semconv/registry/attributes/code/
@@ -67,13 +68,16 @@ def attributes_of(frame: Frame) -> dict[str, Any]:
     return attributes
 
 
-def note_response(span: Span, site: Any) -> None:
-    """Say the route and the status of a request; 5xx is an error, also without an exception."""
+def note_response(span: Span, site: Any, known: Container[str] = ()) -> None:
+    """Add the route and the status of a request; 5xx is an error, also without an exception.
+
+    The attributes in `known` stay as they are.
+    """
     route = getattr(site, "route", None)
-    if route is not None:
+    if route is not None and "http.route" not in known:
         span.set_attribute("http.route", route)
     status: int | None = getattr(site, "status", None)
-    if status is None:
+    if status is None or "http.response.status_code" in known:
         return
     span.set_attribute("http.response.status_code", status)
     if status >= _SERVER_ERROR:
@@ -81,8 +85,20 @@ def note_response(span: Span, site: Any) -> None:
         span.set_status(Status(StatusCode.ERROR))
 
 
+def watch_response(span: Span, site: Any) -> None:
+    """Complete `span` when the response of `site` begins: it may end with the last chunk."""
+    if hasattr(site, "on_response"):
+        site.on_response = lambda: complete_response(span, site)
+
+
+def complete_response(span: Span, site: Any) -> None:
+    """Add the route and the status of a request, unless the other instrumentation has done so."""
+    if span.is_recording():
+        note_response(span, site, known=getattr(span, "attributes", None) or ())
+
+
 def note_other_correlation(span: Span, frame: Frame) -> None:
-    """Say the correlation ID of `frame` where the trace ID is not the one that goes with it."""
+    """Add the correlation ID of `frame` if the trace ID is another one."""
     correlation_id = frame.correlation_id
     if correlation_id is None:
         return
@@ -92,7 +108,7 @@ def note_other_correlation(span: Span, frame: Frame) -> None:
 
 
 def links_of(frame: Frame, operation: Operation) -> list[Link]:
-    """Return a link to the last span of each predecessor, where a step has several of these."""
+    """Return links to the last spans of the predecessors, for a step with several of them."""
     after: tuple[str, ...] = getattr(frame.site, "after", ())
     if len(after) < 2:  # noqa: PLR2004 - several
         return []
@@ -106,7 +122,7 @@ def links_of(frame: Frame, operation: Operation) -> list[Link]:
 
 
 def links_to_parts(frame: Frame, around: SpanContext) -> list[Link]:
-    """Return a link to each task of the header that a chord's body comes after.
+    """Return a link to each task of a chord's header, for the body that comes after them.
 
     They are in the trace of the body's parent, `around`.
     """
@@ -128,7 +144,7 @@ def links_to_parts(frame: Frame, around: SpanContext) -> list[Link]:
 
 
 def note_failure(span: Span, frame: Frame, exc: BaseException) -> None:
-    """Give the span of `frame` the status of an error, and of the innermost frame the exception.
+    """Give the span of `frame` the status of an error; the innermost frame also gets the exception.
 
     An exception that only ends the work early (a cancelled task, a program that exits) is no error.
     """
@@ -139,13 +155,13 @@ def note_failure(span: Span, frame: Frame, exc: BaseException) -> None:
     span.set_attribute("error.type", named)
     span.set_status(Status(StatusCode.ERROR, summarize_exception(exc)))
     if _failed_first(exc) in (frame, None):
-        facts = describe_exception(exc)
+        described = describe_exception(exc)
         span.add_event(
             "exception",
             {
-                "exception.type": facts["type"],
-                "exception.message": facts["message"],
-                "exception.stacktrace": _stacktrace(facts),
+                "exception.type": described["type"],
+                "exception.message": described["message"],
+                "exception.stacktrace": _stacktrace(described),
             },
         )
 
@@ -155,23 +171,23 @@ def _full_name(kind: type[BaseException]) -> str:
 
 
 def _failed_first(exc: BaseException) -> Frame | None:
-    """Return the innermost frame with a span that `exc` left, or None where nobody knows."""
+    """Return the innermost frame with a span that `exc` left, or None if it is unknown."""
     frame = failed_frame(exc)
     while frame is not None and frame.kind == "scope":
         frame = frame.parent
     return frame
 
 
-def _stacktrace(facts: dict[str, Any]) -> str:
+def _stacktrace(described: dict[str, Any]) -> str:
     """Return the traceback as Python writes it, the cause first, without lines of source."""
     lines = ["Traceback (most recent call last):"]
     lines += [
         f'  File "{entry["file"]}", line {entry["line"]}, in {entry["function"]}'
         if "file" in entry
         else f"  {entry}"
-        for entry in facts["traceback"]
+        for entry in described["traceback"]
     ]
-    lines.append(f"{facts['type']}: {facts['message']}")
+    lines.append(f"{described['type']}: {described['message']}")
     text = "\n".join(lines)
-    cause = facts.get("cause")
+    cause = described.get("cause")
     return text if cause is None else f"{_stacktrace(cause)}\n\n{text}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -11,22 +10,38 @@ from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanKind
 
 from penstock_otel._attributes import (
     attributes_of,
+    complete_response,
     links_of,
     links_to_parts,
     name_of,
     note_failure,
     note_other_correlation,
     note_response,
+    watch_response,
 )
-from penstock_otel._crumbs import CrumbWriter
-from penstock_otel._current import foreign_span, make_current, owner, restore, resume, suspend
-from penstock_otel._records import MAX_CRUMBS, Record, known_operation_of, operation_of, record_of
-from penstock_otel._servers import (
+from penstock_otel._crumbs import CrumbWriter, write_after
+from penstock_otel._instrumentations import (
+    KINDS,
     Arrived,
+    adoptable,
+    celery_is_instrumented,
     forget_server,
     is_excluded,
     is_suppressed,
     tell_application,
+)
+from penstock_otel._records import (
+    MAX_CRUMBS,
+    Record,
+    foreign_span,
+    known_operation_of,
+    make_current,
+    operation_of,
+    owner,
+    record_of,
+    restore,
+    resume,
+    suspend,
 )
 from penstock_otel._tracing import (
     Tracers,
@@ -49,25 +64,22 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, TracerProvider
 
     from corectx import Frame
+    from penstock_otel._records import Operation
 
-# Of what travels with a frame, our part.
+# Our field among those that travel with a frame.
 _FIELD = "traceparent"
-
-# The instrumentation whose spans may begin after our frames do: where it was turned on later.
-_CELERY = "opentelemetry.instrumentation.celery"
-
-_KINDS = {"request": SpanKind.SERVER, "task": SpanKind.CONSUMER}
 
 
 class OTelBackend:
     """Turn entrypoints, steps, requests and tasks into spans; see `penstock.configure`.
 
-    A request or a task that another instrumentation makes a span for has that one. Spans are made
-    with `tracer_provider`, or with the one that OpenTelemetry's API knows at the time.
+    If another instrumentation makes the span of a request or a task, we use that span. Spans are
+    made with `tracer_provider`, by default with the current provider of OpenTelemetry's API.
 
-    `crumbs` says what crumbs become: "log_records" with an event name, "span_events", or by default
-    "auto", which is log records where a logger provider is set up and span events elsewhere.
-    `logger_provider` is the one of the API unless told. A wrong `crumbs` raises `ValueError`.
+    Crumbs become "log_records" with an event name or "span_events". The default of `crumbs`,
+    "auto", makes log records if a logger provider exports them, else span events. The default of
+    `logger_provider` is the provider of the API. A wrong `crumbs` raises `ValueError`, an object
+    that is no provider raises `TypeError`.
     """
 
     def __init__(
@@ -77,6 +89,8 @@ class OTelBackend:
         logger_provider: LoggerProvider | None = None,
         crumbs: str = "auto",
     ) -> None:
+        _check_provider("tracer_provider", tracer_provider, "get_tracer")
+        _check_provider("logger_provider", logger_provider, "get_logger")
         self._tracers = Tracers(tracer_provider)
         self._crumbs = CrumbWriter(crumbs, logger_provider)
         self._arrived = Arrived()
@@ -88,22 +102,31 @@ class OTelBackend:
         operation = operation_of(frame)
         if frame in operation.records:  # by another backend of this kind
             return
-        if is_suppressed() or is_excluded(frame.site):
+        if is_suppressed() or operation.is_excluded:
+            return
+        if is_excluded(frame.site):
+            if not operation.records:
+                self._exclude(frame, operation)
             return
         record = Record(self, frame, time.time_ns())
         operation.records[frame] = record
-        others = _adoptable(record) if frame.kind in _KINDS else None
-        if others is None:
-            if frame.kind == "task" and _celery_is_instrumented():
-                return  # its span begins right after this; see `_span`
+        adopted = adoptable(record) if frame.kind in KINDS else None
+        if adopted is None:
             arrived = self._arrived_with(frame)
+            if (
+                frame.kind == "task"
+                and celery_is_instrumented()
+                and self._is_traced(frame, arrived)
+            ):
+                return  # its span begins right after this, in the same trace; see `_span`
             self._begin(record, arrived)
         else:
             arrived = None
-            _adopt(record, others)
+            _adopt(record, adopted)
         if record.span is not None:
             make_current(record, record.span, arrived)
-            if record.is_own:
+            if frame.kind == "request":
+                self._tracers.current()  # it watches the provider, also if the span is another's
                 tell_application(record)
 
     def left(self, frame: Frame, exc: BaseException | None, /) -> None:
@@ -114,16 +137,22 @@ class OTelBackend:
             return
         try:
             span = self._span(record)
+            if span is not None and frame.kind == "request":
+                forget_server(span)
             if span is not None and record.is_own:
                 self._write_crumbs(record)
                 _finish(record, span, exc)
+            elif span is not None and frame.kind == "request":
+                complete_response(span, frame.site)
+            if record.after is not None:
+                record.after.end()
         finally:
             operation.records.pop(frame, None)
             record.is_ended = True
             restore(record)
 
     def suspended(self, frame: Frame, /) -> None:
-        """Take the span of a generator down while its body is suspended."""
+        """Restore the span of the consumer while the body of a generator is suspended."""
         record = self._record(frame)
         if record is not None:
             suspend(record)
@@ -137,42 +166,45 @@ class OTelBackend:
     def crumb(
         self, frame: Frame | None, time_ns: int, event: str, data: Mapping[str, str], /
     ) -> None:
-        """Make a crumb a log record, or an event of the span around it."""
+        """Write a crumb as a log record, or as an event of the span around it."""
         record = record_of(frame)
         if record is not None and record.is_own:
             if record.backend is self:
                 record.crumbs.append((event, dict(data), time_ns))
-                if len(record.crumbs) == MAX_CRUMBS and self._crumbs.writes_logs():
+                if len(record.crumbs) == MAX_CRUMBS and self._crumbs.writes_logs(event):
                     self._write_crumbs(record)
             return
-        span = trace.get_current_span() if record is None else self._span(record)
+        span = self._span_around(frame) if record is None else self._span(record)
         if span is None:
             span = trace.get_current_span()
-        self._crumbs.write(span, time_ns, event, data)
+        if self._crumbs.write(span, time_ns, event, data) or is_suppressed():
+            return
+        operation = None if frame is None else known_operation_of(frame)
+        if operation is None or not operation.is_excluded:
+            write_after(self._tracers.current(), record, span, time_ns, event, data)
 
     def starting(self) -> str | None:
-        """Give a new operation the ID of the trace that is active, if one is."""
+        """Return the ID of the active trace for a new operation, or None without a trace."""
         span = foreign_span()
         return None if span is None else f"{span.get_span_context().trace_id:032x}"
 
     def arriving(self, site: Any) -> str | None:
-        """Give a request or a message the ID of its trace: the active one, or the sender's."""
+        """Return the ID of the trace of a request or a message: the active one or the sender's."""
         active = self.starting()
         if active is not None:
             return active
         arrived = self._arrived.look(site)
-        if arrived is None:
-            return None
-        return f"{trace.get_current_span(arrived).get_span_context().trace_id:032x}"
+        span = _span_of(arrived)
+        return None if span is None else f"{span.trace_id:032x}"
 
     def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
-        """Let the current span travel with `frame`, to be the parent of what is done there."""
+        """Let the current span travel with `frame`, as the parent of the work there."""
         span = trace.get_current_span(self._context_inside(frame)).get_span_context()
         if span.is_valid:
             fields[_FIELD] = to_traceparent(span)
 
     def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:
-        """Remember the span in another process that is the parent of what is done in `frame`."""
+        """Remember the span in another process that is the parent of the work in `frame`."""
         span = from_traceparent(fields.get(_FIELD))
         if span is not None:
             operation = operation_of(frame)
@@ -184,17 +216,25 @@ class OTelBackend:
         return None if operation is None else operation.records.get(frame)
 
     def _span(self, record: Record) -> Span | None:
-        """Return the span of `record`; None while that of somebody else is not in sight."""
+        """Return the span of `record`, or None while another instrumentation may still make it."""
         if record.span is None:
-            span = _adoptable(record)
+            span = adoptable(record)
             if span is not None:
                 _adopt(record, span)
             elif foreign_span() is None:
                 self._begin(record)
         return record.span
 
+    def _span_around(self, frame: Frame | None) -> Span | None:
+        """Return the span, maybe an ended one, that `frame` without an open span is inside of."""
+        span = foreign_span()
+        if span is not None or frame is None:
+            return span
+        span = trace.get_current_span(self._context_inside(frame))
+        return span if span.get_span_context().is_valid else None
+
     def _begin(self, record: Record, arrived: Context | None = None) -> None:
-        """Start a span of our own for `record`, in the context that `arrived` with a request."""
+        """Start a span of our own for `record`, in the context `arrived` of a request."""
         frame = record.frame
         operation = operation_of(frame)
         correlation_id = frame.correlation_id
@@ -226,11 +266,31 @@ class OTelBackend:
     def _arrived_with(self, frame: Frame) -> Context | None:
         """Return the context that arrived with the request or message that `frame` begins."""
         parent = frame.parent
-        is_first = parent is None or (parent.kind == "remote" and frame.kind == "request")
-        return self._arrived.take(frame.site) if is_first and foreign_span() is None else None
+        is_first = parent is None or parent.kind == "remote"
+        if not is_first or frame.kind not in KINDS or foreign_span() is not None:
+            return None
+        arrived = self._arrived.take(frame.site)
+        if arrived is None:
+            return None
+        ours = trace.get_current_span(self._context_inside(parent))
+        # The header of a message that is ours names its sender better than that of others.
+        is_better = frame.kind == "task" and ours.get_span_context().is_valid
+        if is_better or _span_of(arrived) is None:
+            return trace.set_span_in_context(ours, arrived)
+        return arrived
+
+    def _exclude(self, frame: Frame, operation: Operation) -> None:
+        """Make no span in `operation`; work that it sends elsewhere is in the caller's trace."""
+        operation.is_excluded = True
+        operation.first = _span_of(self._arrived.take(frame.site))
+
+    def _is_traced(self, frame: Frame, arrived: Context | None) -> bool:
+        """Tell whether `frame` is in a trace before it has a span."""
+        around = self._context_inside(frame.parent) if arrived is None else arrived
+        return trace.get_current_span(around).get_span_context().is_valid
 
     def _write_crumbs(self, record: Record) -> None:
-        """Write the crumbs that waited: an append takes no lock, but the SDK does."""
+        """Write the crumbs that waited: the SDK takes a lock, but the append of a crumb none."""
         try:
             while record.crumbs:
                 event, data, when = record.crumbs.popleft()
@@ -240,15 +300,17 @@ class OTelBackend:
 
     def _kind(self, frame: Frame) -> SpanKind:
         """Return SERVER for the outermost span of a request only."""
-        if frame.kind == "request" and foreign_span() is not None:
+        if frame.kind == "request" and (
+            foreign_span() is not None or record_of(frame.parent) is not None
+        ):
             return SpanKind.INTERNAL
-        return _KINDS.get(frame.kind, SpanKind.INTERNAL)
+        return KINDS.get(frame.kind, SpanKind.INTERNAL)
 
     def _context_inside(self, frame: Frame | None) -> Context:
         """Return the context of OpenTelemetry for the spans that begin inside of `frame`.
 
-        Where its span is current, or one that somebody opened inside of it, that is the context
-        here. It is not in a thread or a callback that only the frame was carried to.
+        If the span of `frame`, or a span inside of it, is current, that is the current context. It
+        is another one in a thread or a callback that has only the frame.
         """
         ctx = context.get_current()
         around = owner(ctx)
@@ -271,37 +333,30 @@ class OTelBackend:
             each = each.parent
         if frame is not None and parent is None:
             operation = known_operation_of(frame)
-            parent = None if operation is None else operation.first
+            if operation is not None and not (operation.is_excluded and foreign_span() is not None):
+                parent = operation.first
         if parent is not None:
             return trace.set_span_in_context(NonRecordingSpan(parent), ctx)
         return ctx if foreign_span() is not None else trace.set_span_in_context(INVALID_SPAN, ctx)
 
 
-def _celery_is_instrumented() -> bool:
-    """Tell whether another instrumentation makes a span for each task, maybe after we hear of it.
-
-    Only Celery knows: to ask the instrumentation itself is to make it anew.
-    """
-    if _CELERY not in sys.modules:
-        return False
-    signals: Any = sys.modules["celery.signals"]
-    return any(
-        getattr(receiver, "__module__", None) == _CELERY
-        for _, receiver in signals.task_prerun.receivers
-    )
+def _span_of(ctx: Context | None) -> SpanContext | None:
+    """Return the valid span in `ctx`, or None."""
+    found = None if ctx is None else trace.get_current_span(ctx).get_span_context()
+    return found if found is not None and found.is_valid else None
 
 
-def _adoptable(record: Record) -> Span | None:
-    """Return the current span if another instrumentation made it for the same thing."""
-    span = trace.get_current_span()
-    around = owner(context.get_current())
-    is_taken = around is not None and around.span is span
-    is_of_kind = getattr(span, "kind", None) is _KINDS.get(record.frame.kind)
-    return span if is_of_kind and span.is_recording() and not is_taken else None
+def _check_provider(name: str, provider: object, method: str) -> None:
+    if provider is not None and not callable(getattr(provider, method, None)):
+        raise TypeError(
+            f"{name}= is an object with {method}(), but got {provider!r}. Leave it out to use the "
+            "one that OpenTelemetry's API knows."
+        )
 
 
 def _adopt(record: Record, span: Span) -> None:
     span.set_attributes(attributes_of(record.frame))
+    watch_response(span, record.frame.site)
     _describe(record, span)
 
 
@@ -325,7 +380,7 @@ def _describe(record: Record, span: Span) -> None:
 
 
 def _finish(record: Record, span: Span, exc: BaseException | None) -> None:
-    """Say how the work ended, and end the span."""
+    """Add the outcome of the work, and end the span."""
     try:
         if span.is_recording():
             if record.frame.kind == "request":  # its name is known when it has been routed
@@ -334,5 +389,4 @@ def _finish(record: Record, span: Span, exc: BaseException | None) -> None:
             if exc is not None:
                 note_failure(span, record.frame, exc)
     finally:
-        forget_server(span)
         span.end()

@@ -1,9 +1,17 @@
-"""Records of spans, kept in the store of their operation, so that both go together."""
+"""Records of spans, in the store of their operation, and our span as OpenTelemetry's current one.
+
+The spans of others nest in the current one. We only set the context, and never call OpenTelemetry's
+``detach``. It logs an error if a token is of another context, as when another task closes a
+generator. We find the context to restore by comparing, as corectx does. Each context that we set
+has its record, and so do contexts that are derived from it.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
+
+from opentelemetry import context, trace
 
 if TYPE_CHECKING:
     from typing import Any
@@ -14,23 +22,26 @@ if TYPE_CHECKING:
     from corectx import Frame
 
 _KEY = "penstock_otel"
+_RECORD = context.create_key("penstock_otel.record")
 
-# Crumbs that are kept for one span: what the SDK keeps of events, unless it is told otherwise.
+# Crumbs that are kept for one span; the default limit of the SDK for events.
 MAX_CRUMBS = 128
 
-# Steps of one operation whose last span is known; far more than flows have.
+# Steps of one operation whose last span is remembered; far more than flows have.
 _MAX_STEPS = 1024
 
 
 class Record:
     """The span of one frame.
 
-    `span` is None while it is not known who makes one. One that is not `is_own` is that of another
-    instrumentation, which also ends it. `inside` is the context of OpenTelemetry in which the span
-    is current, `outside` the one before; both are None where we did not make it current.
+    `span` is None as long as another instrumentation may make it. If it is not `is_own`, another
+    instrumentation made it and ends it. `inside` is the context of OpenTelemetry in which the span
+    is current, and `outside` the context before. Both are None if we did not make it current.
+    `after` is a span for the crumbs after the end of a span that is another's.
     """
 
     __slots__ = (
+        "after",
         "backend",
         "began",
         "crumbs",
@@ -48,6 +59,7 @@ class Record:
         self.frame = frame
         self.began = began  # Unix time in ns
         self.span: Span | None = None
+        self.after: Span | None = None
         self.is_own = False
         self.is_ended = False
         self.is_inside_ended = False
@@ -59,14 +71,18 @@ class Record:
 
 
 class Operation:
-    """The spans of one operation: those that are open by frame, and the last one of each step."""
+    """The spans of one operation: those that are open by frame, and the last one of each step.
 
-    __slots__ = ("first", "records", "remote", "steps")
+    An operation that `is_excluded` has none of ours.
+    """
+
+    __slots__ = ("first", "is_excluded", "records", "remote", "steps")
 
     def __init__(self) -> None:
         self.records: dict[Frame, Record] = {}
         self.steps: dict[tuple[str | None, str | None], SpanContext] = {}
         self.first: SpanContext | None = None
+        self.is_excluded = False
         self.remote: SpanContext | None = None  # the parent in another process
 
     def remember(self, flow: str | None, name: str | None, span: SpanContext) -> None:
@@ -99,3 +115,69 @@ def record_of(frame: Frame | None) -> Record | None:
             return record
         frame = frame.parent
     return None
+
+
+def owner(ctx: Context) -> Record | None:
+    """Return the record whose span is the current span of `ctx`, or is around it."""
+    found: Any = ctx.get(_RECORD)
+    return found  # type: ignore[no-any-return]
+
+
+def make_current(record: Record, span: Span, base: Context | None = None) -> None:
+    """Make `span`, the span of `record`, current.
+
+    It is put into the context `base` that arrived with a request, by default into the current one.
+    """
+    outside = context.get_current()
+    around = owner(outside)
+    record.outside = outside
+    record.is_inside_ended = around is not None and around.is_ended
+    inside = trace.set_span_in_context(span, outside if base is None else base)
+    record.inside = context.set_value(_RECORD, record, inside)
+    context.attach(record.inside)
+
+
+def suspend(record: Record) -> None:
+    """Restore the current span of the consumer of a generator."""
+    if record.outside is not None:
+        record.inside = context.get_current()
+        context.attach(record.outside)
+
+
+def resume(record: Record) -> None:
+    """Restore the context that was current when the body of a generator was suspended."""
+    if record.inside is not None:
+        record.outside = context.get_current()
+        context.attach(record.inside)
+
+
+def restore(record: Record) -> None:
+    """Restore the span before the span of `record`, which has ended, if that is still current.
+
+    Spans that ended in the meantime, out of order, are skipped.
+    """
+    if owner(context.get_current()) is not record:
+        return
+    while record.outside is not None:
+        around = owner(record.outside)
+        if around is None or not around.is_ended or record.is_inside_ended:
+            context.attach(record.outside)
+            return
+        record = around
+
+
+def foreign_span() -> Span | None:
+    """Return the current span if it is active, and is neither ours nor inside one of ours.
+
+    An ended span may still be current: a server may go on in the context of the request before.
+    """
+    ctx = context.get_current()
+    span = trace.get_current_span(ctx)
+    found = span.get_span_context()
+    around = owner(ctx)
+    if not found.is_valid or (around is not None and not around.is_ended):
+        return None
+    if around is not None and around.span is span:
+        return None
+    # A span without the SDK's `end_time` (not sampled, or of another process) counts as active.
+    return None if getattr(span, "end_time", None) is not None else span

@@ -1,14 +1,14 @@
-"""Trace IDs and correlation IDs are the same; the tracer that sees to it; what travels.
+"""Make trace IDs and correlation IDs the same, and write them as a traceparent.
 
-An operation that starts where a trace is active has that trace's ID for its correlation ID. Where
-none is active, the trace that we start gets its ID from the correlation ID. The SDK asks its
-generator for the ID of a trace: our tracer, which nobody else uses, has a generator of ours. A
-made-up parent would bring in the ID too, but leave every trace without a root, and take the
-decision from the sampler.
+If a trace is active when an operation starts, its ID becomes the correlation ID. Otherwise the
+trace that we start gets its ID from the correlation ID. The SDK asks the ID generator of the tracer
+for it: our tracer, which nobody else uses, has a generator of ours. A made-up parent would bring
+the ID too, but every trace would lack a root, and the sampler would not decide.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from contextvars import ContextVar
 from hashlib import sha256
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from penstock_otel._servers import watch
+from penstock_otel._instrumentations import watch
 
 if TYPE_CHECKING:
     from typing import Any
@@ -48,9 +48,9 @@ def trace_id_for(correlation_id: str) -> int:
 
 
 def span_id_for(part: tuple[str, int]) -> int:
-    """Return the span ID of one part of a group of work: its ID, which is unique, and a number.
+    """Return the span ID of one part of a group: it is made of the group's ID and a number.
 
-    So whoever comes after the whole group can name the span of each part, in any process.
+    So the work after the group can name the span of each part, in any process.
     """
     group, number = part
     return int.from_bytes(sha256(f"{group}/{number}".encode()).digest()[:8], "big") or 1
@@ -62,7 +62,7 @@ def to_traceparent(span: SpanContext) -> str:
 
 
 def from_traceparent(text: object) -> SpanContext | None:
-    """Return the remote span that `text` names, or None for what is no traceparent."""
+    """Return the remote span that `text` names, or None if it is no traceparent."""
     found = _TRACEPARENT.match(text) if isinstance(text, str) else None
     if found is None or (found[0][:2] == "00" and len(str(text)) != _LENGTH):
         return None
@@ -71,7 +71,7 @@ def from_traceparent(text: object) -> SpanContext | None:
 
 
 class TraceIds:
-    """An ID generator for the SDK: the IDs that are wanted, or those of the provider's generator.
+    """An ID generator for the SDK: it gives the wanted IDs, or those of the provider's generator.
 
     It has the methods of ``opentelemetry.sdk.trace.id_generator.IdGenerator``, but we depend on the
     API only.
@@ -89,7 +89,7 @@ class TraceIds:
         return wanted_span_id.get() or int(self._inner.generate_span_id())
 
     def is_trace_id_random(self) -> bool:
-        """Tell whether the last 56 bits are random; of an ID from outside nobody knows."""
+        """Tell whether the last 56 bits are random; for an ID from outside this is unknown."""
         if wanted_trace_id.get() is not None:
             return False
         is_random = getattr(self._inner, "is_trace_id_random", None)
@@ -97,16 +97,19 @@ class TraceIds:
 
 
 def has_our_ids(tracer: Tracer) -> bool:
-    """Tell whether the spans of `tracer` get the IDs that are wanted: not with another SDK."""
+    """Tell whether the spans of `tracer` get the wanted IDs; with another SDK they do not."""
     return isinstance(getattr(tracer, "id_generator", None), TraceIds)
 
 
 class Tracers:
-    """Give the tracer for a provider, or for the one that the API knows at the time."""
+    """Give the tracer of a provider, or without one of the API's current provider."""
 
     def __init__(self, provider: TracerProvider | None) -> None:
         self._provider = provider
         self._last: tuple[TracerProvider, Tracer] | None = None
+        # The API would make a provider that this variable names, and then take no other.
+        if provider is not None or "OTEL_PYTHON_TRACER_PROVIDER" not in os.environ:
+            watch(provider or trace.get_tracer_provider())
 
     def current(self) -> Tracer:
         """Return the tracer for the next span."""

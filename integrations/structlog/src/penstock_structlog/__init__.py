@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from structlog import contextvars
 
 from corectx import correlation_id, values
+from corectx.lowlevel import NO_VALUES, FrameText, as_id
 from statecrumbs import crumb
 from statecrumbs.lowlevel import as_caller_of, as_thread, class_name, safe_text
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from structlog.typing import EventDict, WrappedLogger
 
 __all__ = ["crumb_processor", "flow_processor", "values_processor"]
@@ -36,18 +35,25 @@ _RESERVED = _META.union(
 def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
     """Add the active correlation ID as ``flow_id``, unless the event has one of its own.
 
-    Outside of any flow, request or task nothing is added.
+    Outside of any flow, request or task nothing is added. A record of the standard library has the
+    ID that `penstock.logging.FlowFilter` put on it: it may be written later and elsewhere.
     """
-    flow_id = correlation_id() or _flow_id_of(event_dict.get("_record"))
+    made = _made_in(event_dict)
+    if made is None:
+        flow_id = correlation_id()
+    elif isinstance(made, FrameText):
+        flow_id = None if made.frame is None else made.frame.correlation_id
+    else:
+        flow_id = as_id(made) if made != "-" else None
     if flow_id is not None:
         event_dict.setdefault("flow_id", flow_id)
     return event_dict
 
 
-def _flow_id_of(record: object) -> str | None:
-    """Return the ID that `penstock.logging.FlowFilter` put on a log record of another thread."""
-    found = getattr(record, "flow_id", None)
-    return found if isinstance(found, str) and found != "-" else None
+def _made_in(event_dict: EventDict) -> object:
+    """Return the `flow_id` of a log record, which knows its frame, or is of another process."""
+    record = event_dict.get("_record")
+    return None if record is None else getattr(record, "flow_id", None)
 
 
 def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
@@ -55,7 +61,12 @@ def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventD
 
     A value whose key has a meaning for structlog is added as ``level_``, ``event_``, ...
     """
-    for key, value in values().items():
+    made = _made_in(event_dict)
+    if not isinstance(made, FrameText):
+        found = values()
+    else:
+        found = NO_VALUES if made.frame is None else made.frame.values
+    for key, value in found.items():
         event_dict.setdefault(f"{key}_" if key in _RESERVED else key, value)
     return event_dict
 
@@ -63,35 +74,39 @@ def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventD
 def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
     """Record the event as a crumb with its data and ``level``; the event goes on unchanged.
 
-    ``exc_info`` is recorded as the name of the exception's type.
+    ``exc_info`` is recorded as the name of the exception's type, and a crumb without an event is
+    named as `statecrumbs.logging.CrumbHandler` names it.
     """
-    data: dict[str, Any] = {"level": method_name}
-    for key, value in event_dict.items():
-        if key == "exc_info":
-            data["exception"] = _exception_name(value)
-        elif key != "event" and key not in _META:
-            data[key] = value
-    event = event_dict.get("event", "")
+    data: dict[str, Any] = {"level": method_name, **event_dict}
+    event = data.pop("event", "")
     if type(event) is not str:  # a renderer may not ask for its text, whatever that raises
         event = safe_text(event)
-    with _as_caller(event_dict.get("_record")):
-        try:
-            crumb(event, **data)
-        except TypeError:  # `extra` of the standard library takes any key, and a call does not
-            crumb(event, **{safe_text(key): value for key, value in data.items()})
+    if "exc_info" in data:
+        data["exception"] = _exception_name(data.pop("exc_info"))
+    event = event or "(no message)"
+    record = data.pop("_record", None)
+    if record is not None:
+        data.pop("_from_structlog", None)
+        caller = as_caller_of(record) if isinstance(record, LogRecord) else nullcontext()
+    elif _CALLING_THREAD is not None and (calling := _CALLING_THREAD.get(None)) is not None:
+        caller = as_thread(safe_text(calling[1]))
+    else:
+        _crumb(event, data)
+        return event_dict
+    with caller:
+        _crumb(event, data)
     return event_dict
+
+
+def _crumb(event: str, data: dict[str, Any]) -> None:
+    try:
+        crumb(event, **data)
+    except TypeError:  # `extra` of the standard library takes any key, and a call does not
+        crumb(event, **{safe_text(key): value for key, value in data.items()})
 
 
 # The thread that called an async method of a logger: (ident, name). structlog has no public name.
 _CALLING_THREAD: Any = getattr(contextvars, "_ASYNC_CALLING_THREAD", None)
-
-
-def _as_caller(record: object) -> AbstractContextManager[None]:
-    """Give the crumb the thread that logged, where another one runs the processors."""
-    if isinstance(record, LogRecord):
-        return as_caller_of(record)
-    calling = None if _CALLING_THREAD is None else _CALLING_THREAD.get(None)
-    return nullcontext() if calling is None else as_thread(safe_text(calling[1]))
 
 
 def _exception_name(exc_info: object) -> str | None:

@@ -3,17 +3,18 @@
 A *frame* names one piece of work in progress (a request, a task, a step, a scope of values) and
 knows its parent, its correlation ID and its values. One context variable holds the current one.
 
-    _frame         Site and Frame, and the IDs of frames and correlations
-    _outcome       treat_as_control_flow(): exceptions that are no failures
-    _observers     subscribe(): tell observers of frames and crumbs; log a failure once
-    _collector     keep finalizers from setting context variables inside the garbage collector
-    _operation     the runs of flows that an operation remembers
-    _failures      failed_frame(): the frame that an exception left first
+    _process       a fork without hooks, the garbage collector, signal handlers; log_once()
+    _frame         Site and Frame; make and check their IDs
+    _failures      failed_frame(): which frame an exception left first; treat_as_control_flow()
+    _observers     subscribe(): tell observers of frames and crumbs
+    _open          the frames that are open, if an observer wants to know
+    _runs          the runs of flows that an operation remembers
     _current       the context variable; start, attach/detach, enter/leave
+    _generators    a frame around a generator, current only while its body runs
+    _signature     the signature of a function, made when somebody first asks
     _wrap          a frame around a function, coroutine, generator or async generator; bind()
     _scope         scope(**values): a frame made of values; add_values(**values)
     _headers       inject/extract: the frame as headers
-    _process       process_mark(): notice a fork that ran no hook
     executors      ContextExecutor: the submitter's frame in the threads and processes of a pool
     files          write files: atomic, never blocking, never through a file of others
     lowlevel       the door for other distributions: hot paths, observers, failures
@@ -33,10 +34,9 @@ from corectx._current import (
     start,
     values,
 )
-from corectx._failures import failed_frame
+from corectx._failures import failed_frame, treat_as_control_flow
 from corectx._frame import Frame, Site, is_valid_id
 from corectx._observers import subscribe
-from corectx._outcome import treat_as_control_flow
 from corectx._scope import add_values, scope
 from corectx._wrap import bind
 

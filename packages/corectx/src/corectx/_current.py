@@ -7,8 +7,9 @@ decorator of the project does what one of these pairs does.
 
 Frames are left in the reverse order of their opening, except where a generator is suspended in the
 middle of a ``with``. So each frame knows its `outer`, the frame that was current before it. The
-chain of these is the stack of this context. To leave a frame is to take it out of the chain. To
-leave a frame that is not in the chain (of another context or thread, or left already) does nothing.
+chain of these is the stack of this context. To leave a frame is to take it out of the chain. If
+the frame is not in the chain (it is of another context or thread, or was left already), nothing
+happens.
 
 Two hot paths do inline what `enter` and `leave` do, since a call would cost as much as all else:
 `corectx.scope`, and the wrapper that penstock puts around a plain function. In this order they make
@@ -22,18 +23,10 @@ from __future__ import annotations
 import sys
 from contextvars import ContextVar
 
-from corectx._collector import collecting, in_collector, run_finalizer
 from corectx._failures import note_failure
-from corectx._frame import (
-    NO_VALUES,
-    UNOPENED,
-    Frame,
-    MappingProxyType,
-    as_id,
-    chain,
-    new_trace_id,
-)
+from corectx._frame import NO_VALUES, UNOPENED, Frame, MappingProxyType, as_id, chain, new_trace_id
 from corectx._observers import ask_arriving, ask_starting, listeners, notify_entered, notify_left
+from corectx._process import collecting, in_collector, run_finalizer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,14 +41,14 @@ if TYPE_CHECKING:
 # every copy of a context more expensive.
 CURRENT: ContextVar[Frame | None] = ContextVar("corectx.frame", default=None)
 
-# For hot paths. Where `CURRENT` is an imported name, the compiler of CPython 3.11 and later takes
-# `CURRENT.get()` for the call of a function in a module, and a bound method is made each time.
+# For hot paths. If `CURRENT` is an imported name, CPython 3.11 and later compiles `CURRENT.get()`
+# as the call of a function in a module, and makes a bound method each time.
 get_current: Callable[[], Frame | None] = CURRENT.get
 set_current: Callable[[Frame | None], object] = CURRENT.set
 
 if TYPE_CHECKING:
-    # `attach` and `enter` return it, and only `detach` and `leave` look into it: the frame, the one
-    # that was current before it, and whether the frame itself knows that one as its `outer`.
+    # `attach` and `enter` return it, and only `detach` and `leave` look into it: the frame, the
+    # frame that was current before, and whether the first knows the second as its `outer`.
     Token: TypeAlias = tuple[Frame | None, Frame | None, bool]
 else:
     Token = tuple
@@ -81,7 +74,7 @@ def correlation_id() -> str | None:
 def new_correlation_id() -> str:
     """Return 32 random lowercase hex digits, a valid W3C trace ID (never all zero).
 
-    If an observer chooses the ID, such as that of the active trace, return that one instead.
+    An observer may choose another ID, such as that of the active trace.
     """
     if listeners.starting:
         return as_id(ask_starting()) or new_trace_id()
@@ -103,23 +96,20 @@ def start(
     """Return the first frame of an operation: of a request, a task, or an outermost flow.
 
     The frame has a store of its own, and the given correlation ID or a new one. With `parent` it is
-    part of that frame and inherits its values. A UUID counts as its 32 hex digits. An ID that is
-    not ``[A-Za-z0-9._-]{1,128}`` raises `ValueError`; check an ID from outside with `is_valid_id`
-    first.
+    part of the parent and inherits its values. A UUID object counts as its 32 hex digits, and
+    a text stays as it is: write ``UUID(text)`` if other programs send the same UUID with and
+    without dashes. An ID that is not ``[A-Za-z0-9._-]{1,128}`` raises `ValueError`; check an ID
+    from outside with `is_valid_id` first.
     """
     if correlation_id is None:
         made = new_correlation_id()
     else:
         made = as_id(correlation_id) or _refuse_id(correlation_id)
-    inherited = NO_VALUES if parent is None else parent.values
-    return Frame(
-        site,
-        parent,
-        site.flow,
-        made,
-        MappingProxyType({**inherited, **values}) if values else inherited,
-        {},
-    )
+    if parent is None:
+        merged = MappingProxyType({**values}) if values else NO_VALUES
+    else:
+        merged = MappingProxyType({**parent.values, **values}) if values else parent.values
+    return Frame(site, parent, site.flow, made, merged, {})
 
 
 def _refuse_id(given: object) -> NoReturn:
@@ -153,8 +143,8 @@ def detach(token: Token) -> None:
     """Undo an `attach`. Never raises.
 
     If the frame is current, or a frame that was opened inside it, the frame before it becomes
-    current again. In another context or thread, or if it is detached already, nothing happens. Nor
-    does anything in a finalizer that must not set a context variable; see `_collector`.
+    current again. In another context or thread, or if it is detached already, nothing happens. In a
+    finalizer that must not set a context variable, `detach` does nothing; see `_process`.
     """
     frame, outer, is_known = token
     if collecting and in_collector():
@@ -184,10 +174,10 @@ def enter(frame: Frame) -> Token:
 
 
 def leave(token: Token, exc: BaseException | None = None) -> None:
-    """End the work that `enter` began: tell the observers and detach. `exc` says that it failed.
+    """End the work that `enter` began: tell the observers and detach. With `exc` it failed.
 
-    `failed_frame` later finds on `exc` that it left this frame. Never raises, except for the
-    exceptions of observers that `subscribe` lets through: a Ctrl-C, and those of signal handlers.
+    `failed_frame(exc)` later returns this frame. It raises only the exceptions of observers that
+    `subscribe` lets through.
     """
     if collecting and in_collector():
         run_finalizer(leave, token, exc)
@@ -204,11 +194,11 @@ def leave(token: Token, exc: BaseException | None = None) -> None:
 
 
 def leave_around(frame: Frame | None, outer: Frame | None) -> bool:
-    """Leave `frame`, which is not current, for `outer`; tell whether it was around.
+    """Leave `frame`, which is not current, for `outer`; tell whether it was in the chain.
 
     In plain code, frames that were opened inside `frame` and are still current leaked from a
-    suspended generator, so they are left too. In the body of a generator it is the opposite:
-    `frame` leaked to the consumer, so the current frame is the consumer's and stays.
+    suspended generator. They are left too. In the body of a generator it is the opposite: `frame`
+    leaked to the consumer. The current frame is the consumer's and stays.
     """
     inside: Frame | None = None
     for each in chain(get_current()):

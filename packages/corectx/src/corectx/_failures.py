@@ -1,5 +1,8 @@
-"""Remember which frame an exception left first: at `sys.excepthook` the context has unwound.
+"""Tell failures from control flow, and remember which frame an exception left first.
 
+A framework raises some exceptions to say how the work goes on. They are no failures.
+
+At `sys.excepthook` the context has unwound, so each exception notes the frame that it left first.
 The exception itself carries the answer, as it carries its `__notes__`. A table beside it could not
 know when the exception is gone: built-in exceptions cannot be weakly referenced.
 
@@ -12,15 +15,7 @@ from __future__ import annotations
 
 from _weakref import ref
 
-from corectx._frame import (
-    NO_VALUES,
-    UNOPENED,
-    Frame,
-    MappingProxyType,
-    Site,
-    new_frame_id,
-    remote,
-)
+from corectx._frame import NO_VALUES, UNOPENED, Frame, MappingProxyType, Site, new_frame_id, remote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +23,10 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     Freeze: TypeAlias = Callable[[Frame], Mapping[str, object]]
+    Rule: TypeAlias = Callable[[BaseException], bool] | None
 
 _MARK = "_corectx_frame"
-# The frame that the exception enters next: if it leaves that one too, it comes from inside.
+# The record of the frame around. If the exception leaves that frame next, it came from inside it.
 _NEXT = "_corectx_next"
 
 _IDENTITY = ("correlation_id", "id", "name", "flow")
@@ -45,8 +41,9 @@ _freeze: Freeze | None = None
 def keep_with_failures(key: str, freeze: Freeze) -> None:
     """Keep the entry `key` of an operation's store with each exception that leaves the operation.
 
-    The flight recorder calls this for its trails. `freeze` returns the values of a frame as text,
-    for values that are no scalars. Neither may hold an object of the program.
+    The flight recorder calls this for its trails. `freeze` returns the values of a frame as text;
+    it is called if one of them is no scalar. Neither the entry nor the text may hold an object of
+    the program.
     """
     global _kept_keys, _freeze
     _kept_keys = tuple(dict.fromkeys((*_kept_keys, key)))
@@ -54,7 +51,7 @@ def keep_with_failures(key: str, freeze: Freeze) -> None:
 
 
 def note_failure(frame: Frame, exc: BaseException) -> None:
-    """Note on `exc` that it leaves `frame`, unless it comes from a frame inside that one."""
+    """Note on `exc` that it leaves `frame`, unless it comes from a frame inside `frame`."""
     if issubclass(type(exc), GeneratorExit):  # isinstance would ask its class, which may raise
         return
     try:
@@ -64,7 +61,7 @@ def note_failure(frame: Frame, exc: BaseException) -> None:
         if mark is None or (marks.get(_NEXT) is not record and not _is_part(mark, frame)):
             record.values = _kept_values(frame)
             marks[_MARK] = record
-        # A name or a trail may have come after the record was made.
+        # The site may have learnt its name, and the trail may be newer than the record.
         record.name = frame.site.name
         for key in _kept_keys:
             if key in frame.store:
@@ -76,10 +73,10 @@ def note_failure(frame: Frame, exc: BaseException) -> None:
 
 
 def failed_frame(exc: BaseException | None) -> Frame | None:
-    """Return the innermost frame that `exc` left, or None where it left none.
+    """Return the innermost frame that `exc` left, or None if it left none.
 
-    Once the frame itself is gone, its name, flow and IDs are still there, and its values as
-    scalars or text. For an exception that came from another process it is a remote frame, without
+    If the frame itself is gone, the result still has its name, flow and IDs, and its values as
+    scalars or text. For an exception from another process the result is a remote frame without
     values. An exception group has a frame of its own, and so has each exception in it.
     """
     try:
@@ -118,7 +115,7 @@ class _Record:
         self.id: str | None = getattr(frame, "_id", None)  # or the frame sets it when it has one
         self.values: Mapping[str, object] = NO_VALUES
         self.around = around
-        # All frames of one operation share what is kept of its store.
+        # All records of one operation share one dict with the kept entries of its store.
         is_inside = parent is not None and around is not None and parent.store is frame.store
         self.store: dict[str, object] = around.store if is_inside and around is not None else {}
 
@@ -127,7 +124,7 @@ class _Record:
         return self._ref() is frame
 
     def frame(self) -> Frame:
-        """Return the frame itself, or one that is made of what is left."""
+        """Return the frame itself, or a new one with what this record kept of it."""
         frame = self._ref()
         if frame is not None:
             return frame
@@ -178,7 +175,7 @@ def _record_of(frame: Frame) -> _Record:
 
 
 def _record_of_recursion(frame: Frame) -> _Record:
-    """Return the record of `frame`, where those of the frames around it may be missing too."""
+    """Return the record of `frame`, and make the missing records of the frames around it first."""
     missing = [frame]
     while missing[-1].parent is not None and not hasattr(missing[-1].parent, "_record"):
         missing.append(missing[-1].parent)
@@ -190,7 +187,7 @@ def _record_of_recursion(frame: Frame) -> _Record:
 
 def _is_part(mark: _Record | dict[str, Any] | None, frame: Frame) -> bool:
     """Tell whether the frame noted as `mark` is `frame` or a part of it, in any thread."""
-    if isinstance(mark, dict):  # from another process: a part, if of the same operation
+    if isinstance(mark, dict):  # from another process: a part if it has the same correlation ID
         return bool(mark.get("correlation_id") == frame.correlation_id)
     part = mark if type(mark) is _Record else None
     while part is not None:
@@ -221,3 +218,81 @@ def _is_scalar(value: Any) -> bool:
     if kind is int:
         return bool(value.bit_length() <= _MAX_BITS)
     return value is None or kind is float or kind is bool
+
+
+_FIRST_SERVER_ERROR = 500  # the HTTP status codes from here on are failures
+
+
+def _is_client_error(exc: BaseException) -> bool:
+    # Flask's `abort` also takes a whole response. Then the exception has no code of its own.
+    for holder in (exc, getattr(exc, "response", None)):
+        status: object = getattr(holder, "status_code", None) or getattr(holder, "code", None)
+        if isinstance(status, int):
+            return status < _FIRST_SERVER_ERROR
+    return False
+
+
+def _has_only_control_flow(exc: BaseException) -> bool:
+    group: Any = exc
+    return all(map(is_control_flow, group.exceptions))
+
+
+# By the full name of the class, so that no framework is imported. None: every exception of the
+# class and its subclasses is control flow. Otherwise the function decides. docs/control-flow.md has
+# this table for users.
+_NAMED: dict[str, Rule] = {
+    "builtins.BaseExceptionGroup": _has_only_control_flow,
+    "builtins.GeneratorExit": None,  # a generator that is closed has not failed
+    "celery.exceptions.Ignore": None,
+    "celery.exceptions.Reject": None,
+    "celery.exceptions.Retry": None,
+    "click.exceptions.Exit": None,
+    "django.core.exceptions.BadRequest": None,
+    "django.core.exceptions.PermissionDenied": None,
+    "django.core.exceptions.SuspiciousOperation": None,
+    "django.http.multipartparser.MultiPartParserError": None,
+    "django.http.response.Http404": None,
+    "exceptiongroup.BaseExceptionGroup": _has_only_control_flow,  # for Python 3.10
+    "fastapi.exceptions.RequestValidationError": None,
+    "fastapi.exceptions.WebSocketRequestValidationError": None,
+    "rest_framework.exceptions.APIException": _is_client_error,
+    "starlette.exceptions.HTTPException": _is_client_error,
+    "starlette.exceptions.WebSocketException": None,
+    "starlette.requests.ClientDisconnect": None,
+    "starlette.websockets.WebSocketDisconnect": None,
+    "typer._click.exceptions.Exit": None,  # of Typer 0.26 and 0.27; older ones have click's
+    "typer.exceptions.Exit": None,
+    "werkzeug.exceptions.HTTPException": _is_client_error,
+}
+_added: dict[type, Rule] = {}  # by `treat_as_control_flow`
+
+
+def treat_as_control_flow(
+    *kinds: type[BaseException], when: Callable[[BaseException], bool] | None = None
+) -> None:
+    """Treat exceptions of `kinds` and their subclasses as control flow, not as failures.
+
+    With `when`, only exceptions for which it returns true count. Observers then hear that the work
+    ended without an exception. It holds for the whole process. HTTP exceptions below 500 and
+    similar exceptions of Celery, click, Django, Django REST framework, Flask and Starlette are
+    control flow already.
+    """
+    for kind in kinds:
+        _added[kind] = when
+
+
+def is_control_flow(exc: BaseException) -> bool:
+    """Tell whether `exc` is control flow. If its rule raises, it is not."""
+    for kind in type(exc).__mro__:
+        if kind in _added:
+            rule = _added[kind]
+        else:
+            name = f"{kind.__module__}.{kind.__qualname__}"
+            if name not in _NAMED:
+                continue
+            rule = _NAMED[name]
+        try:
+            return rule is None or bool(rule(exc))
+        except Exception:
+            return False
+    return False

@@ -6,10 +6,12 @@ A carrier is a mapping of strings (HTTP headers, a Celery message's headers) or 
     corectx: {"id": "4bf9...", "parent": "00f0...", "flow": "bom_sync", "step": "fetch_from_api"}
 
 ``id`` is the correlation ID, ``parent`` the 16 hex digits of the sending frame, ``flow`` and
-``step`` its names, ``values`` the scoped values whose keys the sender allowed. ``runs`` has the IDs
-of the latest runs in the operation by their flows, and ``ambiguous`` those flows that had several
-runs; both only where the carrier is a message, since an HTTP request begins an operation of its
-own. In HTTP, `CORRELATION_HEADER` holds the correlation ID alone, for programs without corectx.
+``step`` its names, ``run`` the ID of its run of the flow, ``values`` the scoped values whose keys
+the sender allowed. ``runs`` has the IDs of the latest runs of other flows in the operation, and
+``ambiguous`` the flows that had several runs, if the frame may be in any of them. Both travel in
+messages only: an HTTP request begins its own operation. The same holds for fields of observers
+whose keys begin with `OF_RUNS`. In HTTP, `CORRELATION_HEADER` holds the
+correlation ID alone, for programs without corectx.
 
 A header that arrives is untrusted. Sizes are capped and every field is checked. A field that fails
 its check is replaced or left out, and logged without its content.
@@ -18,30 +20,46 @@ its check is replaced or left out, and logged without its content.
 from __future__ import annotations
 
 from corectx._current import get_current, new_correlation_id
-from corectx._frame import is_valid_id, remote
-from corectx._observers import listeners, log_once, notify_received, notify_sent
-from corectx._operation import is_ambiguous, remember_run, run_ids
+from corectx._frame import as_id, is_valid_id, remote
+from corectx._observers import listeners, notify_received, notify_sent
+from corectx._process import log_once
+from corectx._runs import (
+    forgotten_flows,
+    is_ambiguous,
+    is_unsure,
+    mark_ambiguous,
+    named_run,
+    remember_run,
+    run_id,
+    run_of,
+    runs_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, MutableMapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
     from typing import Any, TypeVar
 
-    from corectx._frame import Frame
+    from corectx._frame import Frame, Run
 
     Carrier = TypeVar("Carrier", bound="MutableMapping[str, Any] | list[tuple[str, bytes]]")
 
 HEADER = "corectx"
 CORRELATION_HEADER = "X-Correlation-ID"
+OF_RUNS = "run:"  # at the beginning of an observer's key: the field is about a run
 
 _MAX_HEADER = 8192  # bytes; the usual limit of an HTTP server for one header
 _MAX_NAME = 256  # characters of a flow's or a step's name
-_MAX_ADDED = 1024  # characters of what one observer adds
+_MAX_ADDED = 1024  # characters of a field that an observer adds
 _MAX_VALUES = 32
+_MAX_AMBIGUOUS = 33  # flows: those of the runs, as many that were forgotten, and the frame's own
 _MAX_VALUE = 1024  # characters of one string value
 _MAX_BITS = 64  # of one integer
 _HEX = frozenset("0123456789abcdef")
 _FRAME_ID_LENGTH = 16
+
+# One function, from the first message on: `json.dumps` with separators makes an encoder each time.
+_encoders: list[Callable[[object], str]] = []
 
 
 def inject(carrier: Carrier, *, http: bool = False, allow: Collection[str] = ()) -> Carrier:
@@ -78,12 +96,12 @@ def extract(
     http: bool = False,
     allow: Collection[str] = (),
 ) -> Frame | None:
-    """Return the frame that `carrier` holds, of kind "remote", or None where it holds none.
+    """Return the frame that `carrier` holds, of kind "remote", or None if it holds none.
 
-    Use it as a parent: ``extract(headers).child(site)``. Header names match in any case. An invalid
-    ID is replaced by a new one, and other invalid fields are left out. The first of each kind is
-    logged on the logger ``corectx``, without its content. Only values whose keys are in `allow` are
-    kept. With `http` the runs of flows in it are ignored.
+    Use it as a parent: ``extract(headers).child(site)``. Header names match in any case. A new ID
+    replaces an invalid one, and other invalid fields are left out. The logger ``corectx`` logs the
+    first of each kind, without its content. Only values whose keys are in `allow` are kept. With
+    `http` the runs of flows in it are ignored.
     """
     refuse_string(allow)
     if carrier is None:  # Kafka clients give it for a message without headers
@@ -100,8 +118,6 @@ def extract(
 
 
 def _encode(frame: Frame, allow: Collection[str], http: bool) -> str:
-    import json
-
     fields: dict[str, object] = {}
     if is_valid_id(frame.correlation_id):
         fields["id"] = frame.correlation_id
@@ -113,13 +129,16 @@ def _encode(frame: Frame, allow: Collection[str], http: bool) -> str:
         named = named.parent
     if named is not None and named.name is not None:
         fields["step"] = named.name[:_MAX_NAME]
-    runs = {} if http else _runs_of(frame)
-    added: dict[str, object] = _added(frame) if listeners.sent else {}
+    run = run_of(frame)
+    if run is not None:
+        fields["run"] = run_id(run)
+    runs = {} if http else _runs_beside(frame, run)
+    added: dict[str, object] = _added(frame, http) if listeners.sent else {}
     kept = _kept(frame.values, allow) if allow else None
     values: dict[str, object] = {"values": kept} if kept else {}
     text = ""
     for extra in ({**added, **values, **runs}, {**values, **runs}, runs, values, added, {}):
-        text = json.dumps({**extra, **fields}, separators=(",", ":"))
+        text = _as_json({**extra, **fields})
         if len(text) <= _MAX_HEADER:
             break
         log_once(
@@ -129,27 +148,41 @@ def _encode(frame: Frame, allow: Collection[str], http: bool) -> str:
     return text
 
 
-def _runs_of(frame: Frame) -> dict[str, object]:
-    """Return the fields with the runs of the operation; the flow of `frame` travels by itself."""
+def _as_json(fields: dict[str, object]) -> str:
+    if not _encoders:
+        from json import JSONEncoder
+
+        _encoders.append(JSONEncoder(separators=(",", ":")).encode)
+    return _encoders[0](fields)
+
+
+def _runs_beside(frame: Frame, own: Run | None) -> dict[str, object]:
+    """Return the fields with the runs of the operation beside the run `own` of `frame` itself."""
     ids = {
-        flow: run_id
-        for flow, run_id in run_ids(frame.store).items()
+        flow: run_id(run)
+        for flow, run in runs_of(frame.store).items()
         if flow != frame.flow and len(flow) <= _MAX_NAME
     }
-    if not ids:
-        return {}
-    ambiguous = [flow for flow in ids if is_ambiguous(frame.store, flow)]
-    return {"runs": ids, "ambiguous": ambiguous} if ambiguous else {"runs": ids}
+    ambiguous: list[str] = []
+    if ids:
+        ambiguous += [flow for flow in ids if is_ambiguous(frame.store, flow)]
+        ambiguous += [flow for flow in forgotten_flows(frame.store) if len(flow) <= _MAX_NAME]
+    if own is not None and is_unsure(own) and frame.flow is not None:
+        ambiguous.append(frame.flow[:_MAX_NAME])
+    runs: dict[str, object] = {"runs": ids} if ids else {}
+    return {**runs, "ambiguous": ambiguous} if ambiguous else runs
 
 
-def _added(frame: Frame) -> dict[str, object]:
-    """Return the texts that observers add to `frame` on its way, by their own keys."""
+def _added(frame: Frame, http: bool) -> dict[str, object]:
+    """Return the texts that observers add to the headers of `frame`, by their own keys."""
     added: dict[str, Any] = {}
     notify_sent(frame, added)
     return {
         key: text
         for key, text in added.items()
-        if _is_text(key, _MAX_NAME) and _is_text(text, _MAX_ADDED)
+        if _is_text(key, _MAX_NAME)
+        and _is_text(text, _MAX_ADDED)
+        and not (http and key.startswith(OF_RUNS))
     }
 
 
@@ -167,36 +200,53 @@ def _decode(text: str, allow: Collection[str], http: bool) -> Frame | None:
         return None
     parent = fields.get("parent")
     values: dict[str, object] | None = fields.get("values") if allow else None
+    flow = _checked_name(fields.get("flow"))
+    run = fields.get("run")
+    ambiguous = [] if http else _ambiguous(fields)
     frame = remote(
         correlation_id=_checked_id(fields["id"]) if "id" in fields else None,
         id=parent if _is_frame_id(parent) else None,
         name=_checked_name(fields.get("step")),
-        flow=_checked_name(fields.get("flow")),
+        flow=flow,
         values=_kept(values, allow) if isinstance(values, dict) else None,
+        run=named_run(run if _is_frame_id(run) else None, is_unsure=flow in ambiguous),
     )
-    if not http:
-        _remember_runs(frame, fields)
+    if http:
+        fields = {key: value for key, value in fields.items() if not key.startswith(OF_RUNS)}
+    else:
+        _remember_runs(frame, fields, [each for each in ambiguous if each != flow])
     if listeners.received:
         notify_received(frame, fields)
     return frame
 
 
-def _remember_runs(frame: Frame, fields: dict[str, Any]) -> None:
+def _ambiguous(fields: dict[str, Any]) -> list[str]:
+    """Return the flows that `fields` call ambiguous."""
+    flows = fields.get("ambiguous")
+    if not isinstance(flows, list):
+        return []
+    names = [_checked_name(flow) for flow in flows[:_MAX_AMBIGUOUS]]
+    return [name for name in names if name is not None]
+
+
+def _remember_runs(frame: Frame, fields: dict[str, Any], ambiguous: list[str]) -> None:
     """Keep the runs that `fields` name in the operation of the remote `frame`, oldest first."""
-    runs, ambiguous = fields.get("runs"), fields.get("ambiguous", [])
-    if not isinstance(runs, dict) or not isinstance(ambiguous, list):
-        return
-    for flow, run_id in runs.items():
-        name = _checked_name(flow)
-        if name is not None and _is_frame_id(run_id):
-            remember_run(frame.store, name, {}, id=run_id, is_ambiguous=flow in ambiguous)
+    runs = fields.get("runs")
+    if isinstance(runs, dict) and isinstance(fields.get("ambiguous", []), list):
+        for flow, id_ in runs.items():
+            name = _checked_name(flow)
+            if name is not None and _is_frame_id(id_):
+                remember_run(frame.store, name, named_run(id_))
+    for name in ambiguous:
+        mark_ambiguous(frame.store, name)
 
 
 def _checked_id(text: object) -> str:
-    if is_valid_id(text):
-        return str(text)
-    log_once("id", "Replaced a correlation ID from outside that is not [A-Za-z0-9._-]{1,128}.")
-    return new_correlation_id()
+    found = as_id(text)
+    if found is None:
+        log_once("id", "Replaced a correlation ID from outside that is not [A-Za-z0-9._-]{1,128}.")
+        return new_correlation_id()
+    return found
 
 
 def _is_frame_id(text: object) -> bool:
@@ -216,7 +266,7 @@ def _checked_name(name: object) -> str | None:
 
 
 def _kept(values: Mapping[str, object], allow: Collection[str]) -> dict[str, object]:
-    """Return those of `values` that may travel; both sides use this rule."""
+    """Return the part of `values` that may travel; both sides use this rule."""
     allowed = {key: value for key, value in values.items() if key in allow}
     kept = {key: value for key, value in allowed.items() if _may_travel(value)}
     if len(kept) < len(allowed) or len(kept) > _MAX_VALUES:
@@ -233,7 +283,7 @@ def _is_text(value: object, longest: int) -> bool:
 
 
 def _may_travel(value: object) -> bool:
-    """Tell whether `value` is a JSON scalar of bounded size; without running code of `value`."""
+    """Tell whether `value` is a JSON scalar of bounded size, without running code of `value`."""
     if isinstance(value, str):
         return str.__len__(value) <= _MAX_VALUE and str.isprintable(value)
     if isinstance(value, float):
@@ -246,13 +296,19 @@ def _put(carrier: MutableMapping[str, Any] | list[tuple[str, bytes]], key: str, 
         carrier[:] = [pair for pair in carrier if not _is_named(pair[0], key)]
         carrier.append((key, text.encode("ascii")))
     else:
-        for name in [name for name in carrier if name != key and _is_named(name, key)]:
+        size = len(key)
+        for name in [
+            name
+            for name in carrier
+            # A task message has about twenty headers. The length alone excludes most of them.
+            if (type(name) is not str or len(name) == size) and name != key and _is_named(name, key)
+        ]:
             del carrier[name]
         carrier[key] = text
 
 
 def _get(carrier: Mapping[str, Any] | Iterable[tuple[str | bytes, Any]], key: str) -> str | None:
-    """Return the text under `key`, in any case; the last one if there are several."""
+    """Return the text under `key` in any case; if there are several, the last text."""
     get = getattr(carrier, "get", None)
     found = get(key) if get is not None else None
     if found is None:
@@ -263,7 +319,7 @@ def _get(carrier: Mapping[str, Any] | Iterable[tuple[str | bytes, Any]], key: st
                 found = value
     if isinstance(found, (bytes, bytearray)):
         return found[: _MAX_HEADER + 1].decode("latin-1")
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) else as_id(found)  # kombu reads UUIDs back
 
 
 def _is_named(name: object, key: str) -> bool:

@@ -6,13 +6,12 @@ of the program raised in the middle of our code is the program's own, and goes o
 
 from __future__ import annotations
 
-import sys
-
-from corectx._outcome import is_control_flow
+from corectx._failures import is_control_flow
+from corectx._process import forget, log_once, raised_by_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
     from corectx._frame import Frame, SiteLike
@@ -36,7 +35,11 @@ if TYPE_CHECKING:
             """Hear of a crumb, rendered and redacted; `time_ns` is Unix time in nanoseconds."""
 
         def suspended(self, frame: Frame, /) -> None:
-            """Hear that a generator's body is suspended; its `frame` is no longer current."""
+            """Hear that a generator's body is suspended; its `frame` is no longer current.
+
+            The body of a response is suspended in the same way. With Django its frame stays
+            current.
+            """
 
         def resumed(self, frame: Frame, /) -> None:
             """Hear that a generator's body goes on in this context; its `frame` is current again.
@@ -50,22 +53,24 @@ if TYPE_CHECKING:
         def ending(self, *, is_final: bool) -> None:
             """Hear that the process is about to end in an ordinary way, perhaps without exit hooks.
 
-            Unless `is_final`, it may still go on: a server has shut down, and does not say more.
+            Unless `is_final`, the process may still go on: its server has shut down, and nothing
+            more is known.
             """
 
         def starting(self) -> str | None:
-            """Choose the correlation ID of a new operation, or leave it to others with None."""
+            """Return the correlation ID of a new operation, or None to let others choose it."""
 
         def arriving(self, site: SiteLike, /) -> str | None:
-            """Choose the correlation ID of an operation that a request or a message begins.
+            """Return the correlation ID for the operation of a request or a message, or None.
 
-            `site` is that of its first frame. It may have the headers that arrived.
+            `site` is the site of its first frame. It may have the headers that arrived.
             """
 
         def sent(self, frame: Frame, fields: dict[str, str], /) -> None:
             """Hear that `frame` is about to travel, and add to the `fields` that travel with it.
 
-            Each is a text of at most 1,024 characters, under a key of the observer's own.
+            Each is a text of at most 1,024 characters, under a key of the observer's own. A field
+            about a run of the operation has a key that begins with "run:", and is not for HTTP.
             """
 
         def received(self, frame: Frame, fields: Mapping[str, Any], /) -> None:
@@ -80,6 +85,7 @@ class Listeners:
         "crumb",
         "ending",
         "entered",
+        "is_inlined",
         "left",
         "received",
         "renamed",
@@ -103,10 +109,14 @@ class Listeners:
     arriving: tuple[Callable[[SiteLike], str | None], ...]
     sent: tuple[Callable[[Frame, dict[str, str]], None], ...]
     received: tuple[Callable[[Frame, Mapping[str, Any]], None], ...]
+    is_inlined: bool
 
     def __init__(self) -> None:
         self.entered = self.left = self.crumb = ()
-        # Those of observers that care for bare scopes: where there are none, a scope costs nothing.
+        # True if all observers of the first two events need no call when a frame is opened inline.
+        # Only the observer of open frames needs none, see `_open`.
+        self.is_inlined = False
+        # Methods of observers that want to hear of bare scopes; empty means a scope costs nothing.
         self.scope_entered = self.scope_left = ()
         self.suspended = self.resumed = self.renamed = ()
         self.ending = ()
@@ -134,21 +144,21 @@ _owners: dict[int, object] = {}  # the observers by the address of each of their
 
 
 def subscribe(observer: object) -> Callable[[], None]:
-    """Let `observer` hear of frames and crumbs; return the function that ends it.
+    """Let `observer` hear of frames and crumbs; return the function that ends the subscription.
 
     An observer has any of the methods ``entered(frame)``, ``left(frame, exc)`` and
-    ``crumb(frame, time_ns, event, data)``. An observer with none of them raises `TypeError`. An
-    observer that is subscribed twice is called once. An exception of an observer is logged once per
-    observer, on the logger ``corectx``, and goes no further. Exceptions are `KeyboardInterrupt` and
-    the exceptions that a signal handler of the program raises at that moment.
+    ``crumb(frame, time_ns, event, data)``. An observer with none of the methods raises `TypeError`.
+    An observer that is subscribed twice is called once. An exception of an observer is logged once
+    per observer, on the logger ``corectx``, and goes no further. Two kinds go on:
+    `KeyboardInterrupt`, and an exception that a signal handler of the program raises at that
+    moment.
 
     An observer that keeps a current object of its own beside the frame, such as a span, may also
     have ``suspended(frame)`` and ``resumed(frame)`` (a generator's body), ``starting()`` (returns
     the correlation ID of a new operation), ``arriving(site)`` (the same for a request or a
-    message), ``sent(frame, fields)`` and ``received(frame, fields)`` (`inject` and `extract`).
-    An observer whose `ignores_scopes` is true need not hear of bare scopes, so that they cost
-    nothing where no other observer listens. ``renamed(frame)`` and ``ending(is_final=...)`` are for
-    an observer whose records outlive the process.
+    message), ``sent(frame, fields)`` and ``received(frame, fields)`` (`inject` and `extract`). If
+    all observers have a true `ignores_scopes`, bare scopes cost nothing. ``renamed(frame)`` and
+    ``ending(is_final=...)`` are for an observer whose records outlive the process.
     """
     if not any(callable(getattr(observer, event, None)) for event in _EVENTS):
         raise TypeError(
@@ -172,6 +182,7 @@ def _relisten() -> None:
     # No lock: `subscribe` may run in a signal handler or right after a fork. If another thread
     # changed the registry meanwhile, the thread that writes last reads it again.
     while True:
+        listeners.is_inlined = False
         observers = list(_observers.values())
         owners: dict[int, object] = {}
         for event in _EVENTS:
@@ -191,6 +202,10 @@ def _relisten() -> None:
             method for method in listeners.left if id(method) not in ignoring
         )
         if list(map(id, observers)) == list(_observers):
+            hearing = (*listeners.entered, *listeners.left)
+            listeners.is_inlined = all(
+                getattr(owners[id(method)], "is_inlined", False) for method in hearing
+            )
             return
 
 
@@ -206,8 +221,8 @@ def notify_entered(frame: Frame) -> None:
 def notify_left(frame: Frame, exc: BaseException | None) -> None:
     """Tell every observer that the work of `frame` ended; `exc` is the exception that ended it.
 
-    The observers are called in reverse order, so that they nest as frames do. They are not told of
-    an exception that is control flow.
+    The observers are called in reverse order, so that they nest as frames do. For an exception that
+    is control flow they get None.
     """
     if exc is not None and is_control_flow(exc):
         exc = None
@@ -281,7 +296,7 @@ def ask_starting() -> str | None:
 
 
 def ask_arriving(site: SiteLike) -> str | None:
-    """Return the correlation ID that an observer chooses for an operation that arrives, or None."""
+    """Return the ID that an observer chooses for the operation of a request or message, or None."""
     for arriving in listeners.arriving:
         try:
             chosen = arriving(site)
@@ -312,7 +327,7 @@ def notify_received(frame: Frame, fields: Mapping[str, Any]) -> None:
 
 
 def _contain(method: Callable[..., object], error: BaseException) -> None:
-    """Log the first failure of an observer; let a Ctrl-C and the like of signals through."""
+    """Log the first failure of an observer; raise a Ctrl-C and exceptions of signal handlers."""
     if isinstance(error, KeyboardInterrupt) or raised_by_signal(error):
         raise error
     observer = _owners.get(id(method), method)
@@ -323,59 +338,3 @@ def _contain(method: Callable[..., object], error: BaseException) -> None:
         f"{type(error).__name__}; further failures of it are not logged.",
         error,
     )
-
-
-_logged: set[Hashable] = set()
-
-
-def log_once(kind: Hashable, message: str, error: BaseException | None = None) -> None:
-    """Log `message` on the logger ``corectx``, unless a message of this `kind` was logged before.
-
-    Only once, so that a flood of bad headers is no flood of log records, and so that a log handler
-    that causes the same failure again ends. Never raises an `Exception`.
-    """
-    if kind in _logged:
-        return
-    _logged.add(kind)
-    try:
-        import logging
-
-        logging.getLogger("corectx").warning("%s", message, exc_info=error)
-    except Exception:  # noqa: S110 - a broken log handler: there is nowhere else to log
-        pass
-
-
-def forget(kind: Hashable) -> None:
-    """Let the next failure of this `kind` be logged again."""
-    _logged.discard(kind)
-
-
-def raised_by_signal(error: BaseException) -> bool:
-    """Tell whether a signal handler of the program raised `error`.
-
-    Then it belongs to the program, as a Ctrl-C does: a ``sys.exit()`` at SIGTERM, a time limit at
-    SIGALRM. It may have interrupted any code, also ours.
-    """
-    signal = sys.modules.get("signal")
-    if signal is None:  # no handler was ever set
-        return False
-    codes = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()}
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code in codes:
-            return True
-        traceback = traceback.tb_next
-    return False
-
-
-def _code_of(handler: Any) -> object:
-    """Return the code that runs when `handler` is called; None where it is not in Python."""
-    from functools import partial
-
-    while isinstance(handler, partial):
-        handler = handler.func
-    if not callable(handler):  # SIG_DFL, SIG_IGN
-        return None
-    function = getattr(handler, "__func__", handler)
-    call = function if hasattr(function, "__code__") else type(function).__call__
-    return getattr(call, "__code__", None)

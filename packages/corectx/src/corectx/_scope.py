@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from corectx._collector import collecting, in_collector, run_finalizer
 from corectx._current import get_current, leave_around, set_current
 from corectx._failures import note_failure
 from corectx._frame import Frame, MappingProxyType, chain
-from corectx._observers import listeners, log_once, notify_entered, notify_left
+from corectx._observers import listeners, notify_entered, notify_left
+from corectx._process import collecting, in_collector, log_once, run_finalizer
 from corectx._wrap import around
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
         return f"scope({', '.join(f'{key}=...' for key in self._values)})"
 
     def __enter__(self) -> Frame:
-        # This and `__exit__` do inline what `enter` and `leave` do: see `_current`.
+        # This method and `__exit__` do inline the work of `enter` and `leave`: see `_current`.
         outer = get_current()
         if outer is None:
             frame = self._open()
@@ -89,7 +89,7 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
         frame = inner = get_current()
         if frame is None or frame.site is not self:
             frame = _opened_by(self)
-            if frame is None:  # left in another context than it was entered in: nothing to undo
+            if frame is None:  # left in another context than it was entered in; nothing to undo
                 return
         try:
             if exc is not None:
@@ -114,17 +114,18 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
         outer = get_current()
         if outer is not None:
             return outer.child(self, self._values)
-        # The outermost scope is the root of a trail, but has no correlation ID yet: that begins
-        # with the first request, task or flow inside it.
+        # The outermost scope is the root of a trail but has no correlation ID. The first request,
+        # task or flow inside it gets one.
         return Frame(self, None, None, None, MappingProxyType(self._values.copy()), {})
 
 
 def add_values(**values: object) -> None:
     """Add `values` to the current values for the rest of the operation, without a ``with``.
 
-    For code that has no block around the rest, such as a signal handler that learns of the user of
-    a request. The frames around the caller in the same operation get them, and all frames that are
-    opened in these later. Without a current frame the values are lost; the first time is logged.
+    Use it in code that has no block around the rest, such as a signal handler that learns the user
+    of a request. The frames around the caller in the same operation get the values, and so do
+    frames that are opened inside them later. Without a current frame the values are lost; the first
+    time is logged.
     """
     frame = get_current()
     if frame is None:
@@ -138,7 +139,7 @@ def add_values(**values: object) -> None:
     store = frame.store
     while frame is not None and frame.store is store:
         frame.values = MappingProxyType({**frame.values, **values})
-        frame.label = None  # it may hold the values of before; the crumbs until now keep it
+        frame.recorder_cache = None  # it may hold the old values; earlier crumbs keep it
         frame = frame.parent
 
 

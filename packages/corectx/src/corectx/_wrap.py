@@ -1,18 +1,15 @@
 """Put a frame around a function of any kind, or carry the caller's frame into it.
 
-A generator suspends in the middle of its body. The frame around it, and the frames that the body
-opened inside, are current only while the body runs. They are removed at each ``yield`` and restored
-at each resumption, in any thread or task.
+A wrapper keeps the signature of its function, for every reader of signatures.
 """
 
 from __future__ import annotations
 
 import sys
 
-from corectx._collector import collecting, in_collector, run_finalizer
-from corectx._current import attach, detach, enter, get_current, leave, set_current
-from corectx._failures import note_failure
-from corectx._frame import UNOPENED, Frame, open_inside
+from corectx._current import Token, attach, detach, enter, get_current, leave, set_current
+from corectx._frame import UNOPENED, Frame
+from corectx._generators import around_async_generator, around_generator
 from corectx._observers import (
     listeners,
     notify_entered,
@@ -20,16 +17,29 @@ from corectx._observers import (
     notify_resumed,
     notify_suspended,
 )
+from corectx._process import collecting, in_collector, run_finalizer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import Callable, Iterator
     from typing import Any, TypeVar
 
     Function = TypeVar("Function", bound=Callable[..., Any])
     OpenFrame = Callable[[], Frame | None]
 
+
+async def _nothing() -> None:
+    pass
+
+
+# `types` has these, and takes longer to import.
+FUNCTION: Any = type(lambda: None)
+COROUTINE: Any = type(_no_work := _nothing())
+_no_work.close()
+
 # The flags of a code object, as `inspect` has them; `inspect` itself is slow to import.
+_CO_VARARGS = 0x04
+_CO_VARKEYWORDS = 0x08
 _CO_GENERATOR = 0x20
 _CO_COROUTINE = 0x80
 _CO_ITERABLE_COROUTINE = 0x100  # of types.coroutine: a generator to await
@@ -40,19 +50,28 @@ def kind_of(function: Callable[..., object]) -> str:
     """Return the kind of `function`: "function", "coroutine", "generator" or "async_generator".
 
     Looks through partials, bound methods and objects with a ``__call__``, and honours the mark of
-    `inspect.markcoroutinefunction`.
+    `inspect.markcoroutinefunction`, and of asyncio before Python 3.12.
     """
+    plain: Any = function
+    if type(plain) is FUNCTION and not plain.__dict__:
+        return _kind_by(plain.__code__.co_flags)  # marks are attributes
     from functools import partial  # as below
     from types import CodeType
 
     inspect = sys.modules.get("inspect")  # a program that marks functions has imported it
     if inspect is not None and inspect.iscoroutinefunction(function):
         return "coroutine"
+    mark = getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
+    if mark is not None and getattr(function, "_is_coroutine", None) is mark:
+        return "coroutine"
     while isinstance(function, partial):
         function = function.func
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    flags = code.co_flags if isinstance(code, CodeType) else 0
+    return _kind_by(code.co_flags if isinstance(code, CodeType) else 0)
+
+
+def _kind_by(flags: int) -> str:
     if flags & (_CO_COROUTINE | _CO_ITERABLE_COROUTINE):
         return "coroutine"
     if flags & _CO_ASYNC_GENERATOR:
@@ -67,12 +86,14 @@ def around(function: Function, open_frame: OpenFrame, *, kind: str | None = None
 
     `open_frame` is called at each call (for a generator: when its body starts). It returns the
     frame, not yet entered, or None for a call without a frame. Name, signature and kind stay as
-    they were, also those of a static or class method. `kind` is for a function that hides its own,
-    see `kind_of`. An object that cannot be called raises `TypeError`.
+    they were, also those of a static or class method. Pass `kind` if `kind_of` cannot see it. An
+    object that cannot be called raises `TypeError`.
     """
     if isinstance(function, (staticmethod, classmethod)):
         return _around_method(function, open_frame, kind)  # type: ignore[no-any-return]
-    return _wrapped(function, open_frame, kind, is_work=True)
+    wrapper = _wrapped(function, open_frame, kind, is_work=True)
+    keep_signature(wrapper, function)
+    return wrapper
 
 
 def bind(function: Function, /) -> Function:
@@ -104,13 +125,15 @@ def _wrapped(
     return wrapped  # type: ignore[no-any-return]
 
 
-# In each of these, `is_work` tells whether the frame begins and ends with the call. Then observers
-# hear of it. Otherwise the frame began elsewhere and is only made current again.
+# In each of these, `is_work` means that the frame begins and ends with the call and that observers
+# hear of it. Otherwise the frame began elsewhere and is only made current.
 
 
 def _around_function(
     function: Callable[..., Any], open_frame: OpenFrame, is_work: bool
 ) -> Callable[..., Any]:
+    from functools import partial
+
     def working(*args: Any, **kwargs: Any) -> Any:
         frame = open_frame()
         if frame is None:
@@ -122,39 +145,130 @@ def _around_function(
             leave(token, exc)
             del frame, token  # the traceback of an exception holds this call
             raise
+        if type(result) is COROUTINE:
+            result = carry_on(frame, result)
+            detach(token)
+            return result
         leave(token)
         return result
 
     def bound(*args: Any, **kwargs: Any) -> Any:
-        # A plain call ends in the context in which it began, so this is exact. Frames that the call
-        # left open there are left too.
+        # A plain call ends in the context in which it began. So this is exact, and it also leaves
+        # the frames that the call left open.
         if collecting and in_collector():
-            return run_finalizer(lambda: bound(*args, **kwargs))
+            return run_finalizer(partial(bound, *args, **kwargs))
         outer = get_current()
-        set_current(open_frame())
+        frame = open_frame()
+        set_current(frame)
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
         finally:
             set_current(outer)
+        return _named_like(result, _bound(frame, result)) if type(result) is COROUTINE else result
 
     return working if is_work else bound
+
+
+def carry_on(frame: Frame, coroutine: Any, *, is_told: bool = True) -> Any:
+    """Return a coroutine that awaits `coroutine` in `frame`, and then ends its work.
+
+    `coroutine` is what a plain function returned. `frame` is current, for the call of the function,
+    and the observers know of it if it `is_told`. The caller detaches it, but does not leave it.
+    """
+    if not is_told:
+        notify_entered(frame)
+    if listeners.suspended:
+        notify_suspended(frame)
+    return _named_like(coroutine, _awaited(_Unawaited(frame, coroutine)))
+
+
+async def _awaited(waiting: _Unawaited) -> Any:
+    frame, coroutine = waiting.begin()
+    frame.outer = UNOPENED
+    token = attach(frame)
+    try:
+        if listeners.resumed:
+            run_finalizer(notify_resumed, frame)
+        result = await coroutine
+    except BaseException as exc:
+        leave(token, exc)
+        del frame, token  # the traceback of an exception holds this call
+        raise
+    leave(token)
+    return result
+
+
+async def _bound(frame: Frame | None, coroutine: Any) -> Any:
+    token = attach(frame)
+    try:
+        return await coroutine
+    finally:
+        detach(token)
+
+
+def _named_like(coroutine: Any, made: Any) -> Any:
+    """Return `made` with the name of `coroutine`, for the warning that it was never awaited."""
+    made.__name__, made.__qualname__ = coroutine.__name__, coroutine.__qualname__
+    return made
+
+
+class _Unawaited:
+    """The arguments of a coroutine that may never begin; then the work ends when it is dropped."""
+
+    __slots__ = ("_coroutine", "_frame")
+
+    def __init__(self, frame: Frame, coroutine: Any) -> None:
+        self._frame: Frame | None = frame
+        self._coroutine: Any = coroutine
+
+    def begin(self) -> tuple[Frame, Any]:
+        """Return the frame and the coroutine, once."""
+        begun: Any = self._frame, self._coroutine
+        self._frame = self._coroutine = None
+        return begun  # type: ignore[no-any-return]
+
+    def __del__(self) -> None:
+        if self._frame is not None:
+            self._coroutine.close()  # otherwise Python warns of it, too
+            run_finalizer(notify_left, self._frame, None)
 
 
 def _around_coroutine(
     function: Callable[..., Any], open_frame: OpenFrame, is_work: bool
 ) -> Callable[..., Any]:
     async def working(*args: Any, **kwargs: Any) -> Any:
+        # This does inline what `enter` and `leave` do: see `_current`.
         frame = open_frame()
         if frame is None:
             return await function(*args, **kwargs)
-        token = enter(frame)
+        outer = get_current()
+        is_known = frame.outer is UNOPENED and not (collecting and in_collector())
+        if is_known:
+            frame.outer = outer
+            set_current(frame)
+            token: Token = (frame, outer, True)
+        else:
+            token = attach(frame)
         try:
+            if listeners.entered:
+                run_finalizer(notify_entered, frame)
             result = await function(*args, **kwargs)
         except BaseException as exc:
             leave(token, exc)
-            del frame, token  # the traceback of an exception holds this call
+            del frame, outer, token  # the traceback of an exception holds this call
             raise
-        leave(token)
+        outer = frame.outer  # it may have changed
+        if (
+            listeners.left
+            or collecting
+            or not is_known
+            or outer is UNOPENED
+            or get_current() is not frame
+        ):
+            leave(token)
+        else:
+            set_current(outer)
+            frame.outer = UNOPENED  # as `detach` says
         return result
 
     async def bound(*args: Any, **kwargs: Any) -> Any:
@@ -169,192 +283,64 @@ def _around_coroutine(
     return working if is_work else bound
 
 
-def _around_generator(
-    function: Callable[..., Any], open_frame: OpenFrame, is_work: bool
-) -> Callable[..., Any]:
-    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        frame = open_frame()
-        body: Generator[Any, Any, Any] = function(*args, **kwargs)
-        if frame is None and is_work:
-            return (yield from body)
-        inside = _Inside(frame, is_work)
-        del frame  # the traceback of an exception holds this call
-        resume: Callable[[Any], Any] = body.send
-        sent: Any = None
-        failure: BaseException | None = None
-        try:
-            run_finalizer(inside.tell_entered)
-            while True:
-                try:
-                    with inside:
-                        item = resume(sent)
-                except StopIteration as stop:
-                    return stop.value
-                try:
-                    sent = yield item
-                    resume = body.send
-                except BaseException as exc:
-                    if collecting and in_collector():  # the generator was dropped
-                        run_finalizer(inside.close, body)
-                        raise
-                    # The consumer threw it in; at close() it is GeneratorExit. The body decides.
-                    resume, sent = body.throw, exc
-        except BaseException as exc:
-            failure = exc
-            raise
-        finally:
-            run_finalizer(inside.tell_left, failure)
-            failure = sent = None  # an exception holds this very function call in its traceback
-
-    return wrapper
-
-
-def _around_async_generator(
-    function: Callable[..., Any], open_frame: OpenFrame, is_work: bool
-) -> Callable[..., Any]:
-    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        frame = open_frame()
-        body: AsyncGenerator[Any, Any] = function(*args, **kwargs)
-        inside = _Nowhere() if frame is None and is_work else _Inside(frame, is_work)
-        del frame  # the traceback of an exception holds this call
-        resume: Callable[[Any], Any] = _first_step
-        sent: Any = body
-        failure: BaseException | None = None
-        try:
-            run_finalizer(inside.tell_entered)
-            while True:
-                try:
-                    with inside:
-                        item = await resume(sent)
-                except StopAsyncIteration:
-                    return
-                try:
-                    sent = yield item
-                    resume = body.asend
-                except BaseException as exc:
-                    if collecting and in_collector():  # dropped, where no event loop closes it
-                        run_finalizer(inside.close_async, body)
-                        raise
-                    resume, sent = body.athrow, exc
-        except BaseException as exc:
-            failure = exc
-            raise
-        finally:
-            run_finalizer(inside.tell_left, failure)
-            failure = sent = None
-
-    return wrapper
-
-
-def _first_step(body: AsyncGenerator[Any, Any]) -> Any:
-    """Return the awaitable of a body's first step, without telling the event loop of the body.
-
-    A loop closes an async generator that nobody iterates any more: here the wrapper. If it closed
-    the body at the same time, the two would meet in the body, which cannot run twice at once.
-    """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(firstiter=None, finalizer=_left_to_the_wrapper)
-    try:
-        return body.asend(None)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
-
-
-def _left_to_the_wrapper(body: object) -> None:
-    pass
-
-
-class _Inside:
-    """Keep `frame`, and frames opened inside it, current while a generator's body runs."""
-
-    __slots__ = ("_frame", "_inner", "_is_linked", "_is_work", "_outer")
-
-    def __init__(self, frame: Frame | None, is_work: bool) -> None:
-        self._frame = frame
-        self._inner = frame
-        self._outer: Frame | None = None
-        self._is_work = is_work
-
-    def __enter__(self) -> None:
-        frame = self._frame
-        self._outer = outer = get_current()
-        if collecting and in_collector():
-            self._is_linked = False
-            return
-        # The frame of a bound generator may be current elsewhere at the same time: do not link it.
-        self._is_linked = self._is_work and frame is not None and open_inside(frame, outer)
-        set_current(self._inner)
-        if listeners.resumed and self._is_work and frame is not None:
-            try:
-                notify_resumed(frame)
-            except BaseException:  # Ctrl-C: then Python does not call __exit__
-                set_current(outer)
-                raise
-
-    def __exit__(self, *_: object) -> None:
-        if collecting and in_collector():
-            return
-        self._inner = get_current()
-        frame = self._frame
-        try:
-            if listeners.suspended and self._is_work and frame is not None:
-                notify_suspended(frame)
-        finally:
-            # The body may have left the frame that was current outside, by closing a generator.
-            set_current(frame.outer if self._is_linked and frame is not None else self._outer)
-
-    def close(self, body: Generator[Any, Any, Any]) -> None:
-        """Close a generator's `body` while the frame is current."""
-        with self:
-            body.close()
-
-    def close_async(self, body: AsyncGenerator[Any, Any]) -> None:
-        """Close an async generator's `body` at once: nobody is there to await it."""
-        with self:
-            closing: Any = body.aclose()
-            try:
-                closing.send(None)
-            except StopIteration:
-                return
-            raise RuntimeError("async generator ignored GeneratorExit")
-
-    def tell_entered(self) -> None:
-        """Tell the observers that the work begins."""
-        if self._is_work and self._frame is not None:
-            with self:
-                notify_entered(self._frame)
-
-    def tell_left(self, exc: BaseException | None) -> None:
-        """Tell the observers that the work ended; `exc` is the exception that ended it."""
-        frame = self._frame
-        if self._is_work and frame is not None:
-            if exc is not None:
-                note_failure(frame, exc)
-            self._inner = frame  # not a frame that the body left open
-            with self:
-                notify_left(frame, exc)
-            frame.outer = UNOPENED
-        self._frame = self._inner = self._outer = None
-
-
-class _Nowhere(_Inside):
-    """Change nothing: for a call for which `open_frame` returned no frame."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(None, is_work=True)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 _WRAPPERS = {
     "function": _around_function,
     "coroutine": _around_coroutine,
-    "generator": _around_generator,
-    "async_generator": _around_async_generator,
+    "generator": around_generator,
+    "async_generator": around_async_generator,
 }
+
+
+def keep_signature(wrapper: Any, function: Any) -> None:
+    """Give `wrapper` the signature of `function`, to which it passes its arguments.
+
+    `inspect.signature` follows ``__wrapped__``, but `inspect.getfullargspec`, by which Celery
+    checks the arguments of a task, does not. Both look for a ``__signature__`` first.
+
+    A function that is a wrapper itself may take other arguments than the function below it. If it
+    takes any number of arguments, only the function below knows which. Then `wrapper` gets no
+    signature, and both readers see the one that they saw of `function`.
+    """
+    if not hasattr(function, "__annotations__"):  # then `functools.wraps` leaves those of `wrapper`
+        wrapper.__annotations__ = {}
+    if hasattr(wrapper, "__signature__"):
+        return
+    found = getattr(function, "__signature__", None)  # of a wrapper of ours
+    if found is None:
+        if hasattr(function, "__wrapped__"):
+            code = getattr(function, "__code__", None)
+            if code is None or code.co_flags & (_CO_VARARGS | _CO_VARKEYWORDS):
+                return
+        found = _signature_of(function)
+        if found is None:
+            return
+    attributes = _Attributes(vars(wrapper))
+    attributes["__signature__"] = found
+    wrapper.__dict__ = attributes
+
+
+def _signature_of(function: Any) -> Any:
+    from corectx._signature import LateSignature, evaluated
+
+    if type(function) is FUNCTION:
+        return LateSignature(function)
+    try:
+        return evaluated(function)
+    except Exception:  # of a builtin
+        return None
+
+
+class _Attributes(dict):  # type: ignore[type-arg]  # Any is imported for type checkers only
+    """The attributes of a wrapper: functools.wraps copies all of them but the signature.
+
+    A decorator above may make a function that takes other arguments.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([key for key in dict.__iter__(self) if key != "__signature__"])
+
+    def keys(self) -> Any:
+        """Return the keys that functools.wraps copies."""
+        return list(self)

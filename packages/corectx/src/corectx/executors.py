@@ -51,7 +51,7 @@ class ContextExecutor(Executor):
     ) -> Iterator[Result]:
         """Map `fn` in the caller's frame; the options are those of the wrapped executor's `map`."""
         carried, first = self._carry(fn)
-        # Without an iterable there is nothing to call, however often `repeat` would give something.
+        # `repeat` never ends, so it is added only beside an iterable that does.
         repeated = map(repeat, first if iterables else ())
         return self._executor.map(
             carried, *repeated, *iterables, timeout=timeout, chunksize=chunksize, **options
@@ -62,13 +62,13 @@ class ContextExecutor(Executor):
         self._executor.shutdown(wait, cancel_futures=cancel_futures)
 
     def _carry(self, fn: Callable[..., Any]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Return what to submit in place of `fn`, and its first arguments."""
+        """Return the function to submit in place of `fn`, and its first arguments."""
         carried = _Carried(fn, get_current(), self._allow)
         module = sys.modules.get("concurrent.futures.interpreter")
         if module is None or not isinstance(self._executor, module.InterpreterPoolExecutor):
             return carried, ()
-        # An interpreter takes functions that cannot be pickled, lambdas say, but only where they
-        # are an argument themselves. Inside of another object they are pickled.
+        # An interpreter takes functions that cannot be pickled, such as lambdas, but only as
+        # arguments. Inside another object they are pickled.
         _, arguments = carried.__reduce__()
         return _call_arrived, arguments
 

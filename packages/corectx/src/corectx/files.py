@@ -30,6 +30,7 @@ __all__ = [
     "append_private",
     "create_private",
     "make_private_folder",
+    "open_private",
     "open_regular",
     "write_private",
     "write_public",
@@ -98,8 +99,21 @@ def create_private(path: str | PathLike[str]) -> int:
     return descriptor
 
 
-def make_private_folder(path: str | PathLike[str]) -> None:
-    """Make a folder, and those above it that are missing, with the mode 0700.
+def open_private(path: str | PathLike[str]) -> int:
+    """Open a private regular file for appending, which is made if it is missing.
+
+    Return its descriptor. Never follows a link. Raises `OSError`, also for a file of another user.
+    """
+    named = os.fspath(path)
+    descriptor = _open_checked(named, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        _refuse("It is no regular file", named)
+    return descriptor
+
+
+def make_private_folder(path: str | PathLike[str], *, above: bool = True) -> None:
+    """Make a folder with the mode 0700, and those `above` it that are missing.
 
     A folder that is there already keeps its mode. Raises `OSError`.
     """
@@ -111,6 +125,8 @@ def make_private_folder(path: str | PathLike[str]) -> None:
         missing: list[str] = []
         while not os.path.isdir(target):
             missing.append(target)
+            if not above:
+                break
             target = os.path.dirname(target)
         for folder in reversed(missing):
             try:

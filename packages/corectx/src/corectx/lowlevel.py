@@ -1,4 +1,4 @@
-"""The door for other distributions: what they need of corectx beside its public names.
+"""The door for other distributions: names of corectx that they need beside its public ones.
 
 Prefer the names of `corectx` itself. These are for the hot paths of decorators and recorders, and
 for integrations of frameworks. They keep their names and meaning within a minor version.
@@ -8,86 +8,154 @@ The current frame
     these rather than ``CURRENT.get()``: CPython compiles that to something slower in a module that
     imports `CURRENT`.
 Frames
-    `around` puts a new frame around a function of any kind, `kind_of` tells that kind, `remote`
-    makes a frame that stands for a frame in another process, and `NO_VALUES` is the empty mapping
-    of values.
+    `around` puts a new frame around a function of any kind, `kind_of` tells that kind, and
+    `keep_signature` lets a wrapper of your own have the signature of its function. If a plain
+    function returned a `COROUTINE`, `carry_on` keeps its frame until that ends. `remote` makes a
+    frame that stands for a frame in another process, and `NO_VALUES` is the empty mapping of
+    values. `UNOPENED` is the `outer` of a frame that is not entered. `FrameText` is a text in a log
+    record that knows the frame in which the record was made.
 IDs
     `as_id` turns a valid text or a UUID into a correlation ID. `arriving_id` asks the observers for
     the ID of an operation that a request or a message begins: with tracing, that of its trace.
 Operations
     The store of an operation remembers the latest run of each flow that began in it, as the dict of
-    its values. `remember_run` keeps one, `latest_run` returns it, `is_ambiguous` tells whether
-    there were several, and `run_ids` are their names in other processes. A new store with one run
-    is ``{RUNS: {flow: run}}``. With the key `SEPARATE` in the store, each flow that begins in the
-    operation is an operation of its own. `new_trace_id` makes the correlation ID of a new
-    operation where no observer is to choose it (`listeners.starting`).
+    its values, by text. Under other keys an observer may keep data of its own in a run. A
+    `RunFrame` has the run that began or was joined there, and `run_of` returns that of any frame.
+    `remember_run` keeps a run, `latest_run` returns it, `runs_of` returns all, and `is_ambiguous`
+    tells whether there were several of a flow; then a step joins an `unsure_run`, as `is_unsure`
+    tells. `run_id` is the name of a run in other processes, and `values_of` copies its values. A
+    new store with one run is ``{run_key(flow): run}``. With ``{SEPARATE: {}}`` in the store the
+    operation only waits for work, and each flow that begins in it is an operation of its own:
+    `remember_operation` keeps the latest of each flow, and `latest_operation` returns its ID and
+    its store. `new_trace_id` makes
+    the correlation ID of a new operation where no observer is to choose it (`listeners.starting`).
 Ends
     `note_failure` notes on an exception which frame it left, and `keep_with_failures` lets an entry
     of the operation's store go with it. `treat_as_control_flow` names exceptions that are no
     failures. `run_finalizer` calls a function that may run in a finalizer and may set context
-    variables: on Python 3.10 and 3.11 that can crash the interpreter.
+    variables: on Python 3.10 and 3.11 that can crash the interpreter. A hot path asks ``collecting
+    and in_collector()`` first, which costs a truth test.
 Observers
-    `listeners` holds the methods of all observers by event, so that ``if listeners.entered:
-    notify_entered(frame)`` costs one truth test where there is none. `notify_renamed` is called
-    once a site has learnt its name, `notify_ending` where a framework announces that the process
-    ends in an ordinary way.
+    `listeners` holds the methods of all observers by event. Without observers, ``if
+    listeners.entered: notify_entered(frame)`` costs one truth test. Call `notify_renamed` when a
+    site has learnt its name, `notify_suspended` and `notify_resumed` when work waits and goes on
+    that is done in parts, such as the body of a response, and `notify_ending` when a framework
+    announces that the process ends in an ordinary way.
+Open frames
+    An observer with a true `is_inlined` calls `note_open` in ``entered`` and `note_closed` in
+    ``left``; then `open_frames` returns the frames that are open, and `kept_frames` and `is_kept`
+    know those that it keeps. A wrapper that `opens_inline`
+    does not call such an observer if ``listeners.is_inlined``: it sets `Frame.since`, and tells
+    only of an exception. `forget_open` begins anew.
 Processes
     `process_mark` makes a mark that a forked child sees is not its own, also after a fork that ran
     no hook of Python (uWSGI).
 Robustness
-    `log_once` logs one kind of problem once. `raised_by_signal` tells an exception of a signal
-    handler, which must go on, from an exception of the code that it interrupted.
+    `log_once` logs one kind of problem once. `raised_by_signal` tells whether a signal handler
+    raised an exception. Such an exception must go on.
 """
 
 from __future__ import annotations
 
-from corectx._collector import run_finalizer
 from corectx._current import CURRENT, arriving_id, get_current, set_current
-from corectx._failures import keep_with_failures, note_failure
-from corectx._frame import NO_VALUES, as_id, new_trace_id, remote
+from corectx._failures import keep_with_failures, note_failure, treat_as_control_flow
+from corectx._frame import NO_VALUES, UNOPENED, FrameText, RunFrame, as_id, new_trace_id, remote
 from corectx._observers import (
     listeners,
-    log_once,
     notify_crumb,
     notify_ending,
     notify_entered,
     notify_left,
     notify_renamed,
-    raised_by_signal,
+    notify_resumed,
+    notify_suspended,
 )
-from corectx._operation import RUNS, SEPARATE, is_ambiguous, latest_run, remember_run, run_ids
-from corectx._outcome import treat_as_control_flow
-from corectx._process import process_mark
-from corectx._wrap import around, kind_of
+from corectx._open import (
+    forget_open,
+    is_kept,
+    kept_frames,
+    note_closed,
+    note_open,
+    open_frames,
+    opens_inline,
+)
+from corectx._process import (
+    collecting,
+    in_collector,
+    log_once,
+    process_mark,
+    raised_by_signal,
+    run_finalizer,
+)
+from corectx._runs import (
+    SEPARATE,
+    is_ambiguous,
+    is_unsure,
+    latest_operation,
+    latest_run,
+    remember_operation,
+    remember_run,
+    run_id,
+    run_key,
+    run_of,
+    runs_of,
+    unsure_run,
+    values_of,
+)
+from corectx._wrap import COROUTINE, around, carry_on, keep_signature, kind_of
 
 __all__ = [
+    "COROUTINE",
     "CURRENT",
     "NO_VALUES",
-    "RUNS",
     "SEPARATE",
+    "UNOPENED",
+    "FrameText",
+    "RunFrame",
     "around",
     "arriving_id",
     "as_id",
+    "carry_on",
+    "collecting",
+    "forget_open",
     "get_current",
+    "in_collector",
     "is_ambiguous",
+    "is_kept",
+    "is_unsure",
+    "keep_signature",
     "keep_with_failures",
+    "kept_frames",
     "kind_of",
+    "latest_operation",
     "latest_run",
     "listeners",
     "log_once",
     "new_trace_id",
+    "note_closed",
     "note_failure",
+    "note_open",
     "notify_crumb",
     "notify_ending",
     "notify_entered",
     "notify_left",
     "notify_renamed",
+    "notify_resumed",
+    "notify_suspended",
+    "open_frames",
+    "opens_inline",
     "process_mark",
     "raised_by_signal",
+    "remember_operation",
     "remember_run",
     "remote",
     "run_finalizer",
-    "run_ids",
+    "run_id",
+    "run_key",
+    "run_of",
+    "runs_of",
     "set_current",
     "treat_as_control_flow",
+    "unsure_run",
+    "values_of",
 ]

@@ -2,19 +2,23 @@
 
 Import from here what most programs need. The rest of the package:
 
-    _declare/      flow, entrypoint, step: what is declared of a function, and the registry
-    _calls         what happens at a call: the frames of steps and entrypoints
-    _context       current_flow_id, and the values that the steps of a run share
+    _arguments     checks of arguments, and hints: the nearest valid name, a path
+    _declare/      flow, entrypoint, step: declarations of functions, and the registry
+    _context       the run of a flow: its frames, and the values that its steps share
+    _calls         what happens at a call of a step or an entrypoint
     _graph/        the graph of the flows
-    _check         what is wrong with the flows that are declared
+    _check         the problems of the declared flows
+    _overlay       a graph with the evidence of what ran
     _dag           generate_dag: a graph as a drawing
+    _crash_path    the step that failed and the path there, from a dump
     formats/       the formats of drawings
     _docs          pages and diagrams in Markdown
-    _verify/       observe: what really ran, and the verdict on it
+    _verify/       observe: counts of what ran, and the verdict
     _app           import a user's program by its name
     backends/      configure: the tracing backends that hear of the steps that run
     contrib/       middleware for ASGI and WSGI; Django, Celery, structlog, Sphinx, MkDocs
-    cli            the command; __main__ is ``python -m penstock``
+    _commands      the functions that run the commands of cli
+    cli            the command line; __main__ is ``python -m penstock``
     logging        a filter that puts the flow ID on log records
     testing        for tests of programs that use flows
     pytest_plugin  pytest --flow-coverage

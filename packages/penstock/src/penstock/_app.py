@@ -1,4 +1,4 @@
-"""Names that a user gave: import the program of that name, or find the nearest valid name."""
+"""Import the program that a user named, so that its flows are declared."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from penstock._arguments import did_you_mean
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import ModuleType
 
 
@@ -19,9 +20,9 @@ def load_app(name: str) -> None:
     """Import ``module`` or ``module:attribute``, from the current folder first.
 
     An attribute that is a function is called without arguments, as application factories are. Other
-    callables, such as an ASGI application or a `Flow`, are not called: they take arguments. If the
+    callables, such as an ASGI application or a `Flow`, take arguments and are not called. If the
     module has a Celery app, the modules of its tasks are imported too, as a worker does. Raises
-    `AppError`; if the module itself failed, with the traceback of its own code only.
+    `AppError`. If the module itself failed, its message is the traceback of the module's own code.
     """
     from functools import partial
     from inspect import isroutine
@@ -53,7 +54,8 @@ def _import_tasks(name: str, module: ModuleType) -> None:
     celery = sys.modules.get("celery")
     if celery is None:
         return
-    # By its type: asking a lazy object, such as Django's settings, for its class would set it up.
+    # By `type`: `isinstance` asks a lazy object, such as Django's settings, for its class. That
+    # would set it up.
     for app in [each for each in vars(module).values() if issubclass(type(each), celery.Celery)]:
         try:
             app.loader.import_default_modules()
@@ -68,7 +70,7 @@ def _import(name: str) -> ModuleType:
         return import_module(name)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # SystemExit too: a script that was meant to be run
+    except BaseException as error:  # SystemExit too: the module may be a script
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing and f"{name}.".startswith(f"{missing}."):
             raise AppError(
@@ -96,15 +98,3 @@ def _own_traceback(name: str, error: BaseException) -> str:
         each.stack = traceback.StackSummary.from_list(own)
         each = each.__cause__ or each.__context__
     return f"Importing {name!r} failed:\n\n{''.join(report.format()).rstrip()}"
-
-
-def did_you_mean(value: object, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the one of `known` that is nearest to `value`, or "".
-
-    Upper and lower case make no difference.
-    """
-    from difflib import get_close_matches
-
-    by_lower = {each.lower(): each for each in sorted(known, reverse=True)}
-    nearest = get_close_matches(str(value).lower(), sorted(by_lower), n=1)
-    return f" Did you mean {by_lower[nearest[0]]!r}?" if nearest else ""

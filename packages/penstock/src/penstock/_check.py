@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock._app import did_you_mean
+from penstock._arguments import did_you_mean, from_here
 from penstock._graph import cycles, resolve
 
 if TYPE_CHECKING:
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
 
     from penstock._declare import Flow, Registry, Step
 
-    # A step's flow and name, and what leads where.
-    Place = tuple[str, str]
-    Edges = dict[Place, list[Place]]
+    Place = tuple[str, str]  # the flow and the name of a step
+    Edges = dict[Place, list[Place]]  # the successors of each step
 
 _LONGEST = 12  # steps of a cycle that a message names
 
@@ -27,7 +25,7 @@ class Problem:
     """One problem to fix.
 
     `kind` is "unknown-after", "cycle", "unreachable", "no-flow", "no-kind", "no-entrypoint" or
-    "conflict". `flow` and `step` are "" where there is none; `file` is as Python knows it.
+    "conflict". `flow` and `step` are "" if there is none. `file` is the path that Python has.
     """
 
     kind: str
@@ -74,19 +72,32 @@ def _problem(kind: str, message: str, step: Step) -> Problem:
 
 def _conflicts(registry: Registry) -> Iterable[Problem]:
     for chosen, other in registry.conflicts:
-        yield _problem(
+        here, there = other.qualname, chosen.qualname
+        place, shown = (other.file, other.line), (chosen.file, chosen.line)
+        hidden, hidden_there = other.hidden_from(chosen), chosen.hidden_from(other)
+        declared, declared_there = other.declared_at, chosen.declared_at
+        is_hidden = place == shown or (place == declared and shown == declared_there)
+        if is_hidden and hidden is not None and hidden_there is not None:
+            # One decorator without functools.wraps is around both.
+            here, there = f"{here} of {hidden.co_name}", f"that of {hidden_there.co_name}"
+            place = hidden.co_filename, hidden.co_firstlineno
+            shown = hidden_there.co_filename, hidden_there.co_firstlineno
+        elif place == shown:  # two partials, or methods of two objects
+            place, shown = declared or place, declared_there or shown
+        yield Problem(
             "conflict",
-            f"Two functions are the step {other.name!r} of the flow {other.flow!r}: "
-            f"{other.qualname} here, and {chosen.qualname} ({_place(chosen.file, chosen.line)}), "
-            "which the map shows. Give one of them another name=.",
-            other,
+            f"Two functions are the step {other.name!r} of the flow {other.flow!r}: {here} here, "
+            f"and {there} ({_place(*shown)}), which the map shows. Give one of them another name=.",
+            other.flow,
+            other.name,
+            *place,
         )
 
 
 def _homeless(registry: Registry) -> Iterable[Problem]:
     for step in registry.unclaimed:
         if step.call_kind == "task" and step.kind == "entrypoint" and not step.after:
-            continue  # a task that was never said to be more than one
+            continue  # a plain task: no decorator says that it is in a flow
         yield _problem(
             "no-flow",
             f"The {step.kind} {step.name!r} is in no flow. Put @flow(...) above it or over its "
@@ -128,7 +139,7 @@ def _unknown(flows: Mapping[str, Flow], place: Place, reference: str) -> Problem
 
 
 def _cycles(flows: Mapping[str, Flow], successors: Edges) -> Iterable[Problem]:
-    """Report one cycle for each edge that closes one."""
+    """Report one cycle for each edge that closes a cycle."""
     places = list(successors)
     number = {place: at for at, place in enumerate(places)}
     targets = [[number[target] for target in each] for each in successors.values()]
@@ -153,9 +164,9 @@ def _cycle(flows: Mapping[str, Flow], places: list[Place]) -> Problem:
 def _unreachable(
     flows: Mapping[str, Flow], successors: Edges, doubtful: set[Place]
 ) -> Iterable[Problem]:
-    """Report the steps that no entrypoint leads to, in the flows that have one.
+    """Report the steps that no entrypoint leads to, in flows that have an entrypoint.
 
-    A step after an unknown step counts as reachable: one mistake is one problem.
+    A step after an unknown step counts as reachable, so that one mistake is one problem.
     """
     begun = {
         flow
@@ -188,8 +199,3 @@ def _unreachable(
 
 def _place(file: str | None, line: int | None) -> str:
     return "(no file)" if file is None else f"{from_here(file)}:{line}"
-
-
-def from_here(file: str) -> str:
-    """Return the path of `file` from the current folder, if it is below it."""
-    return file.removeprefix(os.path.join(os.getcwd(), ""))

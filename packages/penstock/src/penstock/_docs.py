@@ -1,7 +1,7 @@
 """Markdown pages about the flows, and diagrams inside a user's own pages, kept up to date.
 
-Nothing in a page depends on the machine or the moment, so that a second run changes nothing, and
-a page that differs from a newly written one is stale.
+A page does not depend on the machine or the time. A second run changes nothing, and a page that
+differs from a new one is stale.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corectx.files import write_public
-from penstock._dag import build_with
+from penstock._overlay import build_with
 from penstock.formats import (
     checked_source,
     code,
     counted,
     duration,
+    escaped_name,
     link,
     mermaid,
-    plain,
     prose,
     share,
 )
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
-    from penstock._dag import Data
     from penstock._declare import Registry
     from penstock._graph import Graph, Node
+    from penstock._overlay import Data
 
 # The text between these two is replaced; `*` is the whole system.
 _BEGIN = re.compile(r"^<!-- penstock:flow=(?P<flow>.+?) -->[ \t]*$", re.MULTILINE)
@@ -42,7 +42,7 @@ _LONGEST_STEM = 100  # characters; file systems take 255 bytes for a name
 
 @dataclass(frozen=True)
 class Stale:
-    """A file that was out of date, and its difference from the right text (a unified diff)."""
+    """A file that was out of date, and a unified diff from its text to the right one."""
 
     path: str
     diff: str
@@ -58,12 +58,11 @@ def document(
 ) -> list[Stale]:
     """Bring the pages in `folder` up to date: ``index.md`` and one page for each flow.
 
-    With `data` they also show what really ran; see `generate_dag`.
-
-    Returns the pages that were not; without `write` nothing is written. A page of a flow that no
-    longer exists stays: it may be a user's own. `source` is the link to a step's code, as for
-    `generate_dag`; without it only the file and line are named. Raises `ValueError` where it has no
-    ``{file}``.
+    Return the pages that were stale. Without `write` nothing is written. With `data` the pages also
+    show how often the steps ran; see `generate_dag`. The page of a flow that no longer exists
+    stays, since it may be a user's own. `source` is the URL of a step's code, as for
+    `generate_dag`; without it a page names only the file and the line. Raises `ValueError` if
+    `source` has no ``{file}``.
     """
     if source is not None:
         checked_source(source)
@@ -83,8 +82,8 @@ def inject(
     """Put the diagrams of flows into `files`, between the markers for them.
 
     ``<!-- penstock:flow=NAME -->`` and ``<!-- penstock:end -->`` each stand alone on a line; the
-    name ``*`` is the whole system. Raises `ValueError` for a marker without an end and for a file
-    without a marker, `UnknownFlowError` for a flow that is not declared, and `OSError`.
+    name ``*`` means the whole system. Raises `ValueError` for a marker without an end and for a
+    file without a marker, `UnknownFlowError` for a flow that is not declared, and `OSError`.
     """
     wanted: dict[str, str] = {}
     for path in files:
@@ -116,7 +115,7 @@ def _replace(wanted: dict[str, str], write: bool) -> list[Stale]:
     stale: list[Stale] = []
     for path, text in wanted.items():
         found = _read(path)
-        # Git may have checked the page out with the line ends of Windows; they stay.
+        # Git may have checked out the page with the line ends of Windows. They stay.
         unix = None if found is None else found.replace("\r\n", "\n")
         if unix == text:
             continue
@@ -142,7 +141,7 @@ def _read(path: str) -> str | None:
 
 
 def _file_names(flows: Iterable[str]) -> dict[str, str]:
-    """Return a file name for each flow: its own name if that is safe, else a safe one."""
+    """Return a file name for each flow: its own name, with unsafe characters replaced."""
     names: dict[str, str] = {}
     taken = {"index.md"}
     for flow in sorted(flows):
@@ -165,12 +164,12 @@ def _index(registry: Registry, names: dict[str, str], data: Data | None) -> str:
         own = [node for node in graph.nodes if node.flow == flow and not node.unknown]
         entrypoints = ", ".join(code(node.name) for node in own if node.entrypoint)
         summary = prose((registry.flows[flow].doc or "").strip().partition("\n")[0])
-        lines.append(f"| [{plain(flow)}]({file}) | {entrypoints} | {len(own)} | {summary} |")
+        lines.append(f"| [{escaped_name(flow)}]({file}) | {entrypoints} | {len(own)} | {summary} |")
     return "\n".join([*lines, "", _drawing(build_with(registry, None, data)), ""])
 
 
 def _page(graph: Graph, doc: str | None, source: str | None) -> str:
-    lines = [f"# {plain(graph.title)}", ""]
+    lines = [f"# {escaped_name(graph.title)}", ""]
     if doc and doc.strip():
         lines += [_prose(doc), ""]
     head = ["step", "where", "after", "what it does"]
@@ -184,7 +183,8 @@ def _page(graph: Graph, doc: str | None, source: str | None) -> str:
     after = {node.id: ["*starts here*"] * node.entrypoint for node in graph.nodes}
     for edge in graph.edges:
         if edge.status != "undeclared":
-            after[edge.target].append(names[edge.source])
+            label = f" ({escaped_name(edge.label)})" if edge.label else ""
+            after[edge.target].append(f"{names[edge.source]}{label}")
     for node in graph.nodes:
         if node.flow == own or node.unknown:
             cells = [names[node.id], _where(node, source), ", ".join(after[node.id])]
@@ -211,16 +211,17 @@ def _drawing(graph: Graph) -> str:
 
 def _where(node: Node, source: str | None) -> str:
     if node.unknown:
-        return "**not declared**"
+        return "**unknown step**"
     if not node.file:
         return ""
     place = code(f"{node.file}:{node.line}")
-    # In angle brackets a URL may have parentheses; quoted, the path has no other brackets or pipes.
+    # In angle brackets a URL may have parentheses. The path is quoted, so it has no other brackets
+    # or pipes.
     return place if source is None else f"[{place}](<{link(node, source)}>)"
 
 
 def _prose(text: str) -> str:
-    """Return a docstring as paragraphs in which markup is shown as text."""
+    """Return a docstring as paragraphs; its markup is shown as text."""
     import inspect
 
     return "\n".join(map(prose, inspect.cleandoc(text).splitlines()))

@@ -1,4 +1,4 @@
-"""A filter for the standard library's `logging` that says to which flow a record belongs."""
+"""A filter for `logging` that puts the flow of a record on it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from corectx import current
+from corectx.lowlevel import FrameText
 
 if TYPE_CHECKING:
     from corectx import Frame
@@ -14,14 +15,16 @@ __all__ = ["FlowFilter"]
 
 
 class FlowFilter(logging.Filter):
-    """Put `flow_id`, `flow` and `step` on every record that it sees; it drops none.
+    """Put `flow_id`, `flow` and `step` on every record; no record is dropped.
 
-    Add it to handlers, so that it sees the records of all loggers; a filter on a logger sees only
-    the records of that very logger. With a queue add it to the `logging.handlers.QueueHandler`: the
-    handlers of the `QueueListener` run in another thread, which knows nothing of the flow.
+    Add it to handlers, so that it sees the records of all loggers. A filter on a logger sees only
+    the records of that one logger. With a queue add it to the `logging.handlers.QueueHandler`: the
+    handlers of the `QueueListener` run in another thread, which has no current frame. There
+    `flow_id` still knows the frame of the caller, for `statecrumbs.logging.CrumbHandler` and for
+    the processors of `penstock_structlog`; in another process it is a plain text.
 
-    Without an ID, flow or step the attribute is `default`, so that a format with ``%(flow_id)s``
-    always works. An attribute that the caller set with ``extra=`` stays.
+    Without an ID, flow or step the attribute is `default`, so a format with ``%(flow_id)s`` always
+    works. An attribute that the caller set with ``extra=`` stays.
     """
 
     def __init__(self, *, default: str | None = "-") -> None:
@@ -38,7 +41,10 @@ class FlowFilter(logging.Filter):
         }
         for name, value in attributes.items():
             if not hasattr(record, name):
-                setattr(record, name, self._default if value is None else value)
+                text = self._default if value is None else value
+                if name == "flow_id" and text is not None:
+                    text = FrameText(text, frame)
+                setattr(record, name, text)
         return True
 
 

@@ -2,13 +2,13 @@
 
 `After` is the type of ``after=``: the name of a step, "other_flow:step", a decorated function, or
 several of these. `Declaration` belongs to one decorated function: `flows` are the names of its
-flows, `begins` is the flow that a call begins or None, `wrapper` is the decorated function. These
-names keep their meaning within a minor version.
+flows, `begins` is the flow that a call begins or None, `wrapper` is the decorated function.
+`is_same_function` tells whether another one is of the same function, and `takes_name_of` whether it
+is of another function with the same name, such as a copy. These names keep their meaning within a
+minor version.
 """
 
 from __future__ import annotations
-
-import sys
 
 from penstock._declare import Declaration, declaration_of, registry_in_use
 from penstock._declare import declare as _declare
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from penstock._declare import After as After  # noqa: PLC0414 - exported
     from penstock._declare import Flow
 
-__all__ = ["Declaration", "declaration_of", "declare", "write_evidence"]
+__all__ = ["Declaration", "declaration_of", "declare"]
 
 
 def declare(
@@ -34,9 +34,9 @@ def declare(
 ) -> Any:
     """Return `function`, declared as `kind`: "entrypoint" or "step"; its type is kept.
 
-    `name` is the function's own unless told. Without `flow` it is in none until `penstock.flow`
-    decorates it. `call_kind` overrides the kind of call that drawings and pages show, such as
-    "task". Raises TypeError for an object that cannot be declared.
+    The default of `name` is the function's own name. Without `flow` the function is in no flow
+    until `penstock.flow` decorates it. `call_kind` overrides the kind of call that drawings and
+    pages show, such as "task". Raises TypeError for an object that cannot be declared.
     """
     return _declare(
         function,
@@ -47,14 +47,3 @@ def declare(
         flow=flow,
         call_kind=call_kind,
     )
-
-
-def write_evidence() -> None:
-    """Write what `penstock.observe` has counted in this process, if it counts.
-
-    For a framework whose processes end without exit hooks, such as by `os._exit`: call it when the
-    process is about to end.
-    """
-    observing = sys.modules.get("penstock._verify._observe")
-    if observing is not None:
-        observing.flush_all()

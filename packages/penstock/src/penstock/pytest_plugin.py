@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FlowCoverage", "pytest_addoption", "pytest_configure"]
 
 _VARIABLE = "PENSTOCK_OBSERVE"
-_MAP = "penstock_map"  # what a worker tells the controller: the flows that it has imported
+_MAP = "penstock_map"  # a worker sends the graph of its flows to the controller under this key
 _FOLDER = ".penstock"
 
 
@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to observe, if that was asked for and tests will run."""
+    """Begin to observe, if the option is given and tests will run."""
     if config.getoption("flow_coverage") is not None and not config.option.collectonly:
         config.pluginmanager.register(FlowCoverage(config), "penstock-flow-coverage")
 
@@ -87,7 +87,7 @@ class FlowCoverage:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take the flows that a worker of pytest-xdist has imported; the controller has none."""
+        """Keep the flows that a worker of pytest-xdist imported; the controller imports none."""
         from penstock.formats import json
 
         text = getattr(node, "workeroutput", {}).get(_MAP)  # a worker that was killed has no output
@@ -130,7 +130,7 @@ class FlowCoverage:
             self._problem = f"no step ran that could be observed ({error})"
 
     def _clear(self) -> None:
-        """Remove what an earlier run has left."""
+        """Remove the evidence of an earlier run."""
         from penstock._verify import is_evidence_file
 
         try:
@@ -147,7 +147,7 @@ class FlowCoverage:
 
 
 def _percent(text: str) -> float:
-    """Return the percentage in `text`; the name of a file that stands there by mistake is none."""
+    """Return the percentage in `text`; refuse the name of a file that pytest took for it."""
     try:
         return float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""For the tests of programs that use flows: a registry of their own, and what ran.
+"""For tests of programs that use flows: a registry of their own, and the steps that ran.
 
 ::
 
@@ -64,7 +64,7 @@ class CapturedSteps:
     calls: list[CapturedStep] = field(default_factory=list[CapturedStep])
 
     def names(self, flow: str | None = None) -> list[str]:
-        """Return the names of what ran, of one flow or of all."""
+        """Return the names of the calls, of one flow or of all."""
         return [call.name for call in self.calls if flow in (None, call.flow)]
 
     def of(self, name: str) -> list[CapturedStep]:
@@ -97,9 +97,9 @@ def captured_steps() -> Generator[CapturedSteps, None, None]:
 
 @contextmanager
 def isolated_registry() -> Generator[Registry, None, None]:
-    """Have all decorators and drawings use a new, empty registry until the block ends.
+    """Make all decorators and drawings use a new, empty registry until the block ends.
 
-    It is for the whole process. Functions that the block decorates work afterwards too.
+    This holds for the whole process. Functions that the block decorates work after it, too.
     """
     registry = Registry()
     outer = replace_registry(registry)

@@ -16,10 +16,12 @@ lowlevel       the functions that integrations need
 
 _enable        enable() and disable()
 _options       the options of enable()
-_recorder      crumb(), and what reads the crumbs again
+_recorder      crumb() and snapshot(): record crumbs, and read them again
 _ring          the last crumbs of the process, of all its threads
 _trail         the crumbs of one operation
+_senders       the process that sent a message, and when
 _in_flight     the frames that are open
+_work          one of them: since when it is open, and where it runs
 _crumb         one crumb: given, kept, shown
 _values/       a value as bounded text
 _redact/       which names and texts are secrets
@@ -27,10 +29,10 @@ _sent_crumbs   crumbs that travel with a message
 _crash/        dumps: at an unhandled exception, at a signal
 _black_box/    the file that survives the process
 _reading/      black boxes and dumps, read for the terminal and as a page
-_endings       the words for each way in which a process ends
+_endings       how processes ended: the list, how an ending is found, the words
 _lines         crumbs as lines of text
 _json          values as JSON data
-_process       this process described, another one found alive or not
+_process       describe this process and its machine
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One crumb: the values given to `crumb()`, the record that is kept, the dict that people see.
 
 A record is a tuple ``(time_ns, event, data, place, thread)``: Unix time in nanoseconds; the event;
-its data, exact scalars or `Rendered` text; where it was recorded; the name of the thread.
+its data, which are `Rendered` text or kept values; the place where it was recorded; the name of the
+thread.
 
 `freeze_event` and `freeze_data` are the slow path of recording: for unknown names, long strings,
 and values of any other type.
@@ -9,11 +10,22 @@ and values of any other type.
 
 from __future__ import annotations
 
+import sys
 from time import gmtime
 
+from corectx.lowlevel import raised_by_signal
 from statecrumbs._options import options
 from statecrumbs._redact import LABEL, REDACTED, RELATED_KINDS, VALUE
-from statecrumbs._values import encodable, fit, jsonable, render
+from statecrumbs._values import (
+    HARMLESS,
+    class_of,
+    encodable,
+    fit,
+    is_fixed,
+    jsonable,
+    render,
+    safe_text,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,28 +33,51 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from corectx import Frame
-    from statecrumbs._values import Scalar
+    from statecrumbs._redact import Redactor
+    from statecrumbs._values import Keepers, Scalar
 
     Crumb: TypeAlias = dict[str, Any]
-    # The ambient values and the identity of the frame, both ready to be shown; either may be empty.
-    Place: TypeAlias = tuple[dict[str, Scalar], dict[str, str]]
-    Record: TypeAlias = tuple[int, str, dict[str, Scalar], Place, str]
-    # The recorder keeps this in the `label` of a frame: append to the trail, its ticks, place.
-    Label: TypeAlias = tuple[Callable[[Record], None], Iterator[Any], Place]
+    # By the address of a mapping of ambient values: the mapping, and its values ready to be shown.
+    Contexts: TypeAlias = dict[int, tuple[Mapping[str, object], dict[str, Scalar]]]
+    Record: TypeAlias = tuple[int, str, dict[str, Any], "Place", str]
+    # In the `recorder_cache` of a frame: the append of its trail, the ticks, and the place.
+    RecorderCache: TypeAlias = tuple[Callable[[Record], None], Iterator[Any], "Place"]
+
+
+class Place(tuple):  # type: ignore[type-arg]  # noqa: SLOT001 - it has a `fragment`
+    """The ambient values and the identity of a frame, ready to be shown; either may be empty.
+
+    `fragment` is there if a black box has encoded them.
+    """
+
+    fragment: str
+
 
 SYSTEM_FIELDS = frozenset(("event", "ts", "thread", "context", "frame"))
-NOWHERE: Place = ({}, {})
 
-_MAX_EVENT = 256  # characters
+MAX_EVENT = 256  # characters
 _MAX_KEY = 128  # characters
 _SHORT = 128  # characters of a string whose text is within all bounds
-_MAX_VALUES = 64
+MAX_VALUES = 64
+MAX_KEPT = 1024  # characters of all that is kept of a crumb's values
+_WORD = 64  # bits of an int
+_CONTEXTS = 16  # mappings of ambient values that an operation has at a time
 _MAX_VALUE = 1024  # characters of one value's text
 _MAX_CRUMB = 4096  # of all of them; a character outside ASCII counts as the 4 bytes it may take
 
 
+_NOBODY: dict[str, str] = {}
+NOWHERE = Place(({}, _NOBODY))
+
+
 class Rendered(str):
     """Text that stands for a value: rendered, redacted and bounded already."""
+
+    __slots__ = ()
+
+
+class Message(str):
+    """An event that is a message to people, such as a log record's: not redacted yet."""
 
     __slots__ = ()
 
@@ -52,42 +87,96 @@ class Rendered(str):
 
 def freeze_event(event: str) -> str:
     """Return `event`, an exact string, in bounded length and as any file takes it."""
-    return str(jsonable(event, options.redactor, limit=_MAX_EVENT))
+    return str(jsonable(event, options.redactor, limit=MAX_EVENT))
 
 
-def freeze_data(data: Mapping[str, object]) -> dict[str, Scalar]:
-    """Return `data` with its names made safe and each value as an exact scalar or `Rendered`.
+def shown_event(event: str) -> str:
+    """Return the event of a record as people see it; a `Message` is kept as it is until then."""
+    return event if type(event) is str else freeze_event(str.__str__(event))
 
-    A name of a system field gets an underscore appended. Values beyond the bounds of a crumb are
-    left out, and the last entry counts them.
+
+def freeze_data(
+    data: Mapping[str, object],
+    keepers: Keepers | None = None,
+    *,
+    room: int = _MAX_CRUMB,
+    reserved: frozenset[str] = SYSTEM_FIELDS,
+) -> dict[str, Any]:
+    """Return `data` with its names made safe and each value kept by `keepers`, or `Rendered`.
+
+    A name that is `reserved` gets an underscore appended. Values that do not fit into about
+    `room` bytes are left out, and the last entry counts them.
     """
-    frozen: dict[str, Scalar] = {}
+    frozen: dict[str, Any] = {}
     redactor = options.redactor
-    room = _MAX_CRUMB
     kinds = 0
     # Exact strings: a name of a subclass of str may have a `__hash__` and an `__eq__` of its own.
     given = [(str.__str__(name), value) for name, value in data.items()]
     names = {name for name, _ in given}
+    share = MAX_KEPT // min(len(given) or 1, MAX_VALUES)
     for done, (name, value) in enumerate(given):
-        if done == _MAX_VALUES or room < len("..."):
+        if done == MAX_VALUES or room < len("..."):
             frozen["..."] = Rendered(f"({len(data) - done} more)")
             break
-        key = _freeze_key(name, names, frozen)
-        if redactor is not None and redactor.is_sensitive(key):
-            text = REDACTED
-        else:
-            if redactor is not None:
-                kinds |= redactor.field_kind(key)
-            text = render(value, redactor, limit=min(_MAX_VALUE, room))
-            if not text.isascii() and 4 * len(text) > room:
-                text = text[: room // 4]
+        key = _freeze_key(name, names, frozen, reserved)
+        if redactor is not None:
+            if redactor.is_sensitive(key):
+                frozen[key] = Rendered(REDACTED)
+                room -= len(key) + len(REDACTED)
+                continue
+            kinds |= redactor.field_kind(key)
+        # A character of what is kept may take 4 of its text.
+        kept = None if keepers is None or 4 * share > room else _kept(value, share, keepers)
+        if kept is not None:
+            frozen[key] = kept
+            room -= 4 * (len(kept) if type(kept) is str else share)
+            continue
+        text = _bounded(render(value, redactor, limit=max(0, min(_MAX_VALUE, room))), max(0, room))
         frozen[key] = Rendered(text)
         room -= len(key) + (len(text) if text.isascii() else 4 * len(text))
     if redactor is not None and kinds in RELATED_KINDS:
-        texts = {name: str(value) for name, value in frozen.items()}
-        scrubbed = redactor.scrub_fields(texts)
+        scrubbed = redactor.scrub_fields(rendered_data(frozen))
         frozen = {name: Rendered(text[:_MAX_VALUE]) for name, text in scrubbed.items()}
     return frozen
+
+
+def _kept(value: Any, share: int, keepers: Keepers) -> Any:
+    """Return a value to keep in place of `value` until somebody looks, or None to render it now."""
+    kind = class_of(value)
+    if kind is str:
+        return value if len(value) <= share else None
+    if kind is int:
+        return value if value.bit_length() <= _WORD else None
+    if kind is float or kind is bool:
+        return value
+    try:
+        return keepers.of(kind)(value, share)
+    except (LookupError, AttributeError, RecursionError):  # it lacks what others of its kind have
+        return None
+
+
+def keep_all(data: dict[str, Any], names: Collection[str], keepers: Keepers) -> bool:
+    """Keep all values of `data`, whose names are among `names`; return whether that was possible.
+
+    It does what `crumb` does inline.
+    """
+    share = MAX_KEPT // (len(data) or 1)
+    for name, value in data.items():
+        if name not in names:
+            return False
+        kind = type(value)
+        if kind is str:
+            if len(value) > share:
+                return False
+        elif kind is int:
+            if value.bit_length() > _WORD:
+                return False
+        elif not (value is None or kind is float or kind is bool):
+            kept = keepers[id(kind)](value, share)
+            if kept is None:
+                return False
+            data[name] = kept
+    return True
 
 
 def names_one_another(name: str, names: Collection[str]) -> bool:
@@ -103,30 +192,46 @@ def names_one_another(name: str, names: Collection[str]) -> bool:
     return bool(other) and any(redactor.field_kind(each) & other for each in names)
 
 
-def place_of(frame: Frame) -> tuple[Place, bool]:
-    """Return where a crumb inside `frame` is recorded, and whether that holds for the next one too.
+def place_of(frame: Frame, contexts: Contexts | None = None) -> tuple[Place, bool]:
+    """Return the place of a crumb inside `frame`, and whether the next crumb may have the same one.
 
-    It does where all ambient values are exact scalars: another value may change, so it is rendered
-    anew for each crumb.
+    It may if no ambient value can change. Otherwise the values are rendered anew for each crumb.
+    `contexts` remembers rendered values, since frames share them.
     """
+    values = frame.values
+    if not values:
+        return Place((NOWHERE[0], identity_of(frame))), True
+    # By the address of the mapping. The entry keeps the mapping alive, so no other one has it.
+    remembered = None if contexts is None else contexts.get(id(values))
+    if remembered is not None:
+        return Place((remembered[1], identity_of(frame))), True
+    context, lasting = _shown(values)
+    if contexts is not None and lasting:
+        if len(contexts) >= _CONTEXTS:
+            contexts.clear()
+        contexts[id(values)] = values, context
+    return Place((context, identity_of(frame))), lasting
+
+
+def _shown(values: Mapping[str, object]) -> tuple[dict[str, Scalar], bool]:
+    """Return the ambient `values` ready to be shown, and whether none of them can change."""
     context: dict[str, Scalar] = {}
     redactor = options.redactor
     lasting = True
     room = _MAX_CRUMB
-    values = frame.values
     for done, (name, value) in enumerate(values.items()):
         key = str.__str__(name)
-        if done == _MAX_VALUES or room < len("..."):
+        if done == MAX_VALUES or room < len("..."):
             context["..."] = f"({len(values) - done} more)"
             break
         if redactor is not None and redactor.is_sensitive(key):
             shown: Scalar = REDACTED
         else:
             shown = jsonable(value, redactor, limit=min(_MAX_VALUE, room))
-            lasting = lasting and _is_scalar(value)
+            lasting = lasting and (_is_scalar(value) or is_fixed(value))
         context[name_text(key)] = shown
         room -= len(key) + _cost(shown)
-    return (context, identity_of(frame)), lasting
+    return context, lasting
 
 
 def _is_scalar(value: object) -> bool:
@@ -141,7 +246,7 @@ def identity_of(frame: Frame) -> dict[str, str]:
     while named is not None and named.kind == "scope":
         named = named.parent
     if named is None:
-        return NOWHERE[1]
+        return _NOBODY
     identity = {"kind": named.kind}
     if named.name is not None:
         identity["name"] = name_text(named.name)
@@ -159,10 +264,28 @@ def name_text(name: str) -> str:
     return str(jsonable(name, options.redactor, limit=_MAX_KEY))
 
 
-def _freeze_key(name: str, names: Collection[str], taken: Collection[str]) -> str:
-    """Return `name` as a key that is not `taken`, nor another one of the `names`."""
+def thread_name_of(ident: int) -> str:
+    """Return the name of the thread with this `ident`, without a lock."""
+    # Not `current_thread()`: for a thread that Python did not start it makes an object under a
+    # lock, which a signal handler or a finalizer must not wait for.
+    threading = sys.modules.get("threading")
+    if threading is None:  # then nobody has started a thread
+        return "MainThread"
+    thread = getattr(threading, "_active", {}).get(ident)
+    try:
+        return f"Thread-{ident}" if thread is None else name_text(safe_text(thread.name))
+    except BaseException as error:  # a subclass may have a `name` that raises anything
+        if raised_by_signal(error):
+            raise
+        return f"Thread-{ident}"
+
+
+def _freeze_key(
+    name: str, names: Collection[str], taken: Collection[str], reserved: frozenset[str]
+) -> str:
+    """Return `name` as a key that is not `reserved`, not `taken`, nor another of the `names`."""
     key = name_text(name)
-    while key in SYSTEM_FIELDS or key in taken or (key != name and key in names):
+    while key in reserved or key in taken or (key != name and key in names):
         key += "_"
     return key
 
@@ -176,55 +299,85 @@ def _cost(value: Scalar) -> int:
 # --- record -> crumb
 
 
-def rendered_data(data: dict[str, Scalar]) -> dict[str, str]:
+def rendered_data(data: dict[str, Any]) -> dict[str, str]:
     """Return the data of a record as text: the `repr` of each value, secrets blanked."""
     redactor = options.redactor
     texts: dict[str, str] = {}
     for key, value in data.items():
-        if type(value) is Rendered:
+        kind = type(value)
+        if kind is int or value is None:
+            texts[key] = repr(value)
+        elif kind is Rendered:
             texts[key] = str.__str__(value)
-        elif type(value) is str and redactor is not None:
-            # It was kept raw. Its key was checked when it was recorded, perhaps with other options.
-            if redactor.is_sensitive(key):
-                texts[key] = REDACTED
-            elif len(value) > _SHORT:
-                texts[key] = render(value, redactor, limit=_MAX_VALUE)
-            else:
-                texts[key] = encodable(redactor.scrub(repr(value)))
-        elif type(value) is str and len(value) > _SHORT:
-            texts[key] = render(value, None, limit=_MAX_VALUE)
+        elif kind is float or kind is bool:
+            texts[key] = repr(value)
+        # It was kept raw. Its key was checked when it was recorded, perhaps with other options.
+        elif redactor is not None and redactor.is_sensitive(key):
+            texts[key] = REDACTED
+        elif kind is not str:
+            text = render(value, redactor, limit=_MAX_VALUE)
+            texts[key] = _bounded(text, _MAX_CRUMB // len(data))
+        elif len(value) <= HARMLESS and value.isalnum() and value.isascii():
+            texts[key] = repr(value)
+        elif len(value) > _SHORT:
+            texts[key] = render(value, redactor, limit=_MAX_VALUE)
         else:
-            texts[key] = encodable(repr(value))
+            texts[key] = _quoted(value, redactor)
     return texts
 
 
-def to_crumb(record: Record) -> Crumb:
-    """Return `record` as the dict that `snapshot` and the dumps consist of."""
+def _quoted(text: str, redactor: Redactor | None) -> str:
+    """Return the `repr` of a short `text`, scrubbed; without quotes at most 4 bytes a character."""
+    shown = encodable(repr(text if redactor is None else redactor.scrub(text)))
+    if len(shown) > 4 * len(text) + 2 and not text.isprintable():  # of escapes
+        return fit(shown, 4 * len(text) + 2)
+    return shown
+
+
+def _bounded(text: str, room: int) -> str:
+    """Return `text` cut to `room`; a character outside ASCII takes 4 of it."""
+    return text[:room] if text.isascii() else text[: room // 4]
+
+
+def to_crumb(record: Record, *, is_own: bool = True) -> Crumb:
+    """Return `record` as the dict that `snapshot` and the dumps consist of.
+
+    If it is not the caller's own, it shares the dicts of its place with other crumbs.
+    """
     time_ns, event, data, (context, frame), thread = record
-    crumb: Crumb = {"event": event}
+    crumb: Crumb = {"event": event if type(event) is str else shown_event(event)}
     if options.include_timestamp:
         crumb["ts"] = timestamp(time_ns)
     if options.include_thread:
         crumb["thread"] = thread
     if context:
-        crumb["context"] = dict(context)
+        crumb["context"] = dict(context) if is_own else context
     if frame:
-        crumb["frame"] = dict(frame)
+        crumb["frame"] = dict(frame) if is_own else frame
     crumb.update(rendered_data(data))
     return crumb
 
 
-def to_crumbs(records: Iterable[Record]) -> list[Crumb]:
+def to_crumbs(records: Iterable[Record], *, is_own: bool = True) -> list[Crumb]:
     """Return `records` as crumbs, in the same order."""
-    return [to_crumb(record) for record in records]
+    return [to_crumb(record, is_own=is_own) for record in records]
+
+
+# The second of the last timestamp, and its text.
+_second: tuple[int, str] = (-1, "")
 
 
 def timestamp(time_ns: int) -> str:
     """Return Unix time in nanoseconds as ISO 8601 in UTC, with microseconds."""
+    global _second
     # Without `datetime`: a signal handler may come in the middle of its import.
     seconds, rest = divmod(time_ns, 1_000_000_000)
-    at = gmtime(seconds)
-    return (
-        f"{at.tm_year:04}-{at.tm_mon:02}-{at.tm_mday:02}"
-        f"T{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}.{rest // 1000:06}+00:00"
-    )
+    second, text = _second
+    if second != seconds:
+        at = gmtime(seconds)
+        text = (
+            f"{at.tm_year:04}-{at.tm_mon:02}-{at.tm_mday:02}"
+            f"T{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
+        )
+        _second = seconds, text
+    return f"{text}.{rest // 1000:06}+00:00"

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from statecrumbs._black_box import Mirror, Teller
+    from statecrumbs._black_box import DeathNotices, Mirror
     from statecrumbs._options import Given
 
 _mirror: Mirror | None = None
-_teller: Teller | None = None
+_notices: DeathNotices | None = None
 
 # Held by the thread that switches. It is reentrant for a signal handler that switches too. A forked
 # child has a new one, since the thread that held it may not exist there.
@@ -52,14 +52,17 @@ def enable(**given: Unpack[Given]) -> None:
         Whether crumbs show the fields ``ts`` and ``thread``.
     redact (True)
         Whether secrets are blanked; or the names of more keys whose values are secrets.
+    locals (False)
+        Whether dumps also have the variables of the program's own calls in a traceback: bounded and
+        redacted as in crumbs, at most 8 KiB of a dump. A black box never has them.
     black_box (None)
         A folder where each process mirrors its crumbs into a file, so that they survive SIGKILL, a
         segfault or `os._exit`: see ``statecrumbs read``. Deaths of earlier processes are logged.
     program (the name of the script and its words)
-        The name under which the black boxes of this program belong together: the death of a process
-        is told to a process of the same program.
+        The name that the black boxes of this program share. A process logs the deaths of earlier
+        processes of the same program.
     on_death (None)
-        A function that is called with each death that is told, as `deaths` returns them.
+        A function that is called with each death that is logged, as `deaths` returns them.
     signal_stacks (False)
         Whether SIGTERM also writes the stacks of all threads into a file beside the black box, by
         `faulthandler`. It replaces a handler of the program.
@@ -73,72 +76,81 @@ def enable(**given: Unpack[Given]) -> None:
     value `ValueError`, and then nothing has changed.
     """
     # Recording alone does not need these modules. A crash does, and must not import anything then.
-    from statecrumbs import _crash, _in_flight
+    from statecrumbs import _crash, _in_flight, _senders
 
     given = check(given)
-    _crash.prepare()
     with _switching:
         _crash.listen(given.get("dump_signal", options.dump_signal))
         options.update(given)
+        _crash.prepare()
         _recorder.reconfigure()
-        _in_flight.watch()
+        _in_flight.in_flight.watch()
+        _senders.senders.watch()
         _open_black_box(options.black_box)
         if options.redactor is not None:
-            load_patterns()  # or it would be imported in the middle of a crash
+            load_patterns()  # otherwise a crash would import it
         _crash.watch()
         atexit.unregister(_at_exit)
-        atexit.register(_at_exit)  # after that of the mirror, so that it runs before it
+        atexit.register(_at_exit)  # registered after the hook of the mirror, so it runs before
 
 
 def _at_exit() -> None:
-    """Do what is still to be done when the exit hooks run."""
-    from statecrumbs import _crash
+    """Report the last exception and the deaths, before the black box is closed."""
+    from statecrumbs import _crash, _in_flight
 
-    _crash.report_last_exception()
-    if _teller is not None:
-        _teller.tell()
+    if _crash.report_last_exception():
+        _in_flight.in_flight.release()  # an exit that left work before was caught
+        if _mirror is not None:
+            _mirror.note_end_by_failure()
+    if _notices is not None:
+        _notices.log()
 
 
-def _end_for_sure() -> None:
-    """Do all that the exit hooks do, in a process that ends without them."""
+def _at_announced_end(is_final: bool) -> None:
+    """Do the work of the exit hooks, in a process that may end without them."""
+    if not is_final:
+        if _notices is not None:
+            _notices.log()
+        return
     _at_exit()
     if _mirror is not None:
         _mirror.close_at_exit()
 
 
 def deaths() -> list[dict[str, Any]]:
-    """Return the deaths of earlier processes of this program that this process told, oldest last.
+    """Return the deaths of earlier processes of this program that this process logged, oldest last.
 
     Each has "pid", "program", "host", "ending" (see docs/endings.md), "silent_since" (ISO 8601),
     "failures", "exit_code", "in_flight" (a list, the outermost frame first), "hidden" and "path".
-    Deaths that wait for logging to be set up are told now.
+    Deaths that wait for logging to be set up are logged now.
     """
-    if _teller is None:
+    if _notices is None:
         return []
-    _teller.tell()
-    return [dict(death) for death in _teller.told]
+    _notices.log(is_asked=True)
+    return [dict(death) for death in _notices.logged]
 
 
 def disable() -> None:
-    """Undo `enable`: the hooks that it replaced are back, and all options at their defaults.
+    """Undo `enable`: put back the hooks that it replaced, and set all options to their defaults.
 
-    With a `dump_signal` only the main thread can do that; other threads get a `ValueError`.
+    With a `dump_signal` only the main thread can do this; other threads get a `ValueError`.
     """
-    from statecrumbs import _crash, _in_flight
+    from statecrumbs import _crash, _in_flight, _senders
 
     with _switching:
         _crash.listen(None)  # first, since it raises outside of the main thread
         _crash.unwatch()
         atexit.unregister(_at_exit)
         _open_black_box(None)
-        _in_flight.unwatch()
+        _in_flight.in_flight.unwatch()
+        _senders.senders.unwatch()
         options.reset()
         _recorder.reconfigure()
 
 
 def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
-    """Mirror into a file in `directory` from now on; None: into none."""
-    global _mirror, _teller
+    """Mirror into a file in `directory` from now on; with None, stop mirroring."""
+    global _mirror, _notices
     from statecrumbs._crash import note_failures_with
     from statecrumbs._in_flight import in_flight
     from statecrumbs._process import program_name
@@ -150,16 +162,17 @@ def _open_black_box(directory: str | os.PathLike[str] | None) -> None:
     ):
         note_failures_with(None)
         _mirror.close()
-        _mirror = _teller = None
+        _mirror = _notices = None
     if _mirror is not None:
         _mirror.reconfigure(signal_stacks=options.signal_stacks)
     elif directory is not None:
-        from statecrumbs._black_box import Mirror, Teller
+        from statecrumbs._black_box import DeathNotices, Mirror
 
-        _mirror = Mirror(directory, program)
+        # It looks into the folder before our own file exists.
+        _notices = DeathNotices(directory, program, options.on_death, options.black_box_days)
+        _mirror = Mirror(directory, program, _notices.found())
         _mirror.track(signal_stacks=options.signal_stacks)
         note_failures_with(_mirror.note_failure)
-        in_flight.at_final_end = _end_for_sure
-        _teller = Teller(directory, program, options.on_death, options.black_box_days)
-        if not _teller.tell_if_heard():
-            in_flight.before_operation = _teller.tell_if_heard
+        in_flight.at_announced_end = _at_announced_end
+        if not _notices.log_if_heard():
+            in_flight.call_before_operations(_notices.log_before_operation)

@@ -1,262 +1,350 @@
 """The frames that are open in this process: the work in flight, since when, in which thread.
 
-An observer of corectx, from `enable` on. Requests, tasks, entrypoints and steps count; scopes and
-frames of other processes do not. Nothing here takes a lock: a dict's own operations are atomic.
+Requests, tasks, entrypoints and steps count; scopes and frames of other processes do not. corectx
+knows which frames are open, and `Quiet` is its observer from `enable` on. Steps tell it nothing, so
+they cost next to nothing. `InFlight` takes its place if every frame must be heard of: for the table
+in a black box, or for a call before the next operation.
 
-Where SystemExit or KeyboardInterrupt leaves an operation in the main thread, its frames are kept
-until that thread does other work: a process that ends now was in the middle of that operation.
-(The timeout of gunicorn raises SystemExit in a signal handler, and the exit hooks run after it.)
+If SystemExit or KeyboardInterrupt leaves an operation in the main thread, its frames are kept until
+that thread does other work. A process that ends now was in the middle of that operation. (The
+timeout of gunicorn raises SystemExit in a signal handler, and the exit hooks run after it.)
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import get_ident
-from time import time_ns
+from time import time
 
-from corectx import subscribe
-from corectx.lowlevel import process_mark
-from statecrumbs._crumb import identity_of, name_text, timestamp
-from statecrumbs._options import options
-from statecrumbs._recorder import thread_name
-from statecrumbs._values import jsonable
+from corectx import current, subscribe
+from corectx.lowlevel import (
+    forget_open,
+    is_kept,
+    kept_frames,
+    note_closed,
+    note_open,
+    open_frames,
+    process_mark,
+    raised_by_signal,
+)
+from statecrumbs._endings import KEYBOARD_INTERRUPT, SYSTEM_EXIT, was_caught
+from statecrumbs._work import Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final, Protocol
+    from typing import Any, Final, Protocol, TypeAlias
 
     from corectx import Frame
+
+    # The IDs of the trace, of the span and of its parent, and the trace flags of W3C.
+    Trace: TypeAlias = tuple[bytes, bytes, bytes, int]
 
     class Table(Protocol):
         """The table of open frames in the black box."""
 
-        def open(self, work: Work, /) -> None: ...
-        def close(self, work: Work, /) -> None: ...
-        def change(self, work: Work, /) -> None: ...
+        def open(self, frame: Frame, trace: Trace | None = None, /) -> None: ...
+        def close(self, frame: Frame, /) -> None: ...
+        def change(self, work: Work, trace: Trace | None = None, /) -> None: ...
+        def frames(self) -> list[Frame]: ...
+        def holds(self, frame: Frame, /) -> int: ...
         def note_exit(self, kind: int, code: int, /) -> None: ...
         def announce(self, *, is_ending: bool) -> None: ...
 
 
 _UNCOUNTED: Final = frozenset(("scope", "remote"))
 _EXITS: Final = (SystemExit, KeyboardInterrupt)
-_MAX_OPEN: Final = 10_000  # frames that are tracked; a program that never leaves them has more
 _MAX_TRACES: Final = 100  # that wait for their frames
-_MAX_SHOWN: Final = 100  # of them in a dump
-
-SYSTEM_EXIT: Final = 1
-KEYBOARD_INTERRUPT: Final = 2
+_SEARCH_EACH: Final = 1.0  # second, in which operations begin
 
 
-class Work:
-    """One open frame: since when (ns), in which thread, and what became of it since."""
+class Quiet:
+    """The observer of open frames that need not hear of each frame."""
 
-    __slots__ = ("frame", "is_left", "is_suspended", "since_ns", "thread_id", "trace")
+    ignores_scopes = True
+    is_inlined = True
 
-    def __init__(self, frame: Frame, since_ns: int, thread_id: int) -> None:
-        self.frame = frame
-        self.since_ns = since_ns
-        self.thread_id = thread_id
-        self.is_suspended = False
-        self.is_left = False
-        self.trace: tuple[bytes, bytes, bytes, int] | None = None
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
 
-    def counts(self) -> bool:
-        """Return whether this work was in flight if the process ends in an ordinary way now.
+    def entered(self, frame: Frame) -> None:
+        """Keep `frame`."""
+        if frame.site.kind not in _UNCOUNTED:
+            self._in_flight.notice_fork()
+            note_open(frame)
 
-        It was not where a suspended generator or a daemon thread holds it.
-        """
-        return not self.is_suspended and not self.is_in_daemon()
+    def left(self, frame: Frame, exc: BaseException | None) -> None:
+        """Keep `frame` no longer, unless `exc` is about to end the process."""
+        note_closed(frame)
+        if exc is not None and issubclass(type(exc), _EXITS):
+            self._in_flight.keep(frame, exc)
 
-    def is_in_daemon(self) -> bool:
-        """Return whether it runs in a daemon thread, which does not keep a process alive."""
-        thread = self._thread()
-        return bool(thread is not None and thread.daemon)
+    def suspended(self, frame: Frame) -> None:
+        """Note that the body of a generator is suspended."""
+        self._in_flight.suspended(frame)
 
-    def thread(self) -> str:
-        """Return the name of the thread, redacted and bounded."""
-        if self.thread_id == get_ident():
-            return thread_name()
-        thread = self._thread()
-        if thread is None:
-            return f"Thread-{self.thread_id}" if "threading" in sys.modules else "MainThread"
-        return name_text(str(thread.name))
-
-    def _thread(self) -> Any:
-        # Without the lock of `threading`, which a signal handler must not wait for.
-        return getattr(sys.modules.get("threading"), "_active", {}).get(self.thread_id)
-
-    def path(self) -> str | None:
-        """Return the scoped value `path` of a request, redacted and bounded."""
-        if self.frame.kind != "request" or "path" not in self.frame.values:
-            return None
-        return str(jsonable(self.frame.values["path"], options.redactor, limit=200))
+    def resumed(self, frame: Frame) -> None:
+        """Note that the body of a generator goes on."""
+        self._in_flight.resumed(frame)
 
 
 class InFlight:
-    """The observer, and the list of open frames."""
+    """The observer that hears of each frame, with the state of the open ones."""
 
     ignores_scopes = True
 
     def __init__(self) -> None:
+        self._quiet = Quiet(self)
+        self._observer: object = None  # the one of the two that is subscribed
+        self._unsubscribe: Callable[[], None] | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget all frames, the table, and whom to call."""
-        self._open: dict[int, Work] = {}  # by the address of the frame, which the work keeps alive
+        """Forget all frames, the table, and the functions to call."""
+        forget_open()
         self._mark = process_mark()
+        self._forked_at = 0.0
+        self._next_search = 0.0
         self._left: list[Work] = []
         self._left_by: BaseException | None = None
         self._left_in = 0
-        self._traces: dict[int, tuple[bytes, bytes, bytes, int]] = {}  # of frames to come
-        self.is_watching = False
+        self._is_signal = False
+        self._traces: dict[int, Trace] = {}  # of frames to come, by their address
         self.table: Table | None = None
         self._reopen: Callable[[], object] | None = None
-        self.before_operation: Callable[[], object] | None = None
-        """Called once, before the next operation begins; for notices that wait for logging."""
-        self.at_final_end: Callable[[], object] | None = None
-        """Called where a framework announces that the process ends for sure."""
+        self._before_operations: list[Callable[[], bool]] = []
+        self.at_announced_end: Callable[[bool], object] | None = None
+        """Called when a framework announces the end of the process, with whether it is final."""
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether frames are tracked."""
+        return self._observer is not None
+
+    def watch(self) -> None:
+        """Track frames from now on."""
+        if not self.is_watching:
+            forget_open()
+            frame = current()  # of a `main` that calls `enable` itself
+            while frame is not None:
+                if frame.site.kind not in _UNCOUNTED:
+                    note_open(frame)
+                frame = frame.parent
+        hears_all = self.table is not None or self._before_operations or self._left
+        wanted = self if hears_all else self._quiet
+        if wanted is not self._observer:
+            before = self._unsubscribe
+            self._observer, self._unsubscribe = wanted, subscribe(wanted)
+            if before is not None:
+                before()
+
+    def unwatch(self) -> None:
+        """Track no more frames, and forget those that are open."""
+        unsubscribe, self._unsubscribe = self._unsubscribe, None
+        self._observer = None
+        if unsubscribe is not None:
+            unsubscribe()
+        self.reset()
+
+    def _rewatch(self) -> None:
+        """Let the right one of the two observers listen."""
+        if self.is_watching:
+            self.watch()
+
+    def call_before_operations(self, call: Callable[[], bool]) -> None:
+        """Call `call` before each operation begins, until it returns True."""
+        self._before_operations.append(call)
+        self._rewatch()
+
+    def _call_before_operation(self) -> None:
+        # The list is empty meanwhile: a call may begin an operation itself.
+        calls, self._before_operations = self._before_operations, []
+        self._before_operations += [call for call in calls if not call()]
+        self._rewatch()
 
     def entered(self, frame: Frame) -> None:
         """Note that the work of `frame` begins."""
         if frame.site.kind in _UNCOUNTED:
             return
         if not self._mark[0]:
-            self._forget_parent()
+            self.notice_fork()
         if self._left and self._left_in == get_ident():
-            self._release()
-        if self.before_operation is not None and frame.parent is None:
-            call, self.before_operation = self.before_operation, None
-            call()
-        opened = self._open
-        if len(opened) < _MAX_OPEN:
-            opened[id(frame)] = work = Work(frame, time_ns(), get_ident())
-            if self._traces:
-                work.trace = self._traces.pop(id(frame), None)
-            if self.table is not None:
-                self.table.open(work)
+            self.release()
+        if self._before_operations and frame.parent is None:
+            self._call_before_operation()
+        has_room = note_open(frame)
+        table = self.table
+        if table is not None and has_room:
+            table.open(frame, self._traces.pop(id(frame), None) if self._traces else None)
+        if frame.parent is None and frame.since >= self._next_search:
+            self.forget_lost()
 
     def left(self, frame: Frame, exc: BaseException | None) -> None:
         """Note that the work of `frame` ended by `exc`."""
-        work = self._open.pop(id(frame), None)
-        if work is None:
-            return
+        note_closed(frame)
         if exc is not None and issubclass(type(exc), _EXITS):
-            self._keep(work, exc)
-            if work.is_left:
+            if self.keep(frame, exc):
                 return
-        elif self._left and self._left_in == work.thread_id:
-            self._release()
+        elif self._left and self._left_in == get_ident():
+            self.release()
         if self.table is not None:
-            self.table.close(work)
+            self.table.close(frame)
 
     def suspended(self, frame: Frame) -> None:
         """Note that the body of a generator is suspended."""
-        self._suspend(frame, is_suspended=True)
+        if getattr(frame, "thread_id", 0) > 0:
+            frame.thread_id = -frame.thread_id
+            self._change(frame)
 
     def resumed(self, frame: Frame) -> None:
         """Note that the body of a generator goes on."""
-        self._suspend(frame, is_suspended=False)
-
-    def ending(self, *, is_final: bool) -> None:
-        """Note that a framework announces an ordinary end of the process."""
-        if is_final:
-            if self.at_final_end is not None:
-                self.at_final_end()
-        elif self.table is not None:
-            self.table.announce(is_ending=True)
-            self.before_operation = self._go_on
-
-    def _go_on(self) -> None:
-        if self.table is not None:
-            self.table.announce(is_ending=False)
+        if getattr(frame, "thread_id", 0) < 0:
+            frame.thread_id = get_ident()
+            self._change(frame)
 
     def renamed(self, frame: Frame) -> None:
         """Note that the site of `frame` has learnt its name."""
-        work = self._open.get(id(frame))
-        if work is not None and self.table is not None:
-            self.table.change(work)
+        self._change(frame)
 
-    def note_trace(self, frame: Frame, trace: tuple[bytes, bytes, bytes, int]) -> None:
+    def _change(self, frame: Frame, trace: Trace | None = None) -> None:
+        if self.table is not None and hasattr(frame, "since"):
+            self.table.change(Work(frame), trace)
+
+    def ending(self, *, is_final: bool) -> None:
+        """Note that a framework announces an ordinary end of the process."""
+        if self.at_announced_end is not None:
+            self.at_announced_end(is_final)
+        if self.table is not None and not is_final:
+            self.table.announce(is_ending=True)
+            if self._go_on not in self._before_operations:
+                self.call_before_operations(self._go_on)
+
+    def _go_on(self) -> bool:
+        if self.table is not None:
+            self.table.announce(is_ending=False)
+        return True
+
+    def note_trace(self, frame: Frame, trace: Trace) -> None:
         """Note the IDs of the trace, the span and its parent, and the trace flags, of `frame`."""
-        work = self._open.get(id(frame))
-        if work is not None:
-            work.trace = trace
-            if self.table is not None:
-                self.table.change(work)
-        elif self.is_watching:
-            # The tracing hears of a frame first where it was set up first.
-            if len(self._traces) >= _MAX_TRACES:
-                self._traces.clear()
-            self._traces[id(frame)] = trace
+        if self.table is None:
+            return
+        if hasattr(frame, "since"):
+            self._change(frame, trace)
+            return
+        # Tracing that was set up first hears of the frame first.
+        if len(self._traces) >= _MAX_TRACES:
+            self._traces.clear()
+        self._traces[id(frame)] = trace
 
     def use_table(self, table: Table | None, reopen: Callable[[], object]) -> None:
         """Keep the open frames in `table` from now on, also those that are open already.
 
-        In a process that was forked since, `reopen` is called, which calls this again.
+        A forked child calls `reopen`, which calls this method again.
         """
         if not self._mark[0]:
             self._reopen = None
-            self._forget_parent()
+            self.notice_fork()
+        works = self.works()
         self.table, self._reopen = table, None if table is None else reopen
+        self._rewatch()
         if table is not None:
-            for work in list(self._open.values()):
-                table.open(work)
+            for work in works:
+                table.open(work.frame)
+
+    def forget_lost(self) -> None:
+        """Close the frames whose work is over although nobody told: nobody else has them any more.
+
+        An exception that a signal handler of the program raises can come between the moment when a
+        frame is kept here and the ``try`` around its work, or in the middle of closing it.
+        """
+        self._next_search = time() + _SEARCH_EACH
+        if not hasattr(sys, "getrefcount"):
+            return  # not every interpreter counts references
+        table = self.table
+        rows = () if table is None else table.frames()
+        frames: list[Any] = [*{*kept_frames(), *rows}]
+        frames.sort(key=lambda frame: getattr(frame, "since", 0.0))
+        del rows
+        # Those that began last first, since they hold the frames around them.
+        for index in range(len(frames) - 1, -1, -1):
+            mine = int(is_kept(frames[index]))
+            if table is not None:
+                mine += table.holds(frames[index])
+            if _references(frames, index) - _OWN_REFERENCES == mine:
+                if table is not None:
+                    table.close(frames[index])
+                note_closed(frames[index])
+            frames[index] = None
 
     def works(self) -> list[Work]:
         """Return the open frames, and those that SystemExit or KeyboardInterrupt just left."""
-        if not self._mark[0]:
-            self._forget_parent()
-        # The list of a dict's values is made in one step, under the GIL or the dict's own lock.
-        return [*self._left, *self._open.values()]
+        self.notice_fork()
+        self.forget_lost()
+        left = {work.frame for work in self._left}
+        opened = [frame for frame in open_frames(self._forked_at) if frame not in left]
+        opened.sort(key=lambda frame: frame.since)
+        return [*self._left, *map(Work, opened)]
 
     def at_exit(self) -> list[Work]:
-        """Return the work that was in flight, now that the exit hooks run; forget the other."""
+        """Return the work that was in flight when the exit hooks run; forget all other work."""
+        # gunicorn catches the exit that its handler of SIGABRT raised, and ends all the same.
+        if self._left_by is not None and not self._is_signal and was_caught(self._left_by):
+            self.release()
         works = self.works()
         counted = [work for work in works if work.is_left or work.counts()]
         if self.table is not None:
             for work in works:
                 if work not in counted:
-                    self.table.close(work)
+                    self.table.close(work.frame)
         return counted
 
-    def _keep(self, work: Work, exc: BaseException) -> None:
-        """Keep `work` where `exc` is about to end the process."""
+    def keep(self, frame: Frame, exc: BaseException) -> bool:
+        """Keep the work of `frame` if `exc` is about to end the process; return whether it is."""
         code = exit_code(exc)
-        if not code or not _is_main_thread():
-            return
+        if not code or not _is_main_thread() or not hasattr(frame, "since"):
+            return False
         if self._left_by is not exc:
-            self._release()
-            self._left_by, self._left_in = exc, work.thread_id
-        work.is_left = True
+            self.release()
+            self._left_by, self._left_in = exc, get_ident()
+            self._is_signal = raised_by_signal(exc)
+        frame.thread_id = get_ident()
+        work = Work(frame, is_left=True)
         self._left.append(work)
+        self._rewatch()
         if self.table is not None:
             is_exit = issubclass(type(exc), SystemExit)
             self.table.note_exit(SYSTEM_EXIT if is_exit else KEYBOARD_INTERRUPT, code)
             self.table.change(work)
+        return True
 
-    def _release(self) -> None:
-        """Close the frames that an exception left: their thread does other work."""
+    def release(self) -> None:
+        """Close the frames that an exception left: it was caught, or its thread does other work."""
         left, self._left, self._left_by = self._left, [], None
         if self.table is not None and left:
             for work in left:
-                self.table.close(work)
+                self.table.close(work.frame)
             self.table.note_exit(0, 0)
+        self._rewatch()
 
-    def _suspend(self, frame: Frame, *, is_suspended: bool) -> None:
-        work = self._open.get(id(frame))
-        if work is not None:
-            work.is_suspended = is_suspended
-            if self.table is not None:
-                self.table.change(work)
-
-    def _forget_parent(self) -> None:
-        self._open = {}
-        self._left, self._left_by = [], None
+    def notice_fork(self) -> None:
+        """Forget the frames of the parent, in a forked child."""
+        if self._mark[0]:
+            return
+        self.forget_parent()
         self._mark = process_mark()
         self.table = None
         if self._reopen is not None:
             self._reopen()
+
+    def forget_parent(self) -> None:
+        """Forget what is open in the parent, in a forked child."""
+        if self._mark[0]:
+            return
+        forget_open()
+        # Calls on the stack that the parent made are no work of the child.
+        self._forked_at = self._forked_at or time()
+        self._left, self._left_by = [], None
 
 
 def exit_code(exc: BaseException) -> int:
@@ -266,8 +354,11 @@ def exit_code(exc: BaseException) -> int:
     code: Any = getattr(exc, "code", None)
     if code is None:
         return 0
-    # As the interpreter does: text is printed, and the code is 1. Within 32 bits, signed.
-    return max(min(code, 2**31 - 1), -(2**31)) if isinstance(code, int) else 1
+    # As the interpreter does: it prints other objects, and the code is 1. A C int has 32 bits, and
+    # a number that is no C long is -1.
+    if not isinstance(code, int):
+        return 1
+    return (code + 2**31) % 2**32 - 2**31 if -(2**63) <= code < 2**63 else -1
 
 
 def _is_main_thread() -> bool:
@@ -275,25 +366,18 @@ def _is_main_thread() -> bool:
     return threading is None or threading.main_thread().ident == get_ident()
 
 
+def _references(frames: list[Any], index: int) -> int:
+    return sys.getrefcount(frames[index])
+
+
+# Those of the list and of the call, which `_references` counts too.
+_OWN_REFERENCES: Final = _references([object()], 0) if hasattr(sys, "getrefcount") else 0
+
+
 in_flight: Final = InFlight()
-_unsubscribe: Callable[[], None] | None = None
 
-
-def watch() -> None:
-    """Track frames from now on."""
-    global _unsubscribe
-    if _unsubscribe is None:
-        _unsubscribe = subscribe(in_flight)
-        in_flight.is_watching = True
-
-
-def unwatch() -> None:
-    """Track no more frames, and forget those that are open."""
-    global _unsubscribe
-    if _unsubscribe is not None:
-        _unsubscribe()
-        _unsubscribe = None
-    in_flight.reset()
+if hasattr(os, "register_at_fork"):  # absent on Windows
+    os.register_at_fork(after_in_child=in_flight.forget_parent)
 
 
 def note_trace(
@@ -304,36 +388,3 @@ def note_trace(
     `flags` are the trace flags of W3C: 1 = sampled. A frame that is not tracked is ignored.
     """
     in_flight.note_trace(frame, (trace_id, span_id, parent_span_id or bytes(8), flags))
-
-
-def in_flight_now() -> list[dict[str, Any]]:
-    """Return the work in flight as data, the outermost first, for a dump."""
-    now = time_ns()
-    shown: list[dict[str, Any]] = []
-    works = sorted(in_flight.works(), key=lambda work: work.since_ns)
-    for work in works[:_MAX_SHOWN]:
-        one: dict[str, Any] = {**identity_of(work.frame)}
-        path = work.path()
-        if path is not None:
-            one["path"] = path
-        one["thread"] = work.thread()
-        one["since"] = timestamp(work.since_ns)
-        one["seconds"] = round(max(0, now - work.since_ns) / 1e9, 3)
-        one["depth"] = _depth(work, works)
-        if work.is_suspended:
-            one["suspended"] = True
-        shown.append(one)
-    if len(works) > _MAX_SHOWN:
-        shown.append({"kind": "...", "name": f"({len(works) - _MAX_SHOWN} more)"})
-    return shown
-
-
-def _depth(work: Work, works: list[Work]) -> int:
-    """Return how many of `works` are around `work`."""
-    open_frames = {id(each.frame) for each in works}
-    depth = 0
-    frame = work.frame.parent
-    while frame is not None:
-        depth += id(frame) in open_frames
-        frame = frame.parent
-    return depth

@@ -19,19 +19,10 @@ _MAX_VALUE: Final = 200  # characters of a value; a dump has all of it
 _MAX_THREAD: Final = 20
 _MAX_EVENT: Final = 24  # where the data is aligned; longer events push it to the right
 _MAX_INDENT: Final = 20
-_SYSTEM: Final = frozenset(
-    (
-        "event",
-        "ts",
-        "thread",
-        "context",
-        "frame",
-        "exception",
-        "dropped",
-        "process",
-        "in_flight",
-        "running",
-    ),
+_SYSTEM: Final = frozenset(("event", "ts", "thread", "context", "frame"))
+# Fields of the last record of a dump. The data of a crumb may have these names too, but are texts.
+_OF_DUMP: Final = frozenset(
+    ("exception", "dropped", "received", "process", "in_flight", "running", "checksum")
 )
 
 
@@ -41,11 +32,12 @@ def _unpainted(_role: Role, text: str) -> str:
 
 @dataclass
 class Columns:
-    """The widths of the columns, in characters; they grow with the texts in them."""
+    """The widths of the columns, in characters, which grow with their texts; the last scope."""
 
     time: int = 0
     thread: int = 0
     event: int = 0
+    scope: str = ""
 
     def fit(self, times: Sequence[str], threads: Sequence[str], events: Sequence[str]) -> None:
         """Make room for these texts."""
@@ -60,10 +52,13 @@ def lines(
     *,
     columns: Columns | None = None,
     paint: Paint = _unpainted,
+    is_brief: bool = False,
 ) -> list[str]:
     """Return one line for each of `crumbs`, with the text of `times` in front.
 
-    `columns` are those of lines that were shown before; `paint` may colour the parts.
+    `columns` are those of lines that were shown before; `paint` may colour the parts. With
+    `is_brief` a line has its scope only where it is another one than in the line before, and no
+    value that the scope has too.
     """
     threads = [printable(crumb.get("thread", ""))[:_MAX_THREAD] for crumb in crumbs]
     events = [printable(crumb.get("event", "")) for crumb in crumbs]
@@ -76,12 +71,16 @@ def lines(
             parts.append(paint("time", time.rjust(columns.time)))
         if columns.thread:
             parts.append(paint("thread", thread.ljust(columns.thread)))
-        data = " ".join(_data(crumb))
+        data = " ".join(_data(crumb, is_brief=is_brief))
         role: Role = "failure" if "exception" in crumb else "event"
         parts.append(paint(role, event.ljust(columns.event) if data else event))
         if data:
             parts.append(paint("data", data))
         scope = " ".join(_scope(crumb))
+        if is_brief and scope == columns.scope:
+            scope = ""
+        elif is_brief:
+            columns.scope, scope = scope, scope or "-"
         if scope:
             parts.append(paint("scope", f"[{scope}]"))
         made.append("  ".join(parts).rstrip())
@@ -134,15 +133,19 @@ def _relative(seconds: float, *, is_short: bool) -> str:
     return ("-" if seconds < 0 else "+") + text
 
 
-def _data(crumb: Mapping[str, Any]) -> Iterator[str]:
+def _data(crumb: Mapping[str, Any], *, is_brief: bool) -> Iterator[str]:
     exception = crumb.get("exception")
-    if exception is not None:
+    if exception is not None and not isinstance(exception, str):
         yield summary(exception)
+    context = crumb.get("context") if is_brief else None
+    scoped = context if is_object(context) else {}
     for key, value in crumb.items():
-        if key not in _SYSTEM:
+        is_data = key not in _SYSTEM and (key not in _OF_DUMP or isinstance(value, str))
+        if is_data and not (key in scoped and value == repr(scoped[key])):
             yield f"{printable(key)}={printable(value)}"
-    if crumb.get("dropped"):
-        yield f"dropped={printable(crumb['dropped'])}"
+    dropped = crumb.get("dropped")
+    if dropped and not isinstance(dropped, str):
+        yield f"dropped={printable(dropped)}"
 
 
 def summary(exception: object) -> str:
@@ -152,12 +155,18 @@ def summary(exception: object) -> str:
     text = f"{printable(exception.get('type', ''))}: {printable(exception.get('message', ''))}"
     traceback = exception.get("traceback")
     if is_list(traceback) and traceback and is_object(traceback[-1]):
-        where = traceback[-1]
-        name = printable(where.get("file", "")).replace("\\", "/").rpartition("/")[2]
-        text += f" ({name}:{printable(where.get('line', ''))})"
+        text += f" ({call_place(traceback[-1], is_short=True)})"
     if exception.get("cause") is not None:
         text += f" <- {summary(exception['cause'])}"
     return text
+
+
+def call_place(call: Mapping[str, Any], *, is_short: bool = False) -> str:
+    """Return the file of a call, without its folders if `is_short`, and its line if it is known."""
+    file, line = printable(call.get("file", "?")), call.get("line")
+    if is_short:
+        file = file.replace("\\", "/").rpartition("/")[2]
+    return f"{file}:{printable(line)}" if line else file
 
 
 def _scope(crumb: Mapping[str, Any]) -> Iterator[str]:
@@ -193,8 +202,13 @@ def work_name(work: Mapping[str, Any]) -> str:
     return f"{text} ({printable(identity)})" if identity else text
 
 
-def in_flight_lines(works: Sequence[Any], hidden: object = 0) -> Iterator[str]:
-    """Yield one line for each open frame of `works`, the outermost first: its age, name and ID."""
+def in_flight_lines(
+    works: Sequence[Any], hidden: object = 0, *, is_least: bool = False
+) -> Iterator[str]:
+    """Yield one line for each open frame of `works`, the outermost first: its age, name and ID.
+
+    If the process ended at an unknown time, the age `is_least`, and the begin is shown too.
+    """
     rows: list[tuple[str, str, str, str, str]] = []
     for work in works:
         if not is_object(work):
@@ -204,11 +218,11 @@ def in_flight_lines(works: Sequence[Any], hidden: object = 0) -> Iterator[str]:
         marks = [name for name in ("suspended", "daemon") if work.get(name)]
         rows.append(
             (
-                f"{printable(work.get('seconds', '?'))} s",
+                _age(work, is_least=is_least),
                 f"{indent}{printable(work.get('kind', '')):<7}",
                 work_title(work),
                 "" if indent else printable(work.get("correlation_id", "")),
-                " ".join([printable(work.get("thread", "")), *marks]),
+                " ".join([printable(work.get("task") or work.get("thread", "")), *marks]),
             )
         )
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
@@ -219,6 +233,13 @@ def in_flight_lines(works: Sequence[Any], hidden: object = 0) -> Iterator[str]:
         yield f"  {'  '.join(cells)}".rstrip() + mark
     if hidden:
         yield f"  and {printable(hidden)} more, inside of these"
+
+
+def _age(work: Mapping[str, Any], *, is_least: bool) -> str:
+    age = f"{printable(work.get('seconds', '?'))} s"
+    if not is_least:
+        return age
+    return f"since {printable(work.get('since', '?'))[:19].replace('T', ' ')}, at least {age}"
 
 
 def _depth(work: object) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         include_timestamp: bool
         include_thread: bool
         redact: bool | Iterable[str]
+        locals: bool
         black_box: str | os.PathLike[str] | None
         dump_signal: int | None
         program: str | None
@@ -42,7 +43,7 @@ _MAX_PROGRAM = 200  # characters
 class Options:
     """The options of `enable`, checked; each attribute is an option of that name.
 
-    Beside them there are `is_enabled` and `redactor`, which is made as `redact` says.
+    It also has `is_enabled`, and `redactor`, which is made from `redact`.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Options:
         "include_thread",
         "include_timestamp",
         "is_enabled",
+        "locals",
         "max_crumbs",
         "max_trail",
         "max_trails_bytes",
@@ -78,6 +80,7 @@ class Options:
         self.include_timestamp = True
         self.include_thread = True
         self.redact: bool | Iterable[str] = True
+        self.locals = False
         self.black_box: str | os.PathLike[str] | None = None
         self.dump_signal: int | None = None
         self.program: str | None = None
@@ -124,7 +127,7 @@ def _check_positive(name: str, value: object) -> None:
         unit = "days" if name == "black_box_days" else "crumbs"
         raise TypeError(f"{name}= is a number of {unit}, not {value!r}.")
     if value < 1:
-        raise ValueError(f"{name}={value} keeps nothing; the least is 1.")
+        raise ValueError(f"{name}={value} is too small; the least is 1.")
     if value > sys.maxsize:
         raise ValueError(f"{name}={value} is too many; the most is {sys.maxsize}.")
 
@@ -145,8 +148,8 @@ def _check_on_crash(name: str, value: object) -> None:
     if callable(value):
         if kind_of(value) != "function":
             raise TypeError(
-                f"{name}= is only called: the coroutine or generator that {value!r} returns "
-                "would never run."
+                f"{name}= takes a plain function: nobody awaits the coroutine or generator that "
+                f"{value!r} returns."
             )
         return
     if not isinstance(value, str):
@@ -165,7 +168,7 @@ def _check_path(name: str, value: object) -> None:
     if not path:
         raise ValueError(f"{name}= is an empty path.")
     if "\0" in path:
-        raise ValueError(f"{name}={path!r} is no path: there is a NUL in it.")
+        raise ValueError(f"{name}={path!r} is no path: it has a NUL.")
 
 
 def _check_path_or_none(name: str, value: object) -> None:
@@ -185,7 +188,7 @@ def _check_redact(name: str, value: Any) -> None:
         if not isinstance(key, str):
             raise TypeError(message)
         if not split_words(key):
-            raise ValueError(f"{name}= has {key!r} in it, which has no letter and no digit.")
+            raise ValueError(f"{name}= has the name {key!r}, which has no letter and no digit.")
 
 
 def _check_signal(name: str, value: object) -> None:
@@ -202,7 +205,9 @@ def _check_program(name: str, value: object) -> None:
 
 def _check_on_death(name: str, value: object) -> None:
     if value is not None and (not callable(value) or kind_of(value) != "function"):
-        raise TypeError(f"{name}= is a function of one death, which is only called, not {value!r}.")
+        raise TypeError(
+            f"{name}= is a plain function that takes one death (a dict), not {value!r}."
+        )
 
 
 def _unknown(what: str, value: str, known: Iterable[str]) -> str:
@@ -220,6 +225,7 @@ _CHECKS: dict[str, Callable[[str, object], None]] = {
     "dump_signal": _check_signal,
     "include_thread": _check_bool,
     "include_timestamp": _check_bool,
+    "locals": _check_bool,
     "max_crumbs": _check_positive,
     "max_trail": _check_positive,
     "max_trails_bytes": _check_bytes,

@@ -1,8 +1,7 @@
-"""Describe this process, and find out whether another one still runs.
+"""Describe this process and its machine, for files that outlive it.
 
-Neither imports `platform`, which takes as long as all of this package. The sources are Linux's:
-``/proc/PID/stat``, the boot ID and the PID namespace. On other systems they are unknown, and the
-answer is less exact.
+Without `platform`, whose import takes as long as all of this package. The sources are Linux's:
+``/proc/PID/stat``, the boot ID and the PID namespace. On other systems they are unknown.
 """
 
 from __future__ import annotations
@@ -15,14 +14,11 @@ from statecrumbs._values import fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, Final, Literal
+    from typing import Final
 
-    Fate = Literal["running", "gone", "replaced", "rebooted", "unknown"]
-
-_STARTTIME: Final = 22  # the field of /proc/PID/stat, see proc(5)
-_STATE: Final = 3
-_DEAD: Final = "ZXx"  # a zombie has died, but its parent has not waited for it yet
+STATE: Final = 3  # the fields of /proc/PID/stat, see proc(5)
+FLAGS: Final = 9
+STARTTIME: Final = 22
 
 _MAX_ARGUMENTS: Final = 64
 _MAX_ARGUMENT: Final = 512  # characters
@@ -43,14 +39,14 @@ def python_version() -> str:
 
 
 def host_name() -> str:
-    """Return the name of this machine or container, "" where it is unknown."""
+    """Return the name of this machine or container, or "" if it is unknown."""
     if hasattr(os, "uname"):
         return os.uname().nodename
     return os.environ.get("COMPUTERNAME", "")  # Windows
 
 
 def boot_id() -> str:
-    """Return the ID of this boot of the machine, "" where that is unknown."""
+    """Return the ID of this boot of the machine, or "" if it is unknown."""
     try:
         # As bytes: a text file would import its codec, perhaps in the middle of a crash.
         with open("/proc/sys/kernel/random/boot_id", "rb") as file:
@@ -60,7 +56,7 @@ def boot_id() -> str:
 
 
 def pid_namespace() -> str:
-    """Return the namespace of the process IDs of this container, "" where that is unknown."""
+    """Return the namespace of the process IDs of this container, or "" if it is unknown."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except (OSError, AttributeError):
@@ -68,19 +64,19 @@ def pid_namespace() -> str:
 
 
 def start_time(pid: int) -> int:
-    """Return the start of process `pid` in clock ticks since boot, 0 where that is unknown."""
-    fields = _stat(pid)
-    return int(fields[_STARTTIME - _STATE]) if fields else 0
+    """Return the start of process `pid` in clock ticks since boot, or 0 if it is unknown."""
+    fields = stat_fields(pid)
+    return int(fields[STARTTIME - STATE]) if fields else 0
 
 
 def this_process() -> str:
-    """Return text that tells this process from all others: its PID, start and boot."""
+    """Return text that no other process has: the PID, the start and the boot."""
     pid = os.getpid()
     return f"{pid} {start_time(pid)} {boot_id()}"
 
 
-def _stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat from the state on; none when there is no such process."""
+def stat_fields(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on, or [] without such a process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The second field is the program's name in parentheses; it may hold anything.
@@ -89,55 +85,17 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def fate(
-    pid: int, start: int, description: Mapping[str, Any], is_locked: Callable[[], bool]
-) -> Fate:
-    """Return the fate of process `pid`, which started at `start` and described itself so.
-
-    `is_locked` returns whether a process has its file locked. The lock decides where there is one:
-    process IDs of another container mean nothing here. Where it is held, but not by that process
-    (a reader claims the file, or a child still has it mapped), the process ID may deny it.
-    """
-    boot, its_boot = boot_id(), description.get("boot_id")
-    is_this_host = description.get("host") == host_name()
-    if boot and its_boot and boot != its_boot:
-        return "rebooted" if is_this_host else "unknown"
-    namespace, its_namespace = pid_namespace(), description.get("pid_namespace")
-    is_visible = is_this_host and not (namespace and its_namespace and namespace != its_namespace)
-    by_pid: Fate = _fate_by_pid(pid, start if boot else 0) if is_visible else "unknown"
-    if description.get("lock") != "flock" or not (boot and its_boot):
-        return by_pid
-    if is_locked():
-        return "gone" if by_pid == "gone" else "running"
-    return "replaced" if by_pid == "running" and start else "gone"
-
-
-def _fate_by_pid(pid: int, start: int) -> Fate:
-    if sys.platform == "win32":
-        # There, os.kill(pid, 0) would terminate the process.
-        return "running" if pid == os.getpid() else "unknown"
-    if start:
-        fields = _stat(pid)
-        if not fields or fields[0] in _DEAD or start != int(fields[_STARTTIME - _STATE]):
-            return "gone"
-        return "running"
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return "gone"
-    except PermissionError:
-        return "running"
-    except OverflowError:
-        return "unknown"
-    return "running"
+def here() -> dict[str, str]:
+    """Return the machine, boot and namespace of this process, as in a description of one."""
+    return {"host": host_name(), "boot_id": boot_id(), "pid_namespace": pid_namespace()}
 
 
 def program_name() -> str:
     """Return the identity of this program: the name of ``argv[0]``, and its words.
 
-    Of a `__main__.py` it is the name of its folder. Words are further arguments that begin with a
-    letter: `gunicorn shop.wsgi`, `celery shop worker`, `manage.py runserver`. Redacted, and at most
-    200 characters.
+    For a `__main__.py` it is the name of its folder. Words are further arguments that begin with a
+    letter: `gunicorn shop.wsgi`, `celery shop worker`, `manage.py runserver`. The result is
+    redacted and has at most 200 characters.
     """
     arguments = command_line()
     if not arguments:

@@ -3,35 +3,38 @@
 There is no lock, so that a signal handler, a ``__del__`` or a forked child can record at any time:
 the append of a bounded deque and the step of an iterator are single operations.
 
-Values are frozen when they are recorded. Exact scalars of bounded size are kept, and rendered when
-somebody looks. Anything else is rendered at once, so that a crumb keeps no object of the program
-alive.
+Values are frozen when they are recorded. Small values of well-known kinds, or copies of their
+contents, are kept and rendered when somebody looks. All other values are rendered at once, so that
+a crumb keeps no object of the program alive.
 """
 
 from __future__ import annotations
-
-import sys
 
 # `threading.local` is this class, and `threading` takes longer to import.
 from _thread import _local, get_ident  # pyright: ignore[reportPrivateUsage]
 from time import time_ns
 
-from corectx.lowlevel import get_current, listeners, notify_crumb, raised_by_signal
+from corectx.lowlevel import get_current, listeners, log_once, notify_crumb, raised_by_signal
 from statecrumbs._crumb import (
+    MAX_EVENT,
+    MAX_VALUES,
     NOWHERE,
     SYSTEM_FIELDS,
+    Message,
     freeze_data,
     freeze_event,
+    keep_all,
     name_text,
     names_one_another,
-    place_of,
     rendered_data,
+    shown_event,
+    thread_name_of,
     to_crumbs,
 )
 from statecrumbs._options import options
 from statecrumbs._ring import Ring, copied
-from statecrumbs._trail import trail_of, trails_around
-from statecrumbs._values import safe_text
+from statecrumbs._trail import cache_of, renew_lease, trail_of, trails_around
+from statecrumbs._values import keepers_for, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,15 +42,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from corectx import Frame
-    from statecrumbs._crumb import Crumb, Label, Record
+    from statecrumbs._crumb import Crumb, Record
     from statecrumbs._trail import Ticks
-    from statecrumbs._values import Scalar
 
-# The fast path takes crumbs of at most this many values, each string of at most 128 characters, or
-# fewer and longer ones: 1,024 characters together. At four bytes a character that is 4 KiB. Larger
-# ones are rendered within their bounds.
-_FAST_VALUES = 8
-_FAST_STRING = 128
+# The fast path takes a string of at most 16 characters, or one whose length times the number of
+# values is at most 1,024. With four bytes a character the values then take at most 4 KiB. Longer
+# strings are rendered within their bounds. `MAX_VALUES` times 16 characters are 1,024, too.
+_LONGEST_NAME = 128
 _LARGE = 1024  # bytes of a dict of values, in characters: its trail is weighed
 _STR = frozenset((str,))
 
@@ -57,10 +58,13 @@ _STR = frozenset((str,))
 _KNOWN = 1024
 _known: dict[str, tuple[str, set[str]]] = {}
 
+_keepers = keepers_for(options.redactor)
+_message_names: set[str] = set()  # those that came with messages
+
 
 _ring = Ring(options.max_crumbs)
-# Its `here` is what the current thread records with, once `_here` was called in there. Exactly a
-# `threading.local` (without the import of threading): a subclass would be slower to look into.
+# Its `here` has the functions with which the current thread records, once it has called `_here`. It
+# is exactly a `threading.local`, without the import of threading: a subclass would be slower.
 _thread = _local()
 
 
@@ -71,7 +75,7 @@ def _here() -> tuple[Callable[[Record], None], Iterator[None], str]:
         return local.here  # type: ignore[no-any-return]
     except AttributeError:
         local.member = member = _ring.join()
-        local.here = here = member.append, member.ticks, _look_up_thread_name()
+        local.here = here = member.append, member.ticks, thread_name_of(get_ident())
         return here
 
 
@@ -86,24 +90,8 @@ def set_thread_name(name: str) -> None:
     _thread.here = append, ticks, name_text(name)
 
 
-def _look_up_thread_name() -> str:
-    # Not `current_thread()`: for a thread that Python did not start it makes an object under a
-    # lock, which a signal handler or a finalizer must not wait for.
-    threading = sys.modules.get("threading")
-    if threading is None:  # then nobody has started a thread
-        return "MainThread"
-    ident = get_ident()
-    thread = getattr(threading, "_active", {}).get(ident)
-    try:
-        return f"Thread-{ident}" if thread is None else name_text(safe_text(thread.name))
-    except BaseException as error:  # a subclass may have a `name` that raises anything
-        if raised_by_signal(error):
-            raise
-        return f"Thread-{ident}"
-
-
-# It is given each record that is in memory: the black box, where there is one. It takes records
-# unrendered, since it renders them in less time than it takes to make the text for observers.
+# The black box, if there is one. It is called with each record, unrendered, because it renders
+# faster than the text for observers is made.
 _mirror: Callable[[Record], None] | None = None
 _mirrors: tuple[Callable[[Record], None], ...] = ()
 _has_failed = False
@@ -113,14 +101,14 @@ _has_failed = False
 _BY_NAME: Any = ...
 
 
-def crumb(  # noqa: C901, PLR0912 - inline, for speed
+def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
     event: str = _BY_NAME, /, **data: Any
 ) -> None:
     """Record the `event` and its `data`, with the time, the thread and the ambient context.
 
     Never raises, except for an exception that a signal handler of the program raises meanwhile. An
-    event that is not a string, or is empty, is not recorded. It may also be given by its name,
-    ``event=``; beside another event, that is data like any other.
+    event that is not a string, or is empty, is not recorded, which is logged once. The event may
+    also be given by name, ``event=``; beside a positional event, ``event=`` is data.
     """
     try:
         known, names = _known[event]
@@ -129,15 +117,20 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
                 value = data[name]
                 kind = type(value)
                 if kind is str:
-                    if len(value) <= 128:  # noqa: PLR2004 - _FAST_STRING; a literal is faster
-                        continue
-                    if len(value) * len(data) <= 1024:  # noqa: PLR2004
+                    # Literals are faster than names.
+                    if len(value) <= 16 or len(value) * len(data) <= 1024:  # noqa: PLR2004
                         continue
                 elif kind is int:
                     if value.bit_length() <= 64:  # noqa: PLR2004
                         continue
                 elif value is None or kind is float or kind is bool:
                     continue
+                else:
+                    # Keep what it holds, to render it when somebody looks.
+                    value = _keepers[id(kind)](value, 1024 // len(data))
+                    if value is not None:
+                        data[name] = value
+                        continue
             break
         else:
             remember, ticks, thread = _thread.here
@@ -147,7 +140,7 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
                 remember(record)
                 next(ticks)
             else:
-                append, ticks, place = frame.label or _label(frame)
+                append, ticks, place = frame.recorder_cache or cache_of(frame)
                 record = (time_ns(), known, data, place, thread)
                 remember(record)
                 append(record)
@@ -163,8 +156,9 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
             lease_end = frame, ticks, record  # pyright: ignore[reportPossiblyUnboundVariable]
             _finish(*lease_end)
             return
-    # An event or a thread that was not seen before, or an event that is no string.
-    except (KeyError, AttributeError, TypeError):
+    # An event, a class or a thread that was not seen before, or an event that is no string; a value
+    # too deep for the rest of the stack.
+    except (LookupError, AttributeError, TypeError, RecursionError):
         pass
     except BaseException as error:
         # The only code of the program that can run here is the hash of a subclass of str. Without
@@ -172,7 +166,7 @@ def crumb(  # noqa: C901, PLR0912 - inline, for speed
         if type(event) is str and all(type(name) is str for name in data):
             if not isinstance(error, Exception):
                 raise
-            _report(error)
+            _log_failure(error)
             return
         if raised_by_signal(error):
             raise
@@ -184,112 +178,138 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     if event is _BY_NAME:
         event = data.pop("event", None)
     # No code of the program runs for this: neither its `__class__` nor its `__len__`.
-    if not issubclass(type(event), str):
-        return
-    text = str.__str__(event)  # pyright: ignore[reportArgumentType]  # does not know issubclass
+    is_text = issubclass(type(event), str)
+    # Pyright does not know issubclass.
+    text = str.__str__(event) if is_text else ""  # pyright: ignore[reportArgumentType]
     if not text:
+        log_once(
+            "event",
+            "crumb() was called with "
+            f"{'an empty text' if is_text else f'an object of {name_of(type(event))}'} as its "
+            "event, and recorded nothing: write crumb('paid', order=7).",
+        )
         return
     try:
-        # No call of a dict's method where a subscript does, here and below: without a GIL it takes
-        # the dict's lock. A child would hang that is forked while a thread waits for that.
+        # Here and below there are subscripts and no calls of a dict's methods: without a GIL these
+        # take the dict's lock. A child that is forked while a thread waits for it would hang.
         try:
-            frozen_event, _ = _known[text]  # then nothing in it is cut or redacted
+            frozen_event, _ = _known[text]  # nothing in it needs to be cut or redacted
         except KeyError:
             frozen_event = freeze_event(text)
-        frozen_data = freeze_data(data)
-        remember, ticks, thread = _here()
-        frame = get_current()
-        if frame is None:
-            record = (time_ns(), frozen_event, frozen_data, NOWHERE, thread)
-            remember(record)
-            next(ticks)
-        else:
-            append, ticks, place = frame.label or _label(frame)
-            record = (time_ns(), frozen_event, frozen_data, place, thread)
-            remember(record)
-            append(record)
-            _count(frame, ticks, frozen_data)
-        if _mirror is not None:
-            _mirror(record)
-        if listeners.crumb:
-            notify_crumb(frame, record[0], frozen_event, rendered_data(frozen_data))
+        frozen_data = freeze_data(data, _keepers)
+        _remember(frozen_event, frozen_data, is_large=_is_large(frozen_data))
         if frozen_event == text:
             _learn(frozen_event, data, frozen_data)
     except Exception as error:
-        _report(error)
+        _log_failure(error)
 
 
-def _count(frame: Frame, ticks: Ticks, data: dict[str, Scalar]) -> None:
-    """Take a tick for a crumb that was appended to its trail, and weigh it if it is large."""
-    if next(ticks, None) is None:
-        _renew_lease(frame, ticks)
-    elif sum(len(value) for value in data.values() if isinstance(value, str)) > _LARGE:
-        trail_of(frame).weigh_large()
+def record_message(text: str, data: dict[str, Any]) -> None:
+    """Record a crumb whose event is the `text` of a message to people, an exact string.
+
+    It is not learnt, since programs make ever new ones, but kept, and scrubbed when somebody looks.
+    """
+    global _message_names
+    try:
+        try:
+            if len(text) <= MAX_EVENT and keep_all(data, _message_names, _keepers):
+                _remember(Message(text), data)
+                return
+        except (LookupError, AttributeError, RecursionError):  # a class that was not seen before
+            pass
+        frozen_data = freeze_data(data, _keepers)
+        _remember(freeze_event(text), frozen_data, is_large=_is_large(frozen_data))
+        _message_names = _learnt(_message_names, data, frozen_data)
+    except Exception as error:
+        _log_failure(error)
+
+
+def _remember(event: str, data: dict[str, Any], *, is_large: bool = False) -> None:
+    """Record an event and data that are frozen."""
+    try:
+        remember, ticks, thread = _thread.here
+    except AttributeError:
+        remember, ticks, thread = _here()
+    frame = get_current()
+    if frame is None:
+        record = (time_ns(), event, data, NOWHERE, thread)
+        remember(record)
+        next(ticks)
+    else:
+        append, ticks, place = frame.recorder_cache or cache_of(frame)
+        record = (time_ns(), event, data, place, thread)
+        remember(record)
+        append(record)
+        if next(ticks, None) is None:
+            renew_lease(frame, ticks)
+        elif is_large:
+            trail_of(frame).weigh_large()
+    if _mirror is not None:
+        _mirror(record)
+    if listeners.crumb:
+        notify_crumb(frame, record[0], shown_event(event), rendered_data(data))
+
+
+def _is_large(data: dict[str, Any]) -> bool:
+    return sum(len(value) for value in data.values() if isinstance(value, str)) > _LARGE
 
 
 def _finish(frame: Frame | None, spent: Ticks, record: Record) -> None:
-    """Do the rest of the fast path for a `record` that found its lease at the end."""
+    """Do the rest of the fast path for a `record` that came at the end of its lease."""
     try:
         if frame is not None:
-            _renew_lease(frame, spent)
+            renew_lease(frame, spent)
         if _mirror is not None:
             _mirror(record)
         if listeners.crumb:
             notify_crumb(frame, record[0], record[1], rendered_data(record[2]))
     except Exception as error:
-        _report(error)
+        _log_failure(error)
 
 
-def _renew_lease(frame: Frame, spent: Ticks) -> None:
-    trail = trail_of(frame)
-    if trail.ticks is spent:
-        trail.renew(spent)
-    else:  # it was renewed for another frame of the operation
-        trail.take_tick()
-    label = frame.label
-    if label is not None:
-        frame.label = (label[0], trail.ticks, label[2])
-
-
-def _learn(event: str, data: dict[str, Any], frozen: dict[str, Scalar]) -> None:
-    """Let the fast path take this event the next time, with the names that it may take.
-
-    Those stand in `frozen` as in `data`, and are no names of secrets.
-    """
+def _learn(event: str, data: dict[str, Any], frozen: dict[str, Any]) -> None:
+    """Let the fast path take this event the next time, with the names that it may take."""
     try:
         _, names = _known[event]
     except KeyError:
-        if len(_known) >= _KNOWN:
-            return
-        _, names = _known.setdefault(event, (event, set()))
+        names = set()
+    if len(_known) >= _KNOWN:
+        _known.clear()  # events from outside; the others are learnt again
+    _known[event] = event, _learnt(names, data, frozen)
+
+
+def _learnt(names: set[str], data: dict[str, Any], frozen: dict[str, Any]) -> set[str]:
+    """Return a set of `names` and of the names in `data` that are safe for the fast path.
+
+    A name is safe if it is the same in `frozen` and is no name of a secret. The set is new, since
+    the fast path may be looking into the old one.
+    """
+    if any(type(name) is not str for name in data):
+        return names  # a subclass may define what hashes and equals its names
     redactor = options.redactor
-    for name in data:
-        if (
-            len(names) < _FAST_VALUES
-            and type(name) is str
-            and name not in names
-            and len(name) <= _FAST_STRING
-            and name in frozen
-            and name not in SYSTEM_FIELDS
-            and not (redactor is not None and redactor.is_sensitive(name))
-            and not (len(data) > 1 and names_one_another(name, {*names, *data}))
-        ):
-            names.add(name)
-
-
-def _label(frame: Frame) -> Label:
-    """Make the label of `frame` at its first crumb: its trail, and the place of its crumbs."""
-    trail = trail_of(frame)
-    place, lasting = place_of(frame)
-    label = (trail.records.append, trail.ticks, place)
-    if lasting:
-        frame.label = label
-    return label
+    every = {*names, *data}
+    if len(every) > MAX_VALUES:  # names from outside; forget the earlier ones
+        names, every = set(), {*data}
+    return names | {
+        name
+        for name in data
+        if name not in names
+        and len(name) <= _LONGEST_NAME
+        and name in frozen
+        and name not in SYSTEM_FIELDS
+        and not (redactor is not None and redactor.is_sensitive(name))
+        and not (len(data) > 1 and names_one_another(name, every))
+    }
 
 
 def records() -> list[Record]:
     """Return the records in the ring, oldest first."""
     return _ring.records()
+
+
+def unframed() -> int:
+    """Return how many crumbs were recorded outside of frames, since the beginning or `clear`."""
+    return _ring.unframed()
 
 
 def snapshot() -> list[Crumb]:
@@ -310,42 +330,25 @@ def clear() -> None:
         around.clear()
 
 
-def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
-    """Return the crumbs for a crash dump of `frame`, in time order, and how many are missing.
-
-    They are the ring, and the trails of the operation and of those around it, without duplicates.
-    Missing are the crumbs of the operation that were pushed out; for no frame, those of no frame.
-    """
-    ring = records()
-    in_ring = set(map(id, ring))
-    inherited: list[Crumb] = []
-    trails = list(trails_around(frame))
-    older: list[Record] = []
-    for around in trails:
-        inherited[:0] = around.inherited
-        older += [record for record in copied(around.records) if id(record) not in in_ring]
-    # The ring drops its oldest first: a record that only a trail has is older than all in the ring.
-    older.sort(key=lambda record: record[0])
-    shown = older + ring
-    if trails:
-        kept = len(trails[0].records)
-        dropped = trails[0].recorded() - kept
-    else:
-        kept = sum(record[3] is NOWHERE for record in ring)
-        dropped = _ring.unframed() - kept
-    return inherited + to_crumbs(shown), max(dropped, 0)
-
-
 def reconfigure() -> None:
     """Take over the options in force: the size of the ring, the names of secrets."""
+    global _keepers, _message_names
     if _ring.bound not in (options.max_crumbs, None):  # None: a test collects all
         exchange_ring(Ring(options.max_crumbs, _ring.records(), unframed=_ring.unframed()))
     _known.clear()
+    _message_names = set()
+    _keepers = keepers_for(options.redactor)
 
 
 def mirror_to(mirror: Callable[[Record], None]) -> None:
     """Give each record to `mirror` from now on, beside the other mirrors."""
     _use_mirrors(*_mirrors, mirror)
+
+
+def exchange_mirror(before: Callable[[Record], None], after: Callable[[Record], None]) -> None:
+    """Give each record to `after` in place of `before`, if `before` is one of the mirrors."""
+    if before in _mirrors:
+        _use_mirrors(*(after if each == before else each for each in _mirrors))
 
 
 def stop_mirroring(mirror: Callable[[Record], None]) -> None:
@@ -372,8 +375,8 @@ def exchange_ring(ring: Ring) -> Ring:
     return before
 
 
-def _report(error: BaseException) -> None:
-    """Log the first failure of ours, and go on; raise an exception that is the program's own."""
+def _log_failure(error: BaseException) -> None:
+    """Log the first failure of ours, and go on; raise an exception of a signal handler."""
     global _has_failed
     if raised_by_signal(error):
         raise error

@@ -1,9 +1,8 @@
 """The last crumbs of the process: in one ring for all threads, or in one for each thread.
 
-Where a GIL lets one thread run at a time, all of them append to one bounded deque. Without a GIL
-they would wait for each other there, so each thread has a deque of its own. They are put together
-when somebody looks: each has the last records of its thread, so that the last ones of the process
-are among them.
+With a GIL, one thread runs at a time, and all append to one bounded deque. Without a GIL they would
+wait for each other there, so each thread has a deque of its own. These are merged when somebody
+looks. Each has the last records of its thread, so the last records of the process are among them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     Append: TypeAlias = Callable[[Record], None]
 else:
-    # The module around it would be a quarter of the time that importing this package takes.
+    # To import `collections` would be a quarter of the import time of this package.
     from _collections import deque
 
 HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -33,11 +32,11 @@ HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 # https://github.com/python/cpython/issues/144809
 _IS_COPY_ATOMIC: bool = HAS_GIL or sys.version_info >= (3, 14, 4)
 
-# So many rings of threads are kept beside those of living ones; then those that have ended go.
+# So many rings of ended threads are kept apart; then they are merged.
 _SPARE = 32
 
-# Held while the rings of ended threads are put together. Nobody waits for it. A forked child has
-# a new one, since the thread that held it may not exist there.
+# Held while the rings of ended threads are merged. Nobody waits for it. A forked child has a new
+# one, since the thread that held it may not exist there.
 _folding = allocate_lock()
 
 
@@ -51,15 +50,16 @@ if hasattr(os, "register_at_fork"):  # absent on Windows
 
 
 def bounded(bound: int | None, records: Iterable[Record] = ()) -> deque[Record]:
-    """Return a deque that keeps the last `bound` records, those of `records` too."""
+    """Return a deque that keeps the last `bound` records, beginning with `records`."""
     return deque(records, bound)
 
 
 def copied(records: deque[Record]) -> list[Record]:
-    """Return what is in `records`, while other threads may append."""
+    """Return a list of `records`; other threads may append meanwhile."""
     if _IS_COPY_ATOMIC:
         return list(records.copy())
-    # That and `list(records)` raise where others append meanwhile. This stops all other threads.
+    # The copy and `list(records)` raise if another thread appends meanwhile. `get_referents` stops
+    # all other threads.
     return [each for each in get_referents(records) if each is not deque]
 
 
@@ -117,7 +117,7 @@ class Ring:
     ) -> None:
         self.bound: int | None = bound
         self._is_shared = is_shared
-        # Of all threads, or of those that have ended.
+        # The records of all threads, or of those that have ended.
         self._records = bounded(bound, records)
         self._ticks = ticks()
         self._unframed = unframed
@@ -125,7 +125,7 @@ class Ring:
         self._fold_at = _SPARE
 
     def join(self) -> Member:
-        """Return what the current thread records with from now on."""
+        """Return the member with which the current thread records from now on."""
         if self._is_shared:
             return Member(self._records.append, self._ticks)
         if len(self._threads) >= self._fold_at:
@@ -138,7 +138,7 @@ class Ring:
 
     def records(self) -> list[Record]:
         """Return the last records of all threads, oldest first."""
-        # The threads come first: one that ends meanwhile is found twice rather than never.
+        # The threads come first: if one ends meanwhile, it is found twice rather than never.
         own = [copied(each.records) for each in list(self._threads.values())]
         others = copied(self._records)
         return list(bounded(self.bound, _in_time_order([others, *own]))) if own else others
@@ -156,7 +156,7 @@ class Ring:
             each.records.clear()
 
     def _fold(self) -> None:
-        """Put the rings of threads that have ended together."""
+        """Merge the rings of threads that have ended."""
         if not _folding.acquire(blocking=False):
             return
         try:

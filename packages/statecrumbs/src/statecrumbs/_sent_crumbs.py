@@ -44,8 +44,8 @@ def outgoing_crumbs(number: int) -> str | None:
     """Return a header with the last `number` crumbs of the current operation, None for none.
 
     Crumbs that the operation has from an earlier sender count too. `number` is at most
-    `MAX_OUTGOING_CRUMBS`; the header is ASCII and has at most 16 KiB, without the oldest crumbs
-    where they would be more.
+    `MAX_OUTGOING_CRUMBS`. The header is ASCII. The oldest crumbs are left out so that it has at
+    most 16 KiB.
     """
     if number == 0:
         return None
@@ -91,9 +91,9 @@ def _checked(header: object) -> list[dict[str, Any]]:
 
 
 def forget_inherited_duplicates(frame: Frame) -> None:
-    """Drop those inherited crumbs of `frame` that this process recorded and still has in its ring.
+    """Drop inherited crumbs of `frame` that this process recorded and still has in its ring.
 
-    Call it before a dump of `frame`: the dump shows the ring too.
+    Call it before a dump of `frame`, which also shows the ring.
     """
     inherited = trail_of(frame).inherited
     here = _here()
@@ -140,7 +140,7 @@ def _checked_crumb(given: Any) -> dict[str, Any] | None:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """Return a JSON object of bounded size; of anything else an empty one."""
+    """Return `value` if it is a JSON object of bounded size, else an empty one."""
     if not isinstance(value, dict):
         return {}
     members = cast("dict[str, Any]", value)
@@ -165,12 +165,12 @@ def _checked_frame(frame: Any) -> dict[str, str]:
         for key in _FRAME_FIELDS
         if isinstance(given.get(key), str)
     }
-    # The origin is always shown, also where the sender left it out.
+    # The origin is always shown, also if the sender left it out.
     return {"origin": "unknown", **checked} if "origin" not in checked else checked
 
 
 def _value(key: str, value: Any) -> Any:
-    """Return `value` bounded, and redacted where this process holds its name for a secret."""
+    """Return `value` bounded, and redacted if its name is that of a secret in this process."""
     redactor = options.redactor
     if redactor is not None and redactor.is_sensitive(key):
         return REDACTED

@@ -4,13 +4,13 @@ The ring is shared by the process, so that a busy neighbour could push out the c
 that fails. Every root frame therefore has a bounded trail in its store.
 
 All trails together take at most `max_trails_bytes`. To count bytes at each crumb would cost more
-than the crumb. So a trail has a *lease*: the number of crumbs that it may take until it is weighed
-again. Taking a crumb of the lease is one step of an iterator, as counting it was; the end of the
-lease is an exception, which costs the fast path nothing. A trail is weighed by one of its records
-and their number, and for as many more as its next lease allows. When that comes to too much, all
-trails are surveyed. First their leases become short. When they take too much all the same, the
-longest are cut to one length: they lose their oldest crumbs, and each keeps its last `KEPT`. Until
-there is room again, a trail that has grown beyond that length is cut at the end of its lease.
+than the crumb. So a trail has a *lease*: the number of crumbs until it is weighed again. Each crumb
+takes one step of an iterator, which counts it too. The end of the iterator is the end of the lease;
+it raises an exception, which costs the fast path nothing. The weight of a trail is the size of one
+record times the number of its records and of those that its next lease allows. When all weights
+come to too much, all trails are surveyed. First their leases become short. If they still take too
+much, the longest trails are cut to one length: they lose their oldest crumbs, and each keeps its
+last `KEPT`. Until there is room again, a trail longer than that is cut at the end of its lease.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from corectx.lowlevel import keep_with_failures
 from statecrumbs._crumb import NOWHERE, place_of
 from statecrumbs._options import options
 from statecrumbs._ring import bounded
+from statecrumbs._values import kept_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from corectx import Frame
-    from statecrumbs._crumb import Crumb, Record
+    from statecrumbs._crumb import Contexts, Crumb, Record, RecorderCache
     from statecrumbs._values import Scalar
 
     Ticks: TypeAlias = Iterator[Any]
@@ -40,10 +41,15 @@ KEPT = 5  # crumbs that each operation keeps, whatever the others take
 _BARE = 1600  # bytes of a trail and its operation without crumbs
 _INHERITED = 700  # bytes of a crumb that came with a message
 _FIRST_LEASE = 32  # crumbs; most operations have no more, and are not weighed
-_TURNS = 16  # how often a full trail may turn over until it is weighed again
-_SAMPLE = 50  # trails that were never weighed, of which a survey weighs so many
+_FEW = 8  # crumbs; a trail is weighed once in so many
+_TURNS = 16  # times that a full trail may replace all its crumbs until it is weighed again
+_SAMPLE = 50  # never weighed trails that a survey weighs
+
+_CACHES = 64  # steps of one operation whose frames have the same cache each time
+_STEPS = frozenset(("step", "entrypoint"))
 
 _KEY = "statecrumbs.trail"
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 
 # The trails of all operations that are there.
 _trails: dict[ref[Trail], None] = {}
@@ -59,6 +65,8 @@ class Trail:
         "_late",
         "_leases",
         "_weight",
+        "caches",
+        "contexts",
         "inherited",
         "records",
         "ticks",
@@ -68,15 +76,18 @@ class Trail:
         self.records = bounded(bound)
         # Crumbs that came with the message that started the operation, from another process.
         self.inherited: list[Crumb] = []
-        # Each append of a record takes a tick. The length hint of `repeat` counts down, which is
-        # cheaper than an `itertools.count`, which makes a number each time. (Without a GIL two that
-        # are taken at the very same moment may count as one.)
+        # Each append of a record takes a tick. The length hint of `repeat` counts down. That is
+        # cheaper than `itertools.count`, which makes a number each time. (Without a GIL two ticks
+        # at the very same moment may count as one.)
         self.ticks: Ticks = repeat(True, lease)
         self._leases: dict[Ticks, int] = {self.ticks: lease}
         self._counted = 0  # crumbs of earlier leases
-        self._late: list[None] = []  # crumbs that found a lease at its end, which another renewed
+        self._late: list[None] = []  # crumbs at the end of a lease that another thread renewed
         self._cleared = 0
         self._weight = 0  # bytes of one record, as last weighed
+        self.contexts: Contexts = {}
+        # For the next frame of the same step, by the address of its site: see `cache_of`.
+        self.caches: dict[int, tuple[object, object, object, RecorderCache]] = {}
 
     def recorded(self) -> int:
         """Return how many crumbs were recorded, since the beginning or the last `clear`."""
@@ -91,12 +102,14 @@ class Trail:
         self.inherited.clear()
 
     def renew(self, spent: Ticks) -> None:
-        """Take a new lease for the one that ended, `spent`, with the crumb that found it ended."""
+        """Replace the lease `spent`, which has ended, and count the crumb that came at its end."""
         lease = self._leases.pop(spent, None)
         if lease is None:  # another thread does, or a signal handler did
             self._late.append(None)
             return
-        self.weigh()
+        # If leases are short, not every renewal weighs the trail.
+        if (self._counted + lease) // _FEW != self._counted // _FEW or not self._weight:
+            self.weigh()
         length = len(self.records)
         cap = _Survey.cap
         is_cut = length > cap
@@ -113,7 +126,7 @@ class Trail:
         _Survey.note(0 if is_cut or is_full else next_lease * self._weight)
 
     def take_tick(self) -> None:
-        """Count a crumb that found its lease at the end."""
+        """Count a crumb that came at the end of its lease."""
         if next(self.ticks, None) is None:
             self._late.append(None)
 
@@ -121,6 +134,7 @@ class Trail:
         ticks: Ticks = repeat(True, lease)
         self._leases[ticks] = lease
         self.ticks = ticks
+        self.caches.clear()  # they have the old ticks
 
     def weigh_large(self) -> None:
         """Weigh the trail by its last crumb, which is large; it may have been light before."""
@@ -207,7 +221,7 @@ class _Survey:
 
     @classmethod
     def survey(cls) -> None:
-        """Weigh all trails; shorten leases, and cut the longest trails, where that is too much."""
+        """Weigh all trails; if they take too much, shorten leases and cut the longest trails."""
         cls._added = cls._renewed = 0
         there = [trail for trail in (each() for each in list(_trails)) if trail is not None]
         for trail in islice((each for each in there if not each.is_weighed), _SAMPLE):
@@ -252,7 +266,7 @@ def _size_of(record: Record) -> int:
     _, event, data, place, _ = record
     size = 200 + getsizeof(data)  # the tuple, the time, its place in a block of the deque
     for value in data.values():
-        size += getsizeof(value)
+        size += getsizeof(value) if type(value) in _SCALARS else kept_size(value)
     if len(event) > 128:  # noqa: PLR2004 - shorter ones are shared
         size += getsizeof(event)
     if place is not NOWHERE and place[0]:
@@ -270,6 +284,45 @@ def trail_of(frame: Frame) -> Trail:
     return trail  # type: ignore[return-value]
 
 
+def cache_of(frame: Frame) -> RecorderCache:
+    """Return the cache of `frame` at its first crumb: its trail, and the place of its crumbs.
+
+    The next frame of the same step has the same one, while its ambient values are the same.
+    """
+    trail = trail_of(frame)
+    site = frame.site
+    values = frame.values
+    correlation_id = frame.correlation_id
+    try:
+        of_site, of_values, of_id, cache = trail.caches[id(site)]
+        if of_site is site and of_values is values and of_id is correlation_id:
+            frame.recorder_cache = cache
+            return cache
+    except KeyError:
+        pass
+    place, lasting = place_of(frame, trail.contexts)
+    cache = (trail.records.append, trail.ticks, place)
+    if lasting:
+        frame.recorder_cache = cache
+        if site.kind in _STEPS:  # each other site has one frame
+            if len(trail.caches) >= _CACHES:
+                trail.caches.clear()
+            trail.caches[id(site)] = site, values, correlation_id, cache
+    return cache
+
+
+def renew_lease(frame: Frame, spent: Ticks) -> None:
+    """Renew the lease of the trail of `frame`, which ended with the ticks `spent`."""
+    trail = trail_of(frame)
+    if trail.ticks is spent:
+        trail.renew(spent)
+    else:  # it was renewed for another frame of the operation
+        trail.take_tick()
+    cache = frame.recorder_cache
+    if cache is not None:
+        frame.recorder_cache = (cache[0], trail.ticks, cache[2])
+
+
 def _new_trail() -> Trail:
     cap = _Survey.cap
     lease = min(_FIRST_LEASE, cap)
@@ -285,8 +338,8 @@ def _forget(dead: ref[Trail]) -> None:
 
 def trails_around(frame: Frame | None) -> Iterator[Trail]:
     """Yield the trails of `frame` and of the operations around it, innermost first."""
-    # Not by their stores: a failed frame that an exception keeps has a store of its own, in which
-    # the trail is that of its operation.
+    # The trails are compared, not the stores: a failed frame that an exception keeps has a store of
+    # its own with the trail of its operation.
     seen: list[Trail] = []
     while frame is not None:
         trail = frame.store.get(_KEY)
@@ -296,11 +349,13 @@ def trails_around(frame: Frame | None) -> Iterator[Trail]:
         frame = frame.parent
 
 
-def _context_of(frame: Frame) -> dict[str, Scalar]:
-    (context, _), _ = place_of(frame)
+def context_of(frame: Frame) -> dict[str, Scalar]:
+    """Return the values of `frame` as text, to be kept with an exception."""
+    place, _ = place_of(frame)
+    context: dict[str, Scalar] = place[0]
     return context
 
 
 # A dump of an exception shows the trail and the context of the frame that it left first. The frame
 # itself is gone by then.
-keep_with_failures(_KEY, _context_of)
+keep_with_failures(_KEY, context_of)

@@ -38,6 +38,14 @@ exit codes:
   130  ended by Ctrl-C, which is how to end "tail --follow" of a folder
 """
 
+_REDACT = """\
+Copy text from stdin to stdout as a crumb would show it, with its secrets blanked. All of the text
+is read first, since the name of a secret may stand far before it, in the header of a table. A log
+takes about 8 times its size in memory, a text full of secrets up to 40 times.
+"""
+
+_MAX_DIGITS = 18  # of a number of lines; no index of a list has more
+
 __all__ = ["main"]
 
 
@@ -53,20 +61,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         code = command(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except UnreadableError as error:
         return _complain(error)
     except BrokenPipeError:
-        # The reader has closed the pipe (`| head`). Python would complain when it flushes again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()  # the reader has closed the pipe: `| head`
         return 0
     except KeyboardInterrupt:
         return 130
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses abbreviations of options: one may mean another option in the next version."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+
 class _Version(argparse.Action):
-    """Print the version. It is looked up only then, since that takes as long as the rest."""
+    """Prints the version, which is read only now: that takes as long as the rest."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
@@ -76,7 +91,7 @@ class _Version(argparse.Action):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="statecrumbs",
         description="Show what a program recorded before it died. A PATH is a black box, of "
         "enable(black_box=...), or a JSON dump, or a log with a dump in it, all of them gzipped or "
@@ -100,9 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     reader.set_defaults(command=_read)
 
     ps = commands.add_parser(
-        "ps", help="show the processes with a black box, and the work in flight in each"
+        "ps", help="show the processes of black boxes and dumps, and the work in flight in each"
     )
-    ps.add_argument("paths", metavar="FILE|DIR", nargs="+")
+    _add_paths(ps)
     ps.add_argument("--json", action="store_true", help="print a JSON list of processes")
     ps.set_defaults(command=_ps)
 
@@ -128,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     redacter = commands.add_parser(
         "redact",
         help="copy text from stdin to stdout as a crumb would show it, with its secrets blanked",
+        description=_REDACT,
     )
     redacter.add_argument(
         "--name",
@@ -148,7 +164,7 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="ID",
         dest="identity",
-        help="only the operation with this correlation ID, or with one that begins so",
+        help="only operations whose correlation ID is, or begins with, ID",
     )
     parser.add_argument(
         "--operation",
@@ -161,7 +177,8 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
         type=_since,
         default=0.0,
         metavar="AGE",
-        help="only crumbs of the last 90s, 10m, 2h or 1d, or since an ISO 8601 time",
+        help="only crumbs of the last 90s, 10m, 2h or 1d, or since an ISO 8601 time; for ps, only "
+        "work that began then",
     )
 
 
@@ -193,15 +210,16 @@ def _read(arguments: argparse.Namespace) -> int:
 
 
 def _ps(arguments: argparse.Namespace) -> int:
-    files = [file for path in arguments.paths for file in _boxes(path)]
-    found, problems = processes(files)
+    problems: list[UnreadableError] = []
+    found = processes(arguments.paths, problems.append)
+    for problem in problems:
+        _complain(problem)
+    found = _selection(arguments).of_processes(found) if found else []
     if arguments.json:
         _print_json(found)
     else:
         for line in show_processes(found, painter(sys.stdout)):
             print(line)
-    for problem in problems:
-        _complain(problem)
     return 1 if problems else 0
 
 
@@ -254,21 +272,30 @@ def _follow(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    if any(_is_same_file(path, arguments.output) for path in arguments.paths):
+        return _complain(f"{arguments.output} is one of the files to read. Choose another -o.")
     recordings, code = _load(arguments)
     if not recordings:
         return code
-    page = render_page(merged(recordings).as_one())
+    page = render_page(merged(recordings))
     if arguments.output == "-":
         print(page, end="")
         return code
     from corectx.files import write_private
 
     try:
-        write_private(arguments.output, page + "\n")
+        write_private(arguments.output, page)
     except OSError as error:
         return _complain(f"Cannot write {arguments.output}: {error.strerror}.")
     print(f"Wrote {arguments.output}")
     return code
+
+
+def _is_same_file(path: str, other: str) -> bool:
+    try:
+        return os.path.isfile(path) and os.path.samefile(path, other)
+    except OSError:
+        return False
 
 
 def _redact(arguments: argparse.Namespace) -> int:
@@ -277,18 +304,54 @@ def _redact(arguments: argparse.Namespace) -> int:
     nameless = [name for name in arguments.names if not split_words(name)]
     if nameless:
         return _complain(f"--name {nameless[0]!r} has no letter and no digit.")
-    sys.stdout.write(Redactor(arguments.names).scrub(sys.stdin.read()))
+    if sys.stdin is None or sys.stdout is None:
+        return _complain("The standard input or the standard output is closed.")
+    source, target = getattr(sys.stdin, "buffer", None), getattr(sys.stdout, "buffer", None)
+    encoding = "utf-8"
+    try:
+        if source is None:
+            text = sys.stdin.read()
+        else:
+            text, encoding = _decoded(source.read())
+    except OSError as error:
+        return _complain(f"Cannot read the standard input: {error.strerror}.")
+    scrubbed = Redactor(arguments.names).scrub(text)
+    try:
+        if target is None:
+            sys.stdout.write(scrubbed)
+        else:
+            target.write(scrubbed.encode(encoding, "surrogateescape"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _forget_output()
+        return _complain(f"Cannot write to the standard output: {error.strerror}.")
     return 0
 
 
-def _boxes(path: str) -> list[str]:
-    """Return the black boxes that `path` stands for: itself, or those in the folder."""
-    if not os.path.isdir(path):
-        return [path]
-    files = boxes_in(path)
-    if not files:
-        raise UnreadableError(f"There are no black boxes in {path}.")
-    return files
+def _decoded(data: bytes) -> tuple[str, str]:
+    """Return the text of `data` and its encoding: UTF-16 after its mark, as PowerShell writes it.
+
+    Bytes that are no UTF-8 pass as they are.
+    """
+    for mark, encoding in _MARKS:
+        # In UTF-16 each letter of ASCII has a zero. A file of another kind may begin like the mark.
+        if data.startswith(mark) and data.count(0) * 8 >= len(data):
+            try:
+                return data.decode(encoding), encoding
+            except UnicodeDecodeError:
+                break
+    return data.decode("utf-8", "surrogateescape"), "utf-8"
+
+
+# The mark is the first character of the text.
+_MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+
+
+def _forget_output() -> None:
+    """Let the standard output go nowhere, so that Python does not complain when it flushes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _since(text: str) -> float:
@@ -299,10 +362,9 @@ def _since(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
+    if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"a number of lines is 0 or more, not {text}")
-    return number
+    return int(text[:_MAX_DIGITS])
 
 
 def _print_anything(stream: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""Scoped values that every crumb inside the scope carries."""
+"""Scoped values that every crumb inside the scope carries: a public module for applications."""
 
 from __future__ import annotations
 

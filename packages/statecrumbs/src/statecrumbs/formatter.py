@@ -16,19 +16,17 @@ _MAX_PIECE = 1900  # characters of a record; escaping doubles them at most
 def format_json(crumbs: Iterable[Mapping[str, Any]]) -> str:
     """Return `crumbs` as a pretty JSON list that every JSON parser takes.
 
-    It is ASCII, so that it can be printed to any terminal, whatever its encoding, and cannot drive
-    it; parsers see the same characters. Values that JSON lacks (NaN, objects that somebody put
-    into the dicts) become a bounded `repr`, so that the rest of the list is kept.
+    It is ASCII, so any terminal can print it and cannot be driven by it; parsers see the same
+    characters. Values that JSON lacks (NaN, objects that somebody put into the dicts) become a
+    bounded `repr`, so that the rest of the list is kept.
     """
-    import json
+    from statecrumbs._json import indented, to_json
 
     crumbs = list(crumbs)
     try:
-        return json.dumps(crumbs, indent=2, allow_nan=False)
+        return indented(crumbs)
     except (TypeError, ValueError, RecursionError):
-        from statecrumbs._json import to_json
-
-        return json.dumps(to_json(crumbs), indent=2, allow_nan=False)
+        return indented(to_json(crumbs))
 
 
 def format_lines(crumbs: Iterable[Mapping[str, Any]]) -> str:
@@ -64,7 +62,7 @@ def format_lines(crumbs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def format_text(crumbs: Iterable[Mapping[str, Any]]) -> str:
-    """Return one line for each of `crumbs`, in the order given (oldest first, by all our sources).
+    """Return one line for each of `crumbs`, in their order; all our sources give the oldest first.
 
     A line has the seconds before the last crumb, the thread, the event with its data, and in
     brackets the scope: the frame, the first digits of its correlation ID, and the scoped values.

@@ -1,4 +1,4 @@
-"""Log records as crumbs: what the program logged just before it failed.
+"""Log records as crumbs: the last messages of a program before it failed.
 
 logging.getLogger().addHandler(CrumbHandler())
 """
@@ -6,14 +6,16 @@ logging.getLogger().addHandler(CrumbHandler())
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 from contextlib import contextmanager, nullcontext
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from corectx import attach, current, detach, is_valid_id
-from corectx.lowlevel import raised_by_signal, remote
-from statecrumbs._recorder import crumb, set_thread_name, thread_name
+from corectx import attach, current, detach
+from corectx.lowlevel import FrameText, as_id, process_mark, raised_by_signal, remote
+from statecrumbs._recorder import record_message, set_thread_name, thread_name
 from statecrumbs._values import name_of, safe_text
 
 if TYPE_CHECKING:
@@ -32,71 +34,110 @@ _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
 _OURS = ("statecrumbs", "corectx")
 
 
-class _NoLock:
-    """Stands for the lock of a handler that needs none."""
-
-    def acquire(self) -> None:
-        """Wait for nothing."""
-
-    def release(self) -> None:
-        """Let nobody in."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
 class CrumbHandler(logging.Handler):
     """Record each log record as a crumb.
 
-    The message is the event; the data are ``level``, ``logger``, for a record with an exception its
-    type as ``exception``, and what was given as ``extra``: of the same names with an underscore. A
-    record that is logged while a crumb is being recorded (by somebody's ``__repr__``) is left out.
+    The message is the event. Data are ``level``, ``logger``, the type of an exception as
+    ``exception``, and the ``extra``. An ``extra`` of one of these names gets an underscore. A
+    record that a ``__repr__`` logs while a crumb is recorded is left out.
 
     Add it to loggers directly: it takes no lock and never waits. Behind a
     `logging.handlers.QueueListener` the crumb has the thread of the caller, and its operation if
     the `QueueHandler` has the filter `penstock.logging.FlowFilter`.
+
+    A record of the level `dump_at` or above, such as `logging.ERROR`, also makes a dump, of its
+    exception if it has one: once for each operation, unless that has a dump already, and at most 10
+    times in a minute. `statecrumbs.enable` says where dumps go; without it there is none.
     """
 
-    def __init__(self, level: int | str = logging.NOTSET) -> None:
+    def __init__(
+        self, level: int | str = logging.NOTSET, *, dump_at: int | str | None = None
+    ) -> None:
         super().__init__(level)
+        self._dump_at = math.inf if dump_at is None else _level(dump_at)
         self._recording = threading.local()
 
     def createLock(self) -> None:  # noqa: N802 - overrides
-        """Have no lock: recording needs none, and a handler's would be held over a ``__repr__``."""
-        self.lock: Any = _NoLock()
+        """Make no lock: recording needs none, and this one would be held during a ``__repr__``."""
+        self.lock: Any = None
+
+    def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]
+        """Record `record` unless a filter of this handler refuses it."""
+        passed: Any = self.filter(record) if self.filters else True
+        if passed:  # since Python 3.12 a filter may return another record
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return passed  # type: ignore[no-any-return]
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record `record` as a crumb. Never raises."""
-        name = safe_text(record.name)
-        if name.partition(".")[0] in _OURS or getattr(self._recording, "now", False):
+        name = record.name if type(record.name) is str else safe_text(record.name)
+        recording = self._recording
+        if getattr(recording, "now", False):
             return
-        self._recording.now = True
+        if name.startswith(_OURS) and name.partition(".")[0] in _OURS:
+            return
+        recording.now = True
         try:
-            with as_caller_of(record):
-                crumb(_message(record), **_data(record, name))
+            if _is_of_here(record):
+                self._record(record, name)
+                return
+            with _elsewhere(record):
+                self._record(record, name)
         finally:
-            self._recording.now = False
+            recording.now = False
+
+    def _record(self, record: logging.LogRecord, name: str) -> None:
+        message = _message(record)
+        record_message(message, _data(record, name))
+        level: Any = record.levelno  # a record that is made by hand may have anything there
+        if isinstance(level, int) and level >= self._dump_at:
+            from statecrumbs._crash import report_once
+
+            report_once(message, _exception(record.exc_info))
 
 
 def as_caller_of(record: logging.LogRecord) -> AbstractContextManager[None]:
     """Give the crumbs of the block the thread and the operation in which `record` was made.
 
-    That matters where another thread or process handles the record. The operation is known if
-    the record has the attribute `flow_id`, which `penstock.logging.FlowFilter` adds.
+    That matters if the record is handled later or elsewhere. The operation is known if the record
+    has the attribute `flow_id`, which `penstock.logging.FlowFilter` adds.
     """
-    if record.thread == threading.get_ident() and record.process in (None, os.getpid()):
-        return nullcontext()
-    return _elsewhere(record)
+    return nullcontext() if _is_of_here(record) else _elsewhere(record)
+
+
+def _is_of_here(record: logging.LogRecord) -> bool:
+    if not _mark[0]:
+        _look_at_process()
+    if record.thread != get_ident() or not (record.process == _pid or record.process is None):
+        return False
+    # A handler that keeps records may write them in another operation of the same thread.
+    made = vars(record).get("flow_id")
+    return type(made) is not FrameText or made.frame is current()
+
+
+# The system takes as long to tell the process ID as a record takes in all.
+_mark = process_mark()
+_pid = os.getpid()
+
+
+def _look_at_process() -> None:
+    global _mark, _pid
+    _mark = process_mark()
+    _pid = os.getpid()
 
 
 @contextmanager
 def _elsewhere(record: logging.LogRecord) -> Generator[None, None, None]:
     fields = vars(record)
-    found = fields.get("flow_id")
-    is_known = current() is None and is_valid_id(found) and found != "-"
-    flow, step = _text(fields.get("flow")), _text(fields.get("step"))
-    token = attach(remote(correlation_id=found, flow=flow, name=step)) if is_known else None
+    made = fields.get("flow_id")
+    token = None
+    if type(made) is FrameText:
+        token = attach(made.frame)
+    elif current() is None:  # made in another process, or the ID is the program's own
+        found = as_id(made)
+        if found not in (None, "-"):
+            flow, step = _text(fields.get("flow")), _text(fields.get("step"))
+            token = attach(remote(correlation_id=found, flow=flow, name=step))
     try:
         with as_thread(safe_text(record.threadName)):
             yield
@@ -128,23 +169,51 @@ def _message(record: logging.LogRecord) -> str:
         if raised_by_signal(error):
             raise
         text = safe_text(record.msg)  # without arguments that do not fit it says more than nothing
+    if type(text) is not str:
+        text = str.__str__(text)
     return text or "(no message)"
 
 
 def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
     data: dict[str, Any] = {"level": record.levelname, "logger": name}
-    exception = _exception(record.exc_info)
+    exception = _exception_class(record.exc_info)
     if exception is not None:
         data["exception"] = exception
+    fields = vars(record)
+    if _STANDARD.issuperset(fields):
+        return data
     own = frozenset(data)
-    for key, value in vars(record).items():
+    for key, value in fields.items():
         if key not in _STANDARD:
             text = safe_text(key)  # `extra` takes any key
+            if type(value) is FrameText:
+                value = str(value)  # noqa: PLW2901 - an exact text is kept fastest
             data[f"{text}_" if text in own else text] = value
     return data
 
 
-def _exception(exc_info: Any) -> str | None:
-    """Return the name of the class in ``(type, value, traceback)``, None where there is none."""
+def _exception_class(exc_info: Any) -> str | None:
+    """Return the name of the class in ``(type, value, traceback)``, or None without a class."""
     kind: object = exc_info[0] if isinstance(exc_info, tuple) and exc_info else None
     return name_of(kind) if isinstance(kind, type) else None
+
+
+def _exception(exc_info: Any) -> BaseException | None:
+    """Return the exception in ``(type, value, traceback)``, or None without one."""
+    value: object = exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else None
+    return value if issubclass(type(value), BaseException) else None  # type: ignore[return-value]
+
+
+def _level(level: Any) -> int:
+    """Return the number of a level of `logging`. Raises TypeError and ValueError."""
+    if isinstance(level, bool) or not isinstance(level, (int, str)):
+        raise TypeError(f"dump_at= is a level such as logging.ERROR, or its name, not {level!r}.")
+    # A level by its name, also one that the program added; 3.10 has no other function for it.
+    number: object = (
+        logging.getLevelName(level)  # pyright: ignore[reportDeprecated]
+        if isinstance(level, str)
+        else level
+    )
+    if isinstance(number, int):
+        return number
+    raise ValueError(f"dump_at={level!r} is no level of logging; one is 'ERROR'.")

@@ -3,19 +3,19 @@
 Other distributions import these names only, never a module with an underscore.
 
 Crumbs that travel with a message
-    `outgoing_crumbs` makes the header at the sender, `inherit_crumbs` takes it at the receiver,
-    `forget_inherited_duplicates` is called before a dump where both may be one process.
+    `outgoing_crumbs` makes the header at the sender, and `inherit_crumbs` reads it at the receiver.
+    Call `forget_inherited_duplicates` before a dump if both may be the same process.
 Log records
-    `as_caller_of` and `as_thread` give the crumbs of a block the thread, and if it is known the
-    operation, of the caller, where another thread handles a log record.
+    If another thread handles a log record, `as_caller_of` and `as_thread` give the crumbs of a
+    block the thread of the caller, and the operation if it is known.
 An exception
-    `describe_exception` returns it with its traceback and causes as data, `summarize_exception` in
-    one line; both are redacted and bounded.
+    `describe_exception` returns it with its traceback and causes as data. `summarize_exception`
+    returns one line. Both are redacted and bounded.
 Work in flight
     `note_trace` gives an open frame the IDs of its trace and span, for the black box.
 Objects of the program
-    `safe_text` returns `str(value)` whatever that raises, `class_name` the name of a class without
-    asking its metaclass.
+    `safe_text` returns `str(value)`, or other text if that raises. `class_name` returns the name of
+    a class without asking its metaclass.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from statecrumbs._values import safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from statecrumbs._crash import describe as describe_exception
-    from statecrumbs._crash import in_short as summarize_exception
+    from statecrumbs._crash import describe_exception, summarize_exception
     from statecrumbs._sent_crumbs import (
         MAX_OUTGOING_CRUMBS,
         forget_inherited_duplicates,
@@ -50,7 +49,7 @@ __all__ = [
     "summarize_exception",
 ]
 
-_OF_EXCEPTIONS = {"describe_exception": "describe", "summarize_exception": "in_short"}
+_OF_EXCEPTIONS = ("describe_exception", "summarize_exception")
 
 
 def __getattr__(name: str) -> object:
@@ -58,7 +57,7 @@ def __getattr__(name: str) -> object:
     if name in _OF_EXCEPTIONS:
         from statecrumbs import _crash
 
-        found: object = getattr(_crash, _OF_EXCEPTIONS[name])
+        found: object = getattr(_crash, name)
     elif name in ("as_caller_of", "as_thread"):
         from statecrumbs import logging
 

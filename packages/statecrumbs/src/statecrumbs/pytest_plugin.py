@@ -1,9 +1,9 @@
 """A pytest plugin: the report of a failing test shows the crumbs that the test recorded.
 
-It is loaded by its entry point; ``-p no:statecrumbs`` leaves it out. Each test records into a ring
-of its own; what a thread records that was there before the test is another's, and left out. With
-pytest-xdist the workers also mirror their crumbs into black boxes, so that a test whose worker was
-killed has them too.
+Its entry point loads it; ``-p no:statecrumbs`` leaves it out. Each test records into a ring of its
+own. Threads from before the test record for others; their crumbs are left out. With pytest-xdist
+the workers also mirror their crumbs into black boxes, so that the report of a killed worker's test
+has them too.
 
 A failure of the plugin is one log record on ``statecrumbs``, and never a failing test.
 """
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["Controller", "Plugin", "pytest_configure"]
 
 _TITLE = "Captured crumbs"
-_INPUT = "statecrumbs_black_box"  # what the controller tells a worker: its folder
+_INPUT = "statecrumbs_black_box"  # the controller tells a worker its folder under this key
 _BEGIN = "statecrumbs.pytest: a test begins"
 
 logger: logging.Logger = logging.getLogger("statecrumbs")
 
 
 class Plugin:
-    """Gives each test a ring of its own, and its report what is in there when it fails."""
+    """Gives each test a ring of its own, and shows the ring in the report of a failing test."""
 
     def __init__(self, mirror: Mirror | None) -> None:
         self._mirror = mirror
@@ -48,7 +48,7 @@ class Plugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Record into a fresh ring from before the test's set-up until after its tear-down."""
         outer = _recorder.exchange_ring(Ring(options.max_crumbs))
-        # Threads that other tests have left behind go on recording.
+        # Threads of other tests go on recording.
         self._strangers = frozenset(
             name_text(thread.name)
             for thread in threading.enumerate()
@@ -82,7 +82,7 @@ class Plugin:
 
 
 class Controller:
-    """Runs beside the workers of pytest-xdist, and reads what a killed one has left."""
+    """Runs beside the workers of pytest-xdist, and reads the black box of a killed worker."""
 
     def __init__(self) -> None:
         import tempfile
@@ -119,7 +119,7 @@ class Controller:
         # The oldest is the worker's own; the others are of children that it forked.
         crumbs = read(boxes_in(folder)[0]).crumbs
         begins = [place for place, crumb in enumerate(crumbs) if crumb["event"] == _BEGIN]
-        if begins:  # else the test has pushed it out
+        if begins:  # otherwise later crumbs of the test pushed it out
             if crumbs[begins[-1]].get("test") != _named(test):
                 return []
             del crumbs[: begins[-1] + 1]
@@ -127,12 +127,12 @@ class Controller:
 
 
 def _named(test: str) -> str:
-    """Return as much of a test's ID as fits in a slot, whatever is in it: its end."""
+    """Return the end of a test's ID, as much as fits in a slot."""
     return test[-200:]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set up what this process is: the only one, a worker of pytest-xdist, or its controller."""
+    """Set up the plugin of the only process, of a worker of pytest-xdist, or of its controller."""
     try:
         worker_input = getattr(config, "workerinput", {})
         mirror = None

@@ -44,7 +44,7 @@ def captured_crumbs() -> Generator[CapturedCrumbs]:
             ship(order)
         assert captured.events == ["reserved", "shipped"]
 
-    There is no bound in the block; afterwards the ring is as it was before.
+    There is no bound in the block. After it the ring is as it was before.
     """
     ring = Ring(None)
     outer = _recorder.exchange_ring(ring)

@@ -1,8 +1,11 @@
-"""Declare that a function is in a flow, and which steps it comes after.
+"""Declare with `flow`, `entrypoint` and `step` that a function is in a flow, after other steps.
 
-_registry  flow, entrypoint, step, and the registry that they fill
+_registry  the registry that they fill: all flows that were declared
 _flow      Flow and Declaration: decorate a function, and put it into flows
-_step      Step: one function's place in one flow, and how it is read from the function
+_refusals  messages about functions and options that cannot be declared
+_step      Step: the place of one function in one flow
+_views     the classes and methods that a function of Django stands for
+_place     the place of a function: its name, file and line; the code that it runs
 
 Each of them imports only those below it.
 """
@@ -10,20 +13,17 @@ Each of them imports only those below it.
 from __future__ import annotations
 
 from penstock._declare._flow import Declaration, Flow, declaration_of, declare
-from penstock._declare._registry import (
-    DeclaredFlow,
-    Registry,
-    entrypoint,
-    flow,
-    registry_in_use,
-    replace_registry,
-    step,
-)
+from penstock._declare._place import name_of
+from penstock._declare._refusals import not_a_name, refuse_options
+from penstock._declare._registry import DeclaredFlow, Registry, registry_in_use, replace_registry
 from penstock._declare._step import Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, overload
+
     from penstock._declare._flow import After as After
+    from penstock._declare._flow import Decorator, Function
 
 __all__ = [
     "Declaration",
@@ -39,3 +39,63 @@ __all__ = [
     "replace_registry",
     "step",
 ]
+
+
+def flow(name: str, *, doc: str | None = None) -> Flow:
+    """Return the flow `name`, always the same object for the same name.
+
+    It decorates functions and methods that are an `entrypoint` or a `step`, above these decorators
+    or below them, and classes that have such methods; it has `entrypoint` and `step` itself, too.
+    `doc` describes it in drawings and pages; otherwise the docstring of the decorated class does.
+    """
+    if callable(name):  # for programs without a type checker
+        raise TypeError(
+            f"@flow stands over {name_of(name)!r} without the name of a flow. Write @flow('NAME')."
+        )
+    if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(not_a_name(name, "The name of a flow"))
+    if doc is not None:
+        registry_in_use().set_doc(name, doc)
+    return registry_in_use().flow(name)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def entrypoint(function: Function, /) -> Function: ...
+    @overload
+    def entrypoint(*, after: After = None, name: str | None = None) -> Decorator: ...
+
+
+def entrypoint(
+    function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
+) -> Any:
+    """Declare that a flow begins with `function`; with or without parentheses.
+
+    Each call joins the active correlation, or starts one. The default of `name` is the function's
+    own name. `after` names the step of another flow that leads here, as "other_flow:step".
+    """
+    refuse_options("entrypoint", wrong)
+    return declare(function, "entrypoint", registry=registry_in_use(), after=after, name=name)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def step(function: Function, /) -> Function: ...
+    @overload
+    def step(*, after: After = None, name: str | None = None) -> Decorator: ...
+
+
+def step(
+    function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
+) -> Any:
+    """Declare `function` to be a step of a flow; with or without parentheses.
+
+    `after` names its predecessors in a run: a step's name, "other_flow:step", the decorated
+    function itself, or several of these. A dict of them has a label for each edge, which drawings
+    show: ``after={"choose": "in stock"}``; None is no label. The default of `name` is the
+    function's own name. If the flow does not run, a call is a plain call.
+    """
+    refuse_options("step", wrong)
+    return declare(function, "step", registry=registry_in_use(), after=after, name=name)

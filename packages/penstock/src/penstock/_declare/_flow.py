@@ -7,15 +7,28 @@ pass the declaration on, so that a `flow` above them still finds it.
 
 from __future__ import annotations
 
+from types import FunctionType
+
 from corectx.lowlevel import kind_of
 from penstock._calls import Calls
-from penstock._declare._step import (
+from penstock._declare._place import (
     METHODS,
-    describe,
     function_in,
+    is_more_than_its_function,
     is_property,
+    is_same_body,
+    manager_maker,
     name_of,
 )
+from penstock._declare._refusals import (
+    is_decoratable,
+    is_task,
+    misplaced,
+    not_a_name,
+    refuse_options,
+    replaced_by,
+)
+from penstock._declare._step import read_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +39,8 @@ if TYPE_CHECKING:
 
     Decorated = TypeVar("Decorated")
     Function = TypeVar("Function")
-    After: TypeAlias = str | Callable[..., Any] | Iterable[str | Callable[..., Any]] | None
+    Predecessor: TypeAlias = str | Callable[..., Any]
+    After: TypeAlias = Predecessor | Iterable[Predecessor] | Mapping[Predecessor, str | None] | None
 
     class Decorator(Protocol):
         """Returns the function that it is given, with its type."""
@@ -38,7 +52,7 @@ if TYPE_CHECKING:
 
         def steps_of(self, flow: str) -> Mapping[str, Step]: ...
         def doc_of(self, flow: str) -> str | None: ...
-        def describe(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None: ...
+        def set_doc(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None: ...
         def add(self, step: Step) -> Step: ...
         def add_waiting(self, step: Step) -> None: ...
         def remove_waiting(self, step: Step) -> None: ...
@@ -83,10 +97,10 @@ class Flow:
         declaration = declaration_of(function)
         if declaration is not None:
             declaration.claim(self)
-        elif _is_decoratable(function) and not (is_property(target) or _replaced_by(function)):
+        elif is_decoratable(function) and not (is_property(target) or replaced_by(function)):
             self._tie(function)
         else:
-            raise TypeError(_misplaced(target, f"@flow({self.name!r})"))
+            raise TypeError(misplaced(target, f"@flow({self.name!r})"))
         return target
 
     if TYPE_CHECKING:
@@ -97,9 +111,10 @@ class Flow:
         def entrypoint(self, /, *, after: After = None, name: str | None = None) -> Decorator: ...
 
     def entrypoint(
-        self, function: Any = None, /, *, after: After = None, name: str | None = None
+        self, function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
     ) -> Any:
         """Declare `function` to be an entrypoint of this flow; see `penstock.entrypoint`."""
+        refuse_options("entrypoint", wrong)
         return declare(
             function, "entrypoint", registry=self.registry, after=after, name=name, flow=self
         )
@@ -111,9 +126,21 @@ class Flow:
         @overload
         def step(self, /, *, after: After = None, name: str | None = None) -> Decorator: ...
 
-    def step(self, function: Any = None, /, *, after: After = None, name: str | None = None) -> Any:
+    def step(
+        self, function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
+    ) -> Any:
         """Declare `function` to be a step of this flow; see `penstock.step`."""
+        refuse_options("step", wrong)
         return declare(function, "step", registry=self.registry, after=after, name=name, flow=self)
+
+    def _repr_svg_(self) -> str:
+        """Return the drawing that a Jupyter notebook shows."""
+        from importlib import import_module
+
+        # By name: the drawings import the declarations, and not the other way round.
+        draw = import_module("penstock._dag").generate_dag
+        drawn: str = draw(self.name, format="svg", direction="auto", registry=self.registry)
+        return drawn
 
     def __repr__(self) -> str:
         return f"<Flow {self.name!r}: {', '.join(self.steps) or 'no steps'}>"
@@ -130,36 +157,36 @@ class Flow:
         for declaration in declarations:
             declaration.claim(self)
         if cls.__doc__:
-            self.registry.describe(self.name, cls.__doc__, cls.__module__, cls.__qualname__)
+            self.registry.set_doc(self.name, cls.__doc__, cls.__module__, cls.__qualname__)
 
     def _tie(self, function: Any) -> None:
-        """Let `function` know its flow: @entrypoint or @step may still come, above it."""
+        """Note the flow on `function`: @entrypoint or @step may still come, above it."""
         try:
             setattr(function, _FLOWS, [*getattr(function, _FLOWS, ()), self])
         except (AttributeError, TypeError):
-            raise TypeError(_misplaced(function, f"@flow({self.name!r})")) from None
-        self.registry.add_waiting(describe(function, "", flow=self.name))
+            raise TypeError(misplaced(function, f"@flow({self.name!r})")) from None
+        self.registry.add_waiting(read_step(function, "", flow=self.name))
 
 
 class Declaration:
     """The declaration of one function by `entrypoint` or `step`.
 
-    `flows` are the names of the flows that it is in. A call of `wrapper`, the decorated function,
-    is a call in all of them.
+    `flows` are the names of its flows. A call of `wrapper`, the decorated function, is a call in
+    all of them.
     """
 
-    __slots__ = ("_calls", "_registry", "_step", "flows", "wrapper")
+    __slots__ = ("_registry", "_step", "calls", "flows", "wrapper")
 
     def __init__(self, step: Step, calls: Calls, registry: Declared, flows: list[str]) -> None:
         self._step = step
-        self._calls = calls
+        self.calls: Calls = calls
         self._registry = registry
         self.flows: list[str] = flows
         self.wrapper: Callable[..., Any] = calls.wrapper
 
     @property
     def begins(self) -> str | None:
-        """The flow that a call of the function begins: of an entrypoint's, the first."""
+        """The flow that a call begins: an entrypoint's first flow, None for a step."""
         return self.flows[0] if self.flows and self._step.kind == "entrypoint" else None
 
     def claim(self, flow: Flow) -> None:
@@ -170,10 +197,30 @@ class Declaration:
             self._registry.remove_waiting(self._step)
         step = self._step.in_flow(flow.name)
         self.flows.append(flow.name)
-        self._calls.record_as(flow.registry.add(step))
+        self.calls.record_as(flow.registry.add(step))
+
+    def is_same_function(self, other: Declaration) -> bool:
+        """Tell whether `other` declares the same function, or another version of it."""
+        return self._step.is_same_function(other._step) and not self._is_another_body(other)
+
+    def takes_name_of(self, other: Declaration) -> bool:
+        """Tell whether `other` declares another function of the same module and name."""
+        return (
+            self._registry is other._registry
+            and self._step.is_same_function(other._step)
+            and self._is_another_body(other)
+        )
+
+    def _is_another_body(self, other: Declaration) -> bool:
+        mine, its = self._step, other._step
+        if mine.hides_another_than(its):
+            return True
+        # A module that is executed again, and a later cell, declare a new version.
+        is_new = mine.origin is not its.origin or mine.is_interactive
+        return not is_new and not is_same_body(self.wrapper, other.wrapper)
 
     def name_in(self, flow: str) -> str:
-        """Return what an ``after=`` in `flow` calls the function: "step" or "other_flow:step"."""
+        """Return the name of the function in an ``after=`` of `flow`: "step" or "flow:step"."""
         name = self._step.name
         return name if flow in self.flows or not self.flows else f"{self.flows[0]}:{name}"
 
@@ -188,36 +235,45 @@ def declare(
     flow: Flow | None = None,
     call_kind: str | None = None,
 ) -> Any:
-    """Return `function` declared as `kind`, or the decorator that does it where it is None.
+    """Return `function` declared as `kind`, or without a function the decorator that does it.
 
     `call_kind` overrides the kind of call that is read from the function.
     """
     predecessors = _predecessors(after, kind)
+    labels = _labels(after, kind)
     if name is not None and not (name and isinstance(name, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(not_a_name(name, f"name= of @{kind}"))
 
     def decorate(target: Any) -> Any:
         if isinstance(target, METHODS):
             return type(target)(decorate(target.__func__))
+        make = manager_maker(target)
+        if make is not None:
+            return make(decorate(_generator_of(target)))
         _check_target(target, kind, flow)
         own_kind = kind_of(target)
-        step = describe(
+        step = read_step(
             target,
             kind,
             after=predecessors,
+            labels=labels,
             name=name,
             call_kind=call_kind or own_kind,
             flow="" if flow is None else flow.name,
         )
+        if step.call_kind == "coroutine":  # Django's dispatch, which does not look like one
+            own_kind = step.call_kind
         if flow is None:
             registry.add_waiting(step)
         else:
             step = registry.add(step)
+        earlier = declaration_of(target)
         calls = Calls(
             target,
             own_kind,
             is_entrypoint=kind == "entrypoint",
             step=None if flow is None else step,
+            below=None if earlier is None else earlier.calls,
         )
         flows = [] if flow is None else [flow.name]
         declaration = Declaration(step, calls, registry, flows)
@@ -226,31 +282,37 @@ def declare(
         for attribute in _OF_A_CACHE:
             if hasattr(target, attribute):
                 setattr(wrapper, attribute, getattr(target, attribute))
-        for earlier in vars(wrapper).pop(_FLOWS, ()):  # @flow stands below this decorator
-            earlier.registry.remove_waiting(describe(target, "", flow=earlier.name))
-            declaration.claim(earlier)
+        for tied in vars(wrapper).pop(_FLOWS, ()):  # @flow stands below this decorator
+            tied.registry.remove_waiting(read_step(target, "", flow=tied.name))
+            declaration.claim(tied)
         return wrapper
 
     return decorate if function is None else decorate(function)
 
 
+def _generator_of(manager: Any) -> Any:
+    """Return the generator function of a context manager of contextlib: it does the work."""
+    generator = manager.__wrapped__
+    if hasattr(manager, _FLOWS):
+        setattr(generator, _FLOWS, getattr(manager, _FLOWS))
+    return generator
+
+
 def declaration_of(function: object) -> Declaration | None:
     """Return the declaration that `function` carries, or None."""
     found = getattr(function, _DECLARATION, None)
-    if found is None:  # a task of Celery's has no attribute of its function's but this
+    if found is None:  # a Celery task has only this attribute of its function
         found = getattr(getattr(function, "__wrapped__", None), _DECLARATION, None)
     return found if isinstance(found, Declaration) else None
 
 
-def not_a_name(name: object, what: str) -> str:
-    """Return the message about a `name` that is no text, or empty; it begins with `what`."""
-    return f"{what} is text that is not empty, but got {name!r}."
-
-
 def _check_target(target: Any, kind: str, flow: Flow | None) -> None:
-    """Raise TypeError where `target` cannot be declared as `kind`."""
-    if not _is_decoratable(target) or _is_task(target) or _replaced_by(target):
-        raise TypeError(_misplaced(target, f"@{kind}"))
+    """Raise TypeError if `target` cannot be declared as `kind`."""
+    if type(target) is FunctionType and not target.__dict__:
+        return  # a mark or an earlier declaration is an attribute
+    is_other = is_task(target) or replaced_by(target) or is_more_than_its_function(target)
+    if not is_decoratable(target) or is_other:
+        raise TypeError(misplaced(target, f"@{kind}"))
     inner = declaration_of(target)
     if inner is None or inner.wrapper is not target:
         return
@@ -260,26 +322,6 @@ def _check_target(target: Any, kind: str, flow: Flow | None) -> None:
         )
     if flow is not None and flow.name in inner.flows:
         raise TypeError(f"{name_of(target)!r} is in the flow {flow.name!r} already.")
-
-
-def _is_decoratable(target: Any) -> bool:
-    return callable(target) and not isinstance(target, type)
-
-
-def _is_task(target: Any) -> bool:
-    """Tell whether `target` is a Celery task: a function in its place has no `delay`."""
-    return hasattr(target.__class__, "apply_async")
-
-
-def _replaced_by(target: Any) -> str:
-    """Return the decorator that put `target`, which its framework must find, in a function's place.
-
-    "" for everything else. Before pytest 8.4 a fixture was a marked function.
-    """
-    made = type(target)
-    if made.__module__.startswith("_pytest.") or hasattr(target, "_pytestfixturefunction"):
-        return "@pytest.fixture"
-    return "@click.command" if hasattr(made, "make_context") else ""
 
 
 def _predecessors(after: Any, kind: str) -> tuple[str | Declaration, ...]:
@@ -300,6 +342,16 @@ def _predecessors(after: Any, kind: str) -> tuple[str | Declaration, ...]:
     return tuple(found)
 
 
+def _labels(after: Any, kind: str) -> tuple[str, ...]:
+    """Return the label of each predecessor where `after` is a dict of them, "" for none."""
+    if not isinstance(after, dict):
+        return ()
+    for label in after.values():
+        if label is not None and not (isinstance(label, str) and label.strip()):
+            raise TypeError(not_a_name(label, f"A label in after= of @{kind}"))
+    return tuple(label or "" for label in after.values())
+
+
 def _wrong_predecessor(entry: object, kind: str) -> str:
     if callable(entry):
         return (
@@ -310,41 +362,3 @@ def _wrong_predecessor(entry: object, kind: str) -> str:
         f"after= of @{kind} takes the name of a step, a decorated function, or several of these, "
         f"but got {entry!r}."
     )
-
-
-def _misplaced(target: object, decorator: str) -> str:
-    """Say why `target` cannot have `decorator`, and what to write instead."""
-    if isinstance(target, type):
-        return (
-            f"{decorator} is for functions and methods, but got the class {target.__qualname__!r}. "
-            "Decorate its methods, and put @flow over the class."
-        )
-    if is_property(target):
-        return (
-            f"{decorator} stands above @{type(target).__name__}. Write it below, next to the def; "
-            "@flow goes over the class."
-        )
-    if _is_task(target):
-        return (
-            f"{decorator} stands above the task {name_of(target)!r}. Write it below, next to the "
-            "def."
-        )
-    if replaced_by := _replaced_by(target):
-        return f"{decorator} stands above {replaced_by}. Write it below, next to the def."
-    if callable(getattr(target, "func", None)):  # such as a task of Django's
-        made = type(target)
-        return (
-            f"{decorator} stands above {name_of(target)!r}, which a decorator has made a "
-            f"{made.__module__}.{made.__qualname__} of. Write it below, next to the def."
-        )
-    if isinstance(target, str) and decorator == "@entrypoint":
-        return (
-            f"@entrypoint decorates functions, but got {target!r}. Write @flow({target!r}) above "
-            f"@entrypoint, or @entrypoint(name={target!r})."
-        )
-    if isinstance(target, str):
-        return (
-            f"{decorator} decorates functions, but got {target!r}. Did you mean after={target!r}?"
-        )
-    what = getattr(target, "__qualname__", None) or repr(target)
-    return f"{decorator} is for functions and methods, but got {what} ({type(target).__name__})."

@@ -1,37 +1,38 @@
-"""`flow`, `entrypoint`, `step`, and the registry that they fill."""
+"""The registry: all flows that were declared, and the one that is in use."""
 
 from __future__ import annotations
 
+import sys
 from _thread import RLock  # as `threading` has it, which takes longer to import
 from types import MappingProxyType
 
-from penstock._declare._flow import Flow, declare, not_a_name
-from penstock._declare._step import name_of
+from penstock._declare._flow import Flow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, overload
+    from collections.abc import Callable, Mapping
 
-    from penstock._declare._flow import After, Decorator, Function
     from penstock._declare._step import Step
 
 
 class DeclaredFlow:
-    """One flow as it is declared at one moment.
+    """The declarations of one flow at one moment.
 
     `steps` has its steps by name, and `after` the predecessors of each: "step" or
-    "other_flow:step"; they may not exist.
+    "other_flow:step"; they may not exist. `labels` has what the author says of edges from them.
     """
 
-    __slots__ = ("after", "doc", "name", "steps")
+    __slots__ = ("after", "doc", "labels", "name", "steps")
 
-    def __init__(self, flow: Flow) -> None:
-        self.name: str = flow.name
-        self.doc: str | None = flow.doc
-        self.steps: Mapping[str, Step] = flow.steps
+    def __init__(self, name: str, steps: Mapping[str, Step], doc: str | None) -> None:
+        self.name: str = name
+        self.doc: str | None = doc
+        self.steps: Mapping[str, Step] = steps
         self.after: Mapping[str, tuple[str, ...]] = {
             name: step.after for name, step in self.steps.items()
+        }
+        self.labels: Mapping[str, Mapping[str, str]] = {
+            name: labels for name, step in self.steps.items() if (labels := step.labels)
         }
 
 
@@ -44,36 +45,42 @@ class Registry:
 
     def __init__(self) -> None:
         self._flows: dict[str, Flow] = {}
-        # By flow and by the step's name: all functions that want it. More than one is a conflict.
+        # By flow and by the step's name: all functions with that name. Several are a conflict.
         self._declared: dict[str, dict[str, list[Step]]] = {}
         self._steps: dict[str, Mapping[str, Step]] = {}  # what was chosen, made when asked for
         self._docs: dict[str, dict[tuple[str, str], str]] = {}
         # The flows as they were declared, and the `_steps` that they were made from.
         self._snapshot: tuple[object, Mapping[str, DeclaredFlow]] = (None, {})
-        # Steps in no flow and functions of no kind wait for another decorator.
+        # Steps in no flow, and functions that are neither entrypoint nor step, wait for another
+        # decorator.
         self._waiting: dict[tuple[str, str, str, str], Step] = {}
-        self._origins: dict[str, object] = {}
+        # By module: the `origin` of its declarations, and whether `sys.modules` had that execution.
+        self._origins: dict[str, tuple[object, bool]] = {}
         # Several threads may import modules at once. A signal handler may import one, too.
         self._lock = RLock()
 
     @property
     def flows(self) -> Mapping[str, Flow]:
         """The flows that have a step, by name."""
+        self._forget_replaced()
         return MappingProxyType({name: self.flow(name) for name in list(self._declared)})
 
     @property
     def unclaimed(self) -> list[Step]:
         """The entrypoints and steps in no flow; their `flow` is ""."""
+        self._forget_replaced()
         return [step for step in list(self._waiting.values()) if not step.flow]
 
     @property
     def loose(self) -> list[Step]:
         """The functions in a flow that are neither entrypoint nor step; their `kind` is ""."""
+        self._forget_replaced()
         return [step for step in list(self._waiting.values()) if step.flow]
 
     @property
     def conflicts(self) -> list[tuple[Step, Step]]:
         """Pairs of different functions with one name in one flow: the chosen one, and another."""
+        self._forget_replaced()
         return [
             (chosen, other)
             for steps in list(self._declared.values())
@@ -84,11 +91,15 @@ class Registry:
 
     def declared(self) -> Mapping[str, DeclaredFlow]:
         """Return the flows that have a step, by name, as they are declared now."""
+        self._forget_replaced()
         steps = self._steps  # another one as soon as anything is declared, maybe meanwhile
         made_from, snapshot = self._snapshot
         if made_from is not steps:
             snapshot = MappingProxyType(
-                {name: DeclaredFlow(flow) for name, flow in self.flows.items()}
+                {
+                    name: DeclaredFlow(name, self._chosen(name), self._doc(name))
+                    for name in list(self._declared)
+                }
             )
             self._snapshot = steps, snapshot
         return snapshot
@@ -100,6 +111,10 @@ class Registry:
 
     def steps_of(self, flow: str) -> Mapping[str, Step]:
         """Return the steps of `flow` by name."""
+        self._forget_replaced()
+        return self._chosen(flow)
+
+    def _chosen(self, flow: str) -> Mapping[str, Step]:
         known = self._steps  # another one as soon as anything is declared, maybe meanwhile
         chosen = known.get(flow)
         if chosen is None:
@@ -110,10 +125,14 @@ class Registry:
 
     def doc_of(self, flow: str) -> str | None:
         """Return the description of `flow`."""
+        self._forget_replaced()
+        return self._doc(flow)
+
+    def _doc(self, flow: str) -> str | None:
         docs = self._docs.get(flow)
         return min(list(docs.items()))[1] if docs else None
 
-    def describe(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None:
+    def set_doc(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None:
         """Keep `doc` as the description of `flow` ; a class may give one, too."""
         self._docs.setdefault(flow, {})[module, qualname] = doc
         self._steps = {}
@@ -121,12 +140,13 @@ class Registry:
     def add(self, step: Step) -> Step:
         """Add `step`, and return the step that stands for its declaration from now on.
 
-        The same code with the same name, flow and `after` is one declaration, however often it is
-        executed: then that is the earlier step. In a notebook or at a prompt a function replaces
-        the one of the same name. Elsewhere two functions with one name in one flow are a conflict.
+        The same code with the same name, flow and `after` is one declaration, even if it is
+        executed often. Then the earlier step is returned. In a notebook or at a prompt a function
+        replaces the one of the same name, in every flow. Elsewhere two functions with one name in
+        one flow are a conflict.
 
         A module that is executed again, for example by `importlib.reload`, has another `origin`.
-        Then the declarations of its earlier execution are removed.
+        Then the declarations of its earlier execution are removed, also if it declares nothing now.
         """
         with self._lock:
             self._begin(step.module, step.origin)
@@ -140,40 +160,66 @@ class Registry:
             if step.is_interactive:
                 others = [each for each in others if not step.is_same_function(each)]
             declared[step.name] = [*others, step]
+            self._remove_replaced(step)
             self._steps = {}
         return step
 
     def add_waiting(self, step: Step) -> None:
-        """Keep `step`, which is in no flow, or neither entrypoint nor step, until it is."""
+        """Keep `step` until another decorator gives it the flow or the kind that it lacks."""
         with self._lock:
             self._begin(step.module, step.origin)
             self._waiting[_place(step)] = step
+            self._remove_replaced(step)
 
     def remove_waiting(self, step: Step) -> None:
-        """Forget what `add_waiting` kept."""
+        """Forget a step that `add_waiting` kept."""
         self._waiting.pop(_place(step), None)
 
     def _begin(self, module: str, origin: object) -> None:
-        """Remove what an earlier execution of `module` declared; see `add`."""
-        if origin is None or self._origins.setdefault(module, origin) is origin:
+        """Remove the declarations of an earlier execution of `module`; see `add`."""
+        earlier = self._origins.get(module)
+        if origin is None or (earlier is not None and earlier[0] is origin):
             return
-        self._origins[module] = origin
+        self._origins[module] = origin, _origin_of(module) is origin
+        if earlier is None:
+            return
+        self._remove(lambda step: step.module == module)
+        for docs in self._docs.values():
+            for doc in [doc for doc in docs if doc[0] == module]:
+                del docs[doc]
+
+    def _forget_replaced(self) -> None:
+        """Remove the declarations of modules that were executed again and declare nothing now."""
+        for module, (origin, was_loaded) in list(self._origins.items()):
+            now = _origin_of(module) if was_loaded else None  # otherwise that is another module
+            if now is not None and now is not origin:
+                with self._lock:
+                    self._begin(module, now)
+
+    def _remove_replaced(self, step: Step) -> None:
+        """Remove all declarations of earlier versions of `step`, if it is from a notebook."""
+        if step.is_interactive:
+            self._remove(step.is_later_version_of)
+
+    def _remove(self, is_old: Callable[[Step], bool]) -> None:
         for flow, declared in list(self._declared.items()):
             kept = {
                 name: steps
                 for name, wanting in declared.items()
-                if (steps := [step for step in wanting if step.module != module])
+                if (steps := [step for step in wanting if not is_old(step)])
             }
             if kept:
                 self._declared[flow] = kept
             else:
                 del self._declared[flow]
         self._steps = {}
-        for place in [place for place in self._waiting if place[0] == module]:
+        for place in [place for place, step in self._waiting.items() if is_old(step)]:
             del self._waiting[place]
-        for docs in self._docs.values():
-            for doc in [doc for doc in docs if doc[0] == module]:
-                del docs[doc]
+
+
+def _origin_of(module: str) -> object:
+    """Return the `origin` of the last execution of `module`, or None if that is unknown."""
+    return getattr(sys.modules.get(module), "__dict__", {}).get("__spec__")
 
 
 def _place(step: Step) -> tuple[str, str, str, str]:
@@ -181,7 +227,7 @@ def _place(step: Step) -> tuple[str, str, str, str]:
 
 
 def _rank(step: Step) -> tuple[str, str, str, int]:
-    """Sort key by which the same function is chosen whatever the order of imports."""
+    """Return a sort key that chooses the same function in every order of imports."""
     return step.module, step.qualname, step.file or "", step.line or 0
 
 
@@ -198,56 +244,3 @@ def replace_registry(registry: Registry) -> Registry:
     global _in_use
     replaced, _in_use = _in_use, registry
     return replaced
-
-
-def flow(name: str, *, doc: str | None = None) -> Flow:
-    """Return the flow `name`, always the same object for the same name.
-
-    It decorates functions and methods that are an `entrypoint` or a `step`, above these decorators
-    or below them, and classes that have such methods; it has `entrypoint` and `step` itself, too.
-    `doc` describes it in drawings and pages; otherwise the docstring of the decorated class does.
-    """
-    if callable(name):  # type checkers would have told
-        raise TypeError(
-            f"@flow stands over {name_of(name)!r} without the name of a flow. Write @flow('NAME')."
-        )
-    if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(not_a_name(name, "The name of a flow"))
-    if doc is not None:
-        _in_use.describe(name, doc)
-    return _in_use.flow(name)
-
-
-if TYPE_CHECKING:
-
-    @overload
-    def entrypoint(function: Function, /) -> Function: ...
-    @overload
-    def entrypoint(*, after: After = None, name: str | None = None) -> Decorator: ...
-
-
-def entrypoint(function: Any = None, /, *, after: After = None, name: str | None = None) -> Any:
-    """Declare `function` to be where a flow begins; with or without parentheses.
-
-    Each call joins the correlation that is active, or starts one. `name` is the function's own
-    unless told; `after` says which step of another flow leads here, as "other_flow:step".
-    """
-    return declare(function, "entrypoint", registry=_in_use, after=after, name=name)
-
-
-if TYPE_CHECKING:
-
-    @overload
-    def step(function: Function, /) -> Function: ...
-    @overload
-    def step(*, after: After = None, name: str | None = None) -> Decorator: ...
-
-
-def step(function: Any = None, /, *, after: After = None, name: str | None = None) -> Any:
-    """Declare `function` to be a step of a flow; with or without parentheses.
-
-    `after` names what happens before it in a run: a step's name, "other_flow:step", the decorated
-    function itself, or several of these. `name` is the function's own unless told. A call where the
-    flow does not run is a plain call.
-    """
-    return declare(function, "step", registry=_in_use, after=after, name=name)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from inspect import cleandoc
 from typing import TYPE_CHECKING
 
-from penstock._app import did_you_mean
+from penstock._arguments import did_you_mean
 from penstock._declare import Flow, registry_in_use
-from penstock._graph._model import Node
-from penstock._graph._order import ordered
+from penstock._graph._algorithms import ordered
+from penstock._graph._model import Node, node_id, summary_and_doc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,11 +27,11 @@ class UnknownFlowError(KeyError):
 
 
 def build(registry: Registry | None = None, name: str | None = None) -> Graph:
-    """Return the graph of the flow `name` in `registry`, or of all its flows where `name` is None.
+    """Return the graph of the flow `name` in `registry`, or without a name of all its flows.
 
-    Without `registry` it is the one in use. Predecessors in other flows are nodes as well, and so
-    are predecessors that do not exist. Raises UnknownFlowError, a KeyError, for a flow that nobody
-    declares.
+    The default of `registry` is the registry in use. Predecessors in other flows are nodes as well,
+    and so are predecessors that do not exist. Raises UnknownFlowError, a KeyError, for a flow that
+    is not declared.
     """
     flows = (registry_in_use() if registry is None else registry).declared()
     if name is None:
@@ -45,6 +43,7 @@ def build(registry: Registry | None = None, name: str | None = None) -> Graph:
 
     nodes: dict[str, Node] = {}
     pairs: set[tuple[str, str]] = set()
+    labels: dict[tuple[str, str], str] = {}
     docs: dict[str, str | None] = {}
     for flow in chosen:
         declared = flows[flow]
@@ -53,7 +52,7 @@ def build(registry: Registry | None = None, name: str | None = None) -> Graph:
             target = node_id(flow, step_name)
             nodes[target] = _node(target, flow, step)
             for reference in declared.after[step_name]:
-                if reference in declared.steps:  # most are, and their node is there or will be
+                if reference in declared.steps:  # as most are; the loop makes their nodes
                     pairs.add((node_id(flow, reference), target))
                     continue
                 owner, predecessor = resolve(flows, flow, reference)
@@ -67,29 +66,20 @@ def build(registry: Registry | None = None, name: str | None = None) -> Graph:
                         else _unknown(source, owner, predecessor)
                     )
                     docs.setdefault(owner, flows[owner].doc)
-    return ordered(title, docs, nodes.values(), pairs)
-
-
-def node_id(flow: str, name: str) -> str:
-    """Return the id of the node for step `name` of `flow`: "flow:name"."""
-    if ":" in flow or "\\" in flow:
-        flow = flow.replace("\\", "\\\\").replace(":", "\\:")
-    return f"{flow}:{name}"
-
-
-def parted(id_: str) -> tuple[str, str]:
-    """Return the flow and the name that `node_id` made the id of."""
-    at = 0
-    while id_[at] != ":":
-        at += 2 if id_[at] == "\\" else 1
-    return re.sub(r"\\(.)", r"\1", id_[:at]), id_[at + 1 :]
+            for reference, label in declared.labels.get(step_name, {}).items():
+                labels[node_id(*resolve(flows, flow, reference)), target] = label
+    graph = ordered(title, docs, nodes.values(), pairs)
+    if not labels:
+        return graph
+    edges = (edge._replace(label=labels.get(edge[:2], "")) for edge in graph.edges)
+    return graph._replace(edges=tuple(edges))
 
 
 def resolve(flows: Mapping[str, Flow | DeclaredFlow], flow: str, reference: str) -> tuple[str, str]:
     """Return the flow and the step that an `after=` entry in `flow` means.
 
-    A step of the same flow comes first, since its name may hold a colon; then "other_flow:step".
-    The flow that is returned exists; the step may not, and is then as the author wrote it.
+    A step of the same flow comes first, since its name may have a colon; then "other_flow:step".
+    The flow in the result exists. The step may not exist; then its name is as the author wrote it.
     """
     if ":" not in reference or reference in flows[flow].steps:
         return flow, reference
@@ -103,14 +93,14 @@ def resolve(flows: Mapping[str, Flow | DeclaredFlow], flow: str, reference: str)
 
 
 def _node(node_id: str, flow: str, step: Step) -> Node:
-    doc = cleandoc(step.doc) if step.doc else None
+    summary, doc = summary_and_doc(step.doc)
     return Node(
         id=node_id,
         name=step.name,
         flow=flow,
         entrypoint=step.kind == "entrypoint",
         call_kind=step.call_kind,
-        summary=doc.partition("\n")[0].strip() if doc else "",
+        summary=summary,
         doc=doc,
         file=_import_path(step.module, step.file),
         line=step.line,
@@ -134,7 +124,7 @@ def _unknown(node_id: str, flow: str, name: str) -> Node:
 
 @lru_cache(maxsize=1024)  # steps of one module share it
 def _import_path(module: str, file: str | None) -> str | None:
-    """Return `file` from the folder on down that `module` was found in; see `Node.file`."""
+    """Return `file` relative to the folder that `module` was imported from; see `Node.file`."""
     if file is None:
         return None
     path = file.replace("\\", "/")

@@ -1,16 +1,17 @@
-"""Count the steps that really run, and compare the counts with the declared flows.
+"""Count the steps that run, and compare the counts with the declared flows.
 
-_observe   observe(): begin to count, in this process and in its children
-_counter   Observer: hears of each step, counts it, and sees what had started before it
-_totals    the counts of one step, and its durations
-_runs      the runs that go on, and the starts that one process alone cannot explain
-_files     the file of one process: its format, and how it is written
-_read      the files of many processes as one `Evidence`
-_otlp      exported spans as `Evidence`
-_verdict   evidence against the graph of the flows
-_output    a verdict as a table and as JSON
+_observe    observe(): begin to count, in this process and in its children
+_counter    StepCounter: hears of each step, counts it, and sees the steps before it
+_totals     the counts of one step, and its durations
+_questions  the open runs, and the starts that one process alone cannot explain
+_started    the names of the started steps as they travel with a frame
+_journal    the file of one process: its format, and how it is written
+_merge      the files of processes that have ended as one file
+_read       the files of many processes as one `Evidence`
+_otlp       exported spans as `Evidence`
+_verdict    evidence against the graph of the flows, as a table and as JSON
 
-A program that is observed loads only the first five.
+A program that is observed loads only the first six.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from penstock._verify._files import is_evidence_file
+    from penstock._verify._journal import is_evidence_file
     from penstock._verify._observe import Observation, observe
     from penstock._verify._otlp import read_spans
-    from penstock._verify._output import as_json, as_text
     from penstock._verify._read import Evidence, EvidenceError, Start, read
     from penstock._verify._totals import Totals
-    from penstock._verify._verdict import Verdict, verify
+    from penstock._verify._verdict import Verdict, as_json, as_text, verify
 
 __all__ = [
     "Evidence",
@@ -50,9 +50,9 @@ _MODULES = {
     "Start": "_read",
     "Totals": "_totals",
     "Verdict": "_verdict",
-    "as_json": "_output",
-    "as_text": "_output",
-    "is_evidence_file": "_files",
+    "as_json": "_verdict",
+    "as_text": "_verdict",
+    "is_evidence_file": "_journal",
     "observe": "_observe",
     "read": "_read",
     "read_spans": "_otlp",

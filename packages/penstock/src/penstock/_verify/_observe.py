@@ -1,4 +1,4 @@
-"""`observe`: count the steps that really run, in a folder, for ``penstock verify``."""
+"""`observe`: count the steps that run, in a folder, for ``penstock verify``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from corectx import subscribe
-from corectx.lowlevel import log_once, process_mark
+from corectx.lowlevel import log_once
 from penstock._calls import hear_of_calls_outside
-from penstock._verify._counter import Observer
-from penstock._verify._files import Journal
+from penstock._verify._counter import StepCounter
+from penstock._verify._journal import Journal, is_evidence_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,15 +27,21 @@ _PATIENCE = 0.2  # seconds that a fork may wait for a slow disk
 
 
 class Observation:
-    """Counts what runs until it is stopped; get it from `observe`, and leave it alone or stop it.
+    """Counts the steps that run until it is stopped. Get it from `observe`; you need not stop it.
 
-    It is a context manager too. `folder` is where the files are, one for each process, which has
-    what was counted up to half a second ago.
+    It is a context manager too. `folder` has a file for each process, with the counts up to half a
+    second ago.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, max_files: int) -> None:
         self.folder: str = folder
-        self._observer = Observer(self._begin, self._notice)
+        self._max_files = max_files
+        self._counter = StepCounter(
+            self._begin,
+            on_run=self._write_if_starved,
+            on_fork=self.start_over_in_child,
+            on_end=self.flush,
+        )
         self._ticker = _Ticker(self.flush)
         self._start_over()
         self._endings: list[Callable[[], None]] = []
@@ -43,21 +49,23 @@ class Observation:
     def start(self) -> None:
         """Begin to count."""
         self._endings = [
-            subscribe(self._observer),
-            hear_of_calls_outside(self._observer.outside),
+            subscribe(self._counter),
+            hear_of_calls_outside(self._counter.outside),
         ]
         atexit.register(self.stop)
 
     def _start_over(self) -> None:
-        self._journal = Journal(self._observer, self.folder)
+        self._journal = Journal(self._counter, self.folder)
+        self._is_tidy = False
         self._writing = threading.Lock()
-        self._mark = process_mark()
         self._written_at = monotonic()
 
     def flush(self) -> None:
-        """Write down what was counted so far. A full or read-only disk costs one log record."""
+        """Write the counts so far. A full or read-only disk costs one log record."""
+        self._counter.notice_fork()  # before the lock, which a thread of the parent may hold
         with self._writing:
             self._write()
+            self._tidy()
 
     def _write(self) -> None:
         self._written_at = monotonic()
@@ -70,8 +78,21 @@ class Observation:
                 "again; the program is not affected.",
             )
 
+    def _tidy(self) -> None:
+        """Merge the files of others once, if there are too many."""
+        if self._is_tidy or not self._journal.has_file:
+            return
+        self._is_tidy = True
+        try:
+            if sum(map(is_evidence_file, os.listdir(self.folder))) > self._max_files:
+                from penstock._verify._merge import merge
+
+                merge(self.folder)
+        except OSError:
+            pass  # another process will try it
+
     def stop(self) -> None:
-        """Write down what was counted, and count no more; calling it again does nothing."""
+        """Write the counts, and count no more. Calling it again does nothing."""
         if not self._endings:
             return
         while self._endings:
@@ -80,6 +101,7 @@ class Observation:
         _observations.pop(self.folder, None)
         atexit.unregister(self.stop)
         self.flush()
+        self._journal.let_go()
 
     def __enter__(self) -> Observation:  # noqa: PYI034 - typing.Self is not in Python 3.10
         return self
@@ -93,7 +115,7 @@ class Observation:
         self.stop()
 
     def pause(self) -> None:
-        """Have no thread of ours while the process forks: Python warns of any, and rightly."""
+        """End our thread while the process forks: Python warns if there is another thread."""
         self._ticker.pause()
 
     def go_on(self) -> None:
@@ -102,29 +124,22 @@ class Observation:
 
     def start_over_in_child(self) -> None:
         """Count in a file of its own, in the child of a fork."""
-        self._observer.start_over_in_child()
+        self._counter.start_over_in_child()
+        self._journal.let_go()
         self._ticker = _Ticker(self.flush)
         self._start_over()
 
-    def _notice(self) -> bool:
-        """Notice at a new run that the process was forked, or that our thread gets no time.
-
-        uWSGI forks without Python's hooks, and runs no threads unless it is told to. Tells whether
-        the counts were started over.
-        """
-        if not self._mark[0]:
-            self.start_over_in_child()
-            return True
+    def _write_if_starved(self) -> None:
+        """Write the counts if our thread gets no time: by default uWSGI runs no threads."""
         if monotonic() - self._written_at > _STARVED and self._writing.acquire(blocking=False):
             try:
                 self._write()
             finally:
                 self._writing.release()
-        return False
 
     def _begin(self) -> None:
         """Begin to write: the first step of this process begins."""
-        # These end their children by os._exit(), which goes past `atexit`; billiard is Celery's.
+        # These end their children by os._exit(), without `atexit`; billiard is Celery's.
         for name in ("multiprocessing.util", "billiard.util"):
             util = sys.modules.get(name)
             if util is not None:
@@ -140,7 +155,7 @@ class _Ticker:
 
     def __init__(self, tick: Callable[[], None]) -> None:
         self._tick = tick
-        self._lock = threading.RLock()  # a signal handler may get here while we are here
+        self._lock = threading.RLock()  # a signal handler may call us in the middle
         self._is_started = False
         self._pauses = 0  # forks that are going on
         self._thread: threading.Thread | None = None
@@ -183,24 +198,27 @@ class _Ticker:
 
         try:
             thread = threading.Thread(target=work, name="penstock-observe", daemon=True)
-            # In an empty context. Where threads inherit the context of their starter, this one
-            # would keep the operation alive that is current now.
+            # In an empty context. If threads inherit the context of their starter, this one would
+            # keep the current operation alive.
             Context().run(thread.start)
         except RuntimeError:  # the interpreter ends, has no such threads, or too many
             return
         self._thread = thread
 
 
-def observe(path: str | PathLike[str]) -> Observation:
-    """Count which steps run, in what order, how they end and how long they take, until stopped.
+def observe(path: str | PathLike[str], *, max_files: int = 64) -> Observation:
+    """Count which steps run, in which order, how they end and how long they take, until stopped.
 
-    `path` is a folder, which is made when there is something to write. Each process has a file of
-    its own there, added to every half second; ``penstock verify`` reads them all. The counts
-    are bounded: they grow with the number of steps, not of calls. The environment variable
+    `path` is a folder, which is made when there is something to write. Each process appends to a
+    file of its own there every half second. ``penstock verify`` reads them all. The counts are
+    bounded: they grow with the number of steps, not of calls. The environment variable
     ``PENSTOCK_OBSERVE`` with a folder does the same from the start, in child processes too.
 
-    Observing the same folder again returns the same `Observation`. Raises TypeError or ValueError
-    for a value that is no path; a problem with the disk is logged once, on the logger ``corectx``.
+    If there are more than `max_files` files, those of ended processes are merged into one. No count
+    is lost.
+
+    To observe the same folder again returns the same `Observation`. Raises TypeError or ValueError
+    for a value that is no path. The logger ``corectx`` logs a problem with the disk once.
     """
     folder = os.fspath(path)
     # A program without type checks may give bytes.
@@ -208,31 +226,28 @@ def observe(path: str | PathLike[str]) -> Observation:
         raise TypeError(f"observe() takes the path of a folder as text, not {path!r}.")
     if not folder:
         raise ValueError("observe() takes the path of a folder, but got an empty one.")
+    if max_files < 1:
+        raise ValueError(f"max_files= is a number of files, 1 or more, and not {max_files!r}.")
     try:
         os.stat(folder)
     except ValueError as error:
         raise ValueError(
             f"observe() takes the path of a folder, and {folder!r} cannot be one: {error}."
         ) from None
-    except OSError:  # it is not there yet, or never can be: the first write will tell
+    except OSError:  # it does not exist yet, or never can: the first write will show
         pass
     try:
-        folder = os.path.abspath(folder)  # the program may go to another folder
-    except OSError:  # the one that it is in was removed
+        folder = os.path.abspath(folder)  # the program may change its folder
+    except OSError:  # the current folder was removed
         pass
     found = _observations.get(folder)
     if found is None:
-        made = Observation(folder)
+        made = Observation(folder, max_files)
         found = _observations.setdefault(folder, made)
         if found is made:  # otherwise another thread was first
             made.start()
             _hear_of_forks()
     return found
-
-
-def flush_all() -> None:
-    """Write down what all observations of this process counted so far."""
-    _each(Observation.flush)
 
 
 # By folder: a process counts once for each.

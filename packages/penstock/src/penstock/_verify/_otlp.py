@@ -1,4 +1,4 @@
-"""Read exported spans as `Evidence`: those that ``penstock-otel`` makes of entrypoints and steps.
+"""Read exported spans as `Evidence`; ``penstock-otel`` makes them for entrypoints and steps.
 
 The files are OTLP in its JSON encoding (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding),
 one export request in a file, or one in each line as the collector's file exporter writes them.
@@ -10,8 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock._graph import node_id
+from penstock._verify._questions import MOST_NAMES, Run
 from penstock._verify._read import Evidence, EvidenceError, Start
-from penstock._verify._runs import MOST_NAMES
 from penstock._verify._totals import Totals, bucket_of
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ class _Span(NamedTuple):
 def read_spans(paths: Iterable[str | PathLike[str]], graph: Graph) -> Evidence:
     """Return the evidence of the spans in `paths` on the flows in `graph`.
 
-    A run is what has one correlation ID, or one trace ID. Where spans of a trace are missing, since
-    they were sampled or went elsewhere, its steps are counted, but none is called undeclared.
+    The spans below that of an entrypoint are its run. Other steps of the flow, with the same
+    correlation ID or trace ID, are in the latest run before them. If spans of a trace are missing,
+    because they were sampled or went elsewhere, its steps are counted, but none is undeclared.
     Raises `EvidenceError` for a file that has no spans, and OSError.
     """
     evidence = Evidence()
@@ -61,30 +62,84 @@ def read_spans(paths: Iterable[str | PathLike[str]], graph: Graph) -> Evidence:
         span.correlation_id for span in spans.values() if span.parent and span.parent not in spans
     }
     starts: dict[tuple[str, ...], Start] = {}
-    started: dict[str, dict[str, int]] = {}
+    runs = _Runs(spans, graph, before)
+    started: dict[str, set[str]] = {}
     for span in sorted(spans.values(), key=lambda span: (span.began, span.ended, span.id)):
         if not span.step:
             continue
         step = node_id(span.flow, span.step)
-        run = started.setdefault(span.correlation_id, {})
-        _count(evidence.steps.setdefault(step, Totals()), span, before.get(step, []), run)
-        if step in inner and not any(each in run for each in before.get(step, ())):
+        run = runs.of(span)
+        everywhere = started.setdefault(span.correlation_id, set())
+        prefix = node_id(span.flow, "")
+        seen = {
+            each: run.has_started(each[len(prefix) :])
+            if each.startswith(prefix)
+            else each in everywhere
+            for each in before.get(step, ())
+        }
+        _count(evidence.steps.setdefault(step, Totals()), span, seen)
+        if step in inner and not any(seen.values()):
             if span.correlation_id in partial:
                 evidence.unjudged += 1
             else:
                 _odd(starts, span, before.get(step, []), _path_to(span, spans), run)
-        run.setdefault(step, span.began)
+        everywhere.add(step)
+        run.started.setdefault(span.step, span.began)
+        run.tell_outer(span.step, span.began)
     evidence.starts = sorted(starts.values(), key=lambda each: (-each.count, each.step, each.path))
     return evidence
 
 
-def _count(totals: Totals, span: _Span, before: list[str], run: dict[str, int]) -> None:
+class _Runs:
+    """The runs of the steps whose spans are in `spans`; `before` has the predecessors of each."""
+
+    def __init__(
+        self, spans: dict[tuple[str, str], _Span], graph: Graph, before: dict[str, list[str]]
+    ) -> None:
+        self._spans = spans
+        self._entrypoints = {node.id for node in graph.nodes if node.entrypoint}
+        self._before = before
+        self._by_span: dict[tuple[str, str], Run] = {}
+        self._latest: dict[tuple[str, str], Run] = {}  # by correlation ID and flow
+
+    def of(self, span: _Span) -> Run:
+        """Return the run of a step. Call it for all steps in the order in which they began."""
+        operation = span.correlation_id, span.flow
+        around, latest = self._around(span), self._latest.get(operation)
+        step = node_id(span.flow, span.step)
+        if step not in self._entrypoints:
+            run = around or latest or Run(span.flow, span.correlation_id, is_whole=True)
+        else:
+            run = Run(span.flow, span.correlation_id, is_whole=True)
+            prefix = node_id(span.flow, "")
+            is_after = any(each.startswith(prefix) for each in self._before.get(step, ()))
+            earlier = around or (latest if is_after else None)
+            if earlier is not None:
+                run.begin_after(earlier, is_inside=around is not None)
+        self._by_span[span.id] = run
+        if around is None or step in self._entrypoints:
+            self._latest[operation] = run
+        return run
+
+    def _around(self, span: _Span) -> Run | None:
+        """Return the run of the nearest step around `span` in its flow."""
+        parent, seen = span.parent, {span.id}
+        while parent is not None and parent in self._spans and parent not in seen:
+            seen.add(parent)
+            around = self._spans[parent]
+            if around.step and around.flow == span.flow:
+                return self._by_span.get(parent)  # not yet, by the clock of another machine
+            parent = around.parent
+        return None
+
+
+def _count(totals: Totals, span: _Span, seen: dict[str, bool]) -> None:
     totals.began += 1
     totals.errors += span.is_error
     bucket = bucket_of(max(span.ended - span.began, 0))
     totals.took[bucket] = totals.took.get(bucket, 0) + 1
-    for each in before:
-        totals.seen[each] = totals.seen.get(each, 0) + (each in run)
+    for each, was_seen in seen.items():
+        totals.seen[each] = totals.seen.get(each, 0) + was_seen
 
 
 def _odd(
@@ -92,10 +147,9 @@ def _odd(
     span: _Span,
     missing: list[str],
     path: tuple[str, ...],
-    run: dict[str, int],
+    run: Run,
 ) -> None:
-    prefix = node_id(span.flow, "")
-    names = [each[len(prefix) :] for each in run if each.startswith(prefix)][:MOST_NAMES]
+    names = list(run.started)[:MOST_NAMES]
     step = node_id(span.flow, span.step)
     start = starts.setdefault(
         (step, *path, "", *names),
@@ -105,7 +159,7 @@ def _odd(
 
 
 def _path_to(span: _Span, spans: dict[tuple[str, str], _Span]) -> tuple[str, ...]:
-    """Return what `span` is inside of, outermost first: ids of steps, names of other spans."""
+    """Return the spans around `span`, outermost first: ids of steps, names of other spans."""
     path: list[str] = []
     parent = span.parent
     while parent in spans and len(path) < MOST_NAMES:
@@ -150,7 +204,7 @@ def _documents(content: bytes) -> tuple[list[Any], int]:
 
 
 def _raw_spans(document: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield each span with the resource that it is of."""
+    """Yield each span with its resource."""
     for resource in _items(document, "resourceSpans"):
         for scope in _items(resource, "scopeSpans"):
             for span in _items(scope, "spans"):

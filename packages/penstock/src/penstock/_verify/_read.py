@@ -1,7 +1,7 @@
 """Read the files of many processes as one `Evidence`.
 
-A file may be unfinished, cut off, damaged, or none of ours. Lines that cannot be read are left out
-and counted.
+A file may be unfinished, cut off, damaged, or not ours. Lines that cannot be read are left out and
+counted.
 """
 
 from __future__ import annotations
@@ -11,16 +11,22 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock._graph import node_id, parted
-from penstock._verify._files import ENDING, VERSION
-from penstock._verify._runs import EVERY_HASH, Question, hash_of
+from penstock._graph import node_id, split_node_id
+from penstock._verify._journal import SUFFIX, VERSION
+from penstock._verify._questions import (
+    EVERY_HASH,
+    Question,
+    correlation_of,
+    hash_of,
+    own_id_in,
+)
 from penstock._verify._totals import RARE, Totals, bucket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_SLACK = 5_000_000_000  # ns that the clocks of two machines may differ by
-_SAME_CLOCK = 3_600_000_000_000  # ns that the epochs of one machine may: its clock was set
+_SLACK = 5_000_000_000  # ns; the clocks of two machines may differ by so much
+_SAME_CLOCK = 3_600_000_000_000  # ns; the epochs of one machine, whose clock may have been set
 _LARGEST = 1 << 63  # more than any count; a much larger number cannot be divided
 
 
@@ -29,7 +35,7 @@ class EvidenceError(ValueError):
 
 
 class _NotOursError(EvidenceError):
-    """A file does not begin as ours do; it has so many `lines`."""
+    """A file does not begin as our files do; it has so many `lines`."""
 
     def __init__(self, path: str, lines: int) -> None:
         super().__init__(f"{path} is not a file that penstock.observe() writes.")
@@ -38,9 +44,9 @@ class _NotOursError(EvidenceError):
 
 @dataclass
 class Start:
-    """Starts of a step that no declared predecessor preceded, as far as all the files tell.
+    """Starts of a step before which no declared predecessor had started, by all the files.
 
-    `step`, `path` and `before` are those of `Question`; `example` is the correlation ID of one.
+    `step`, `path` and `before` are those of `Question`. `example` is the correlation ID of one.
     """
 
     step: str
@@ -55,8 +61,8 @@ class Start:
 class Evidence:
     """The evidence of all processes: the counts of each step by its id, and unexplained starts.
 
-    `unjudged` counts starts that were out of order in the eyes of one process, where another one
-    no longer knows. `processes` and `skipped` count the files, and the lines that said nothing.
+    `unjudged` counts starts that one process could not explain, and about which the others kept
+    nothing. `processes` counts the files, and `skipped` the lines that could not be read.
     """
 
     steps: dict[str, Totals] = field(default_factory=dict[str, Totals])
@@ -66,7 +72,7 @@ class Evidence:
     skipped: int = 0
 
     def add(self, other: Evidence) -> None:
-        """Add what `other` has; it was observed elsewhere."""
+        """Add the counts of `other`, which was observed elsewhere."""
         for step, totals in other.steps.items():
             self.steps.setdefault(step, Totals()).add(totals)
         self.starts += other.starts
@@ -76,48 +82,76 @@ class Evidence:
 
 
 @dataclass
-class _Process:
-    """The contents of one file."""
+class Process:
+    """The contents of one file; of a merged one they are those of `count` processes.
+
+    `merged` has the IDs of these.
+    """
 
     id: str
     host: str
     epoch: int
+    boot: str = ""
+    pid: int = 0
+    count: int = 1
+    merged: list[str] = field(default_factory=list[str])
     steps: dict[str, Totals] = field(default_factory=dict[str, Totals])
-    asked: dict[Question, tuple[int, dict[str, int], int]] = field(
-        default_factory=dict[Question, "tuple[int, dict[str, int], int]"]
+    asked: dict[Question, tuple[int, dict[str, int], float]] = field(
+        default_factory=dict[Question, "tuple[int, dict[str, int], float]"]
     )
     started: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
-    limit: int = EVERY_HASH
+    limit: float = EVERY_HASH
     skipped: int = 0
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> Evidence:
     """Return the evidence in `paths`: folders of `observe`, and single files.
 
-    In a folder, a file may have just been made, or be damaged: it does not hide what the others
-    say. Raises `EvidenceError` where there is no evidence, and OSError for what cannot be read.
+    A new or damaged file in a folder does not hide the others. Raises `EvidenceError` if there is
+    no evidence, and OSError for a file that cannot be read.
     """
-    processes: dict[str, _Process] = {}
+    processes: dict[str, Process] = {}
     skipped = 0
     for path in paths:
-        files = _files(os.fspath(path))
-        failed: list[_NotOursError] = []
-        for file in files:
-            try:
-                process = _process(file)
-            except _NotOursError as error:
-                failed.append(error)
-                continue
+        found, failed = _read_all(os.fspath(path))
+        for process in found:
             # The same file may be given twice, by two names, or copied at two times.
             known = processes.get(process.id)
             if known is None or _weight(known) < _weight(process):
                 processes[process.id] = process
-        if len(failed) == len(files):
+        if failed and not found:
             raise failed[0]
         skipped += sum(error.lines for error in failed)
-    evidence = _merged(list(processes.values()))
+    merged = {id_ for process in processes.values() for id_ in process.merged}
+    evidence = _merged([each for each in processes.values() if each.id not in merged])
     evidence.skipped += skipped
     return evidence
+
+
+def _read_all(path: str) -> tuple[list[Process], list[_NotOursError]]:
+    """Return the contents of the files at `path`, and the errors of those that are not ours.
+
+    While a folder is read, its processes may merge files. The merged file appears before the others
+    are removed, so the folder is listed again until there is nothing new.
+    """
+    found: list[Process] = []
+    failed: list[_NotOursError] = []
+    seen: set[str] = set()
+    files = _files(path)
+    while not seen.issuperset(files):
+        for file in files:
+            if file in seen:
+                continue
+            seen.add(file)
+            try:
+                found.append(read_process(file))
+            except _NotOursError as error:
+                failed.append(error)
+            except FileNotFoundError:
+                if file == path:
+                    raise
+        files = _files(path)
+    return found, failed
 
 
 def _files(path: str) -> list[str]:
@@ -127,20 +161,21 @@ def _files(path: str) -> list[str]:
         )
     if not os.path.isdir(path):
         return [path]
-    names = sorted(name for name in os.listdir(path) if name.endswith(ENDING))
+    names = sorted(name for name in os.listdir(path) if name.endswith(SUFFIX))
     if not names:
         raise EvidenceError(
-            f"{path} has no *{ENDING} files: no process that was observed there has run a step of "
+            f"{path} has no *{SUFFIX} files: no process that was observed there has run a step of "
             f"a flow. Call an @entrypoint, in a process that has PENSTOCK_OBSERVE={path}."
         )
     return [os.path.join(path, name) for name in names]
 
 
-def _weight(process: _Process) -> int:
+def _weight(process: Process) -> int:
     return sum(totals.began for totals in process.steps.values())
 
 
-def _process(path: str) -> _Process:
+def read_process(path: str) -> Process:
+    """Return the contents of the file at `path`. Raises `EvidenceError` and OSError."""
     with open(path, "rb") as file:
         lines = file.read().split(b"\n")
     all_lines = sum(map(bool, lines))
@@ -156,7 +191,14 @@ def _process(path: str) -> _Process:
     id_, host, epoch = (first.get(key) for key in ("id", "host", "epoch"))
     if not (isinstance(id_, str) and isinstance(host, str) and isinstance(epoch, int)):
         raise _NotOursError(path, all_lines)
-    process = _Process(id_, host, epoch, skipped=bool(torn))
+    process = Process(id_, host, epoch, str(first.get("boot", "")), skipped=bool(torn))
+    try:
+        process.pid = _number(first.get("pid", 0))
+        process.count = _number(first.get("processes", 1))
+        process.skipped += _number(first.get("skipped", 0))
+        process.merged = list(_texts(first.get("merged", [])))
+    except (ValueError, TypeError):
+        raise _NotOursError(path, all_lines) from None
     for line in lines[1:]:
         found = _object(line)
         try:
@@ -174,7 +216,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _take(process: _Process, line: dict[str, Any]) -> None:
+def _take(process: Process, line: dict[str, Any]) -> None:
     if "step" in line:
         process.steps[_step_id(line["step"])] = Totals(
             began=_number(line["began"]),
@@ -194,17 +236,23 @@ def _take(process: _Process, line: dict[str, Any]) -> None:
         )
         _, asked, _ = process.asked.get(question, (0, {}, 0))
         new = {each: _time(when) for each, when in line["asked"].items()}
-        process.asked[question] = _number(line["count"]), {**new, **asked}, _number(line["limit"])
+        process.asked[question] = _number(line["count"]), {**new, **asked}, _limit(line["limit"])
     elif "run" in line:
         started = process.started.setdefault(str(line["run"]), {})
         for name, when in line["started"].items():
             started.setdefault(node_id(str(line["flow"]), name), _time(when))
     else:
-        process.limit = _number(line["limit"])
+        process.limit = _limit(line["limit"])
 
 
 def _number(value: object) -> int:
     if not isinstance(value, int) or not 0 <= value < _LARGEST:
+        raise ValueError(value)
+    return value
+
+
+def _limit(value: object) -> float:
+    if not isinstance(value, (int, float)) or not 0 <= value <= EVERY_HASH:
         raise ValueError(value)
     return value
 
@@ -224,7 +272,7 @@ def _bucket(text: str) -> int:
 
 def _step_id(value: object) -> str:
     text = str(value)
-    parted(text)  # raises IndexError for what has no flow
+    split_node_id(text)  # raises IndexError for what has no flow
     return text
 
 
@@ -232,8 +280,8 @@ def _texts(value: list[object]) -> tuple[str, ...]:
     return tuple(map(str, value))
 
 
-def _merged(processes: list[_Process]) -> Evidence:
-    evidence = Evidence(processes=len(processes))
+def _merged(processes: list[Process]) -> Evidence:
+    evidence = Evidence(processes=sum(process.count for process in processes))
     for process in processes:
         evidence.skipped += process.skipped
         for step, totals in process.steps.items():
@@ -250,14 +298,15 @@ def _merged(processes: list[_Process]) -> Evidence:
 def _settle(
     evidence: Evidence,
     starts: dict[tuple[str, ...], Start],
-    process: _Process,
+    process: Process,
     question: Question,
     count: int,
     asked: dict[str, int],
-    limit: int,
+    limit: float,
     answers: _Answers,
 ) -> None:
-    """Answer one question of one process; the sample's answer holds for all starts like it."""
+    """Answer one question of one process. The answer for the sample holds for all its starts."""
+    flow = split_node_id(question.step)[0]
     sure = [each for each in asked if hash_of(each) < min(limit, answers.limit)]
     if not sure:
         evidence.unjudged += 0 if question.is_explained else count
@@ -265,36 +314,46 @@ def _settle(
     totals = evidence.steps.setdefault(question.step, Totals())
     odd = list(sure)
     for predecessor in question.missing:
-        answered = [each for each in sure if answers.knows(each, predecessor, process, asked[each])]
+        key_in = own_id_in if split_node_id(predecessor)[0] == flow else correlation_of
+        answered = [
+            each for each in sure if answers.knows(key_in(each), predecessor, process, asked[each])
+        ]
         seen = totals.seen.get(predecessor, 0)
         totals.seen[predecessor] = seen + round(count * len(answered) / len(sure))
         odd = [each for each in odd if each not in set(answered)]
     odd_count = round(count * len(odd) / len(sure))
     if question.is_explained or not odd_count:
         return
+    example = correlation_of(min(odd))
     start = starts.setdefault(
         (question.step, *question.path, "", *question.before),
-        Start(question.step, question.missing, question.path, question.before, 0, min(odd)),
+        Start(question.step, question.missing, question.path, question.before, 0, example),
     )
     start.count += odd_count
 
 
 class _Answers:
-    """The steps that had started in each process, of the runs that were in several."""
+    """The steps that had started in each process, in runs that were in several processes.
 
-    def __init__(self, processes: list[_Process]) -> None:
+    A step is found by the ID of its run, and by the correlation ID: predecessors in other flows are
+    in other runs of the operation.
+    """
+
+    def __init__(self, processes: list[Process]) -> None:
         self.limit = min((process.limit for process in processes), default=EVERY_HASH)
-        self._started: dict[tuple[str, str], list[tuple[_Process, int]]] = {}
+        self._started: dict[tuple[str, str], list[tuple[Process, int]]] = {}
         for process in processes:
             for run, steps in process.started.items():
-                for step, when in steps.items():
-                    self._started.setdefault((run, step), []).append((process, when))
+                for key in {own_id_in(run), correlation_of(run)}:
+                    for step, when in steps.items():
+                        self._started.setdefault((key, step), []).append((process, when))
 
-    def knows(self, run: str, step: str, asking: _Process, when: int) -> bool:
-        """Tell whether `step` had started in `run` when the process `asking` asked."""
-        for process, started in self._started.get((run, step), ()):
+    def knows(self, key: str, step: str, asking: Process, when: int) -> bool:
+        """Tell whether `step` had started in the run or operation `key` when `asking` asked."""
+        for process, started in self._started.get((key, step), ()):
             apart = process.epoch - asking.epoch
-            is_same_clock = process.host == asking.host and abs(apart) < _SAME_CLOCK
+            is_same_machine = process.host == asking.host or process.boot == asking.boot != ""
+            is_same_clock = is_same_machine and abs(apart) < _SAME_CLOCK
             if started <= when if is_same_clock else started + apart <= when + _SLACK:
                 return True
         return False

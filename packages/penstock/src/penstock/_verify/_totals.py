@@ -1,8 +1,8 @@
 """The counts of one step: of its starts, its ends, and how long it took.
 
-All threads count at once and without a lock. A step's end is an `append` to a list, which the
-language makes one action; the list is folded into counts when it is long, or when the counts are
-wanted.
+All threads count at once and without a lock. The end of a step is an `append` to a list, which is
+one action of the interpreter. The list is folded into counts when it is long, or when the counts
+are wanted.
 
 Durations are counted in the buckets of an HDR histogram (https://hdrhistogram.github.io/HdrHistogram/)
 so that any number of them takes little room and adds up across processes: 32 buckets of the same
@@ -35,12 +35,11 @@ _WIDTH = 1 << _BITS
 class Totals:
     """The counts of one step, of any number of threads or processes.
 
-    `began` counts the starts, `errors` and `cancelled` the ends by an exception; of the errors,
-    `passed` were raised in a step that this one called. `outside` counts the calls outside of the
-    step's flow, which are no starts, and `ambiguous` the starts in the latest of several runs.
-    `took` counts all ends by
-    the bucket of the duration (see `bucket_of`), and `seen`, by the id of a predecessor, the starts
-    before which that one had started.
+    `began` counts the starts, `errors` and `cancelled` the ends by an exception. `errors` includes
+    `passed`: exceptions that were raised in a step that this one called. `outside` counts the calls
+    outside of the step's flow, which are no starts, and `ambiguous` the starts in the latest of
+    several runs. `took` counts all ends by the bucket of the duration (see `bucket_of`). `seen`
+    has for the id of each predecessor the number of starts that came after it.
     """
 
     began: int = 0
@@ -69,14 +68,13 @@ class Totals:
 class Tally:
     """The counts of one step in one process.
 
-    `id` and `name` are those of the `step`, and `flow` is its flow; `key` is where an operation
-    keeps the run of that flow. `near` are the names of its predecessors in the flow. `far` are
-    those in other flows, as the author wrote them, each with the key of that flow and the name
-    there. `after` has the ids of them all.
+    `id`, `name` and `flow` are those of the `step`. `near` has the names of the predecessors in the
+    same flow. `far` has those in other flows, as the author wrote them, each with that flow and the
+    name there. `after` has the ids of all of them.
 
-    `done`, `failed`, `passed` and `cancelled` take the durations, in ns, of what ends, `missed` the
-    predecessors that had not started when a step did, and `outside` and `ambiguous` a 0 for each
-    such call, until `fold` counts all that.
+    Until `fold` counts them, `done`, `failed`, `passed` and `cancelled` hold the durations in ns of
+    the ends, `missed` the predecessors that had not started when the step did, and `outside` and
+    `ambiguous` a 0 for each such call.
     """
 
     __slots__ = (
@@ -91,7 +89,6 @@ class Tally:
         "flow",
         "id",
         "is_entrypoint",
-        "key",
         "missed",
         "name",
         "near",
@@ -100,14 +97,13 @@ class Tally:
         "step",
     )
 
-    def __init__(self, step: Step, registry: Registry, prefix: str) -> None:
+    def __init__(self, step: Step, registry: Registry) -> None:
         flows = registry.flows
         self.step = step
         self.id = node_id(step.flow, step.name)
         self.flow = step.flow
         self.name = step.name
         self.is_entrypoint = step.kind == "entrypoint"
-        self.key = prefix + step.flow
         self.after: dict[str, str] = {}
         self.near: list[str] = []
         self.far: dict[str, tuple[str, str]] = {}
@@ -119,7 +115,7 @@ class Tally:
             if flow == step.flow:
                 self.near.append(reference)
             else:
-                self.far[reference] = (prefix + flow, name)
+                self.far[reference] = (flow, name)
         self.done: list[int] = []
         self.failed: list[int] = []
         self.passed: list[int] = []
@@ -130,8 +126,18 @@ class Tally:
         self._folded = Totals()
         self._missing = dict.fromkeys(self.after, 0)
 
+    def is_of(self, other: Tally) -> bool:
+        """Tell whether `other` is of the same step, declared in the same way."""
+        return (self.id, self.is_entrypoint, self.after, self.near, self.far) == (
+            other.id,
+            other.is_entrypoint,
+            other.after,
+            other.near,
+            other.far,
+        )
+
     def fold(self) -> None:
-        """Turn what the lists have into counts; for one thread at a time, while others go on."""
+        """Turn the lists into counts, one thread at a time; other threads go on meanwhile."""
         folded = self._folded
         failed, passed = _taken(self.failed), _taken(self.passed)
         cancelled = _taken(self.cancelled)
@@ -147,7 +153,7 @@ class Tally:
             self._missing[name] += 1
 
     def totals(self, unfinished: int) -> Totals:
-        """Return what was counted, where `unfinished` more have begun and not ended."""
+        """Return the counts; `unfinished` more steps have begun and not ended."""
         folded = self._folded
         began = folded.began + unfinished
         # Another thread may look between a miss and its start.
@@ -190,9 +196,9 @@ def add_durations(durations: list[int], buckets: dict[int, int]) -> None:
 
 
 def quantile(buckets: Mapping[int, int], share: float) -> int | None:
-    """Return the duration that `share` (0 to 1) of all are not longer than, in nanoseconds.
+    """Return the nanoseconds that are not exceeded by `share` (0 to 1) of all durations.
 
-    `buckets` holds how many durations are in each; None where there are none.
+    `buckets` has the number of durations in each bucket. Without any the result is None.
     """
     rank = share * sum(buckets.values())
     reached = 0

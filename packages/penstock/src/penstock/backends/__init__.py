@@ -22,11 +22,10 @@ __all__ = ["LoggingBackend", "TracingBackend", "configure"]
 class TracingBackend(Protocol):
     """A tracing backend of your own, for `configure`.
 
-    A frame knows its `kind` ("entrypoint" and "step" are ours, "request" and others come too), its
-    `name`, `flow`, `correlation_id`, `parent` and `values`; `frame.site` is what was declared. Both
-    methods may be called from any thread, and what they raise is logged once and goes no further.
-    A third method, ``crumb(frame, time_ns, event, data)``, is called where it exists; see
-    `corectx.subscribe`.
+    A frame has a `kind` ("entrypoint" and "step" are ours, "request" and others come too), a
+    `name`, `flow`, `correlation_id`, `parent` and `values`; `frame.site` is the declaration. Any
+    thread may call both methods. Their exceptions are logged once and go no further. A third
+    method, ``crumb(frame, time_ns, event, data)``, is called if it exists; see `corectx.subscribe`.
     """
 
     def entered(self, frame: Frame, /) -> None:
@@ -37,7 +36,7 @@ class TracingBackend(Protocol):
 
 
 def __getattr__(name: str) -> object:
-    # As in penstock 0.1.0, but imported only when asked for: it needs penstock-otel.
+    # As in penstock 0.1.0, but imported at the first use, since it needs penstock-otel.
     if name == "OTelBackend":
         from penstock.backends.otel import OTelBackend
 
@@ -52,15 +51,15 @@ _subscriptions: list[Callable[[], None]] = []
 
 
 def configure(*backends: str | TracingBackend, backend: str | TracingBackend | None = None) -> None:
-    """Let exactly these tracing backends hear of the steps that run; without any, none does.
+    """Tell exactly these tracing backends of the steps that run; without arguments, tell none.
 
     A tracing backend is "logging" (a record for each start and end: `LoggingBackend`),
     "otel" (spans; needs ``penstock[otel]``), "auto" (silence: no backend is turned on because a
-    package happens to be installed), or a `TracingBackend` of your own. ``backend=`` is one more;
-    penstock 0.1.0 took one alone.
+    package happens to be installed), or a `TracingBackend` of your own. ``backend=`` adds one; in
+    penstock 0.1.0 it was the only one.
 
     Raises ValueError for an unknown name, TypeError for an object that is no backend, ImportError
-    where a backend is not installed; the backends that were there then stay.
+    if a backend is not installed. Then the earlier backends stay.
     """
     given = backends if backend is None else (*backends, backend)
     chosen = [_backend(each) for each in given if each != "auto"]
@@ -77,7 +76,7 @@ def _backend(backend: str | TracingBackend) -> TracingBackend:
 
         return OTelBackend()
     if isinstance(backend, str):
-        from penstock._app import did_you_mean
+        from penstock._arguments import did_you_mean
 
         raise ValueError(  # noqa: TRY004 - the type is right, the name is not
             f"Unknown tracing backend {backend!r}.{did_you_mean(backend, _NAMES)} "

@@ -18,17 +18,18 @@ _logger = logging.getLogger("penstock")
 class LoggingBackend:
     """Log each start and end of an entrypoint or a step on the logger ``penstock``.
 
-    A failure is logged as WARNING, without the traceback, since its handler logs that; all other
-    records as `level`. Each record has the attributes `flow_id`, `flow`, `step`, `kind`,
+    A failure is logged as WARNING, without the traceback, since the handler of the exception logs
+    it. All other records have the level `level`. Each record has the attributes `flow_id`, `flow`,
+    `step`, `kind`,
     `outcome` ("started", "done", "cancelled" or "failed") and, at an end, `duration` in seconds. As
     in penstock 0.1.0 there are also `correlation_id`, the same as `flow_id`, and `duration_ms`.
-    The steps that a log handler itself runs, to send a record, are not logged.
+    Steps that a log handler runs to send a record are not logged.
     """
 
     def __init__(self, level: int = logging.INFO) -> None:
         self._level = level
         self._began: dict[Frame, float] = {}  # perf_counter() of the frames that did not end yet
-        self._logging = threading.local()  # whether this thread is at it
+        self._logging = threading.local()  # whether this thread is logging right now
 
     def entered(self, frame: Frame, /) -> None:
         """Log that a step begins."""

@@ -1,4 +1,7 @@
-"""The tracing backend "otel": spans for steps; it comes with ``pip install "penstock[otel]"``."""
+"""The tracing backend "otel": spans for steps. It comes with ``pip install "penstock[otel]"``.
+
+This path is published: penstock 0.1.0 had the class here.
+"""
 
 from __future__ import annotations
 

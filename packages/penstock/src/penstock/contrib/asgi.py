@@ -1,11 +1,11 @@
-"""Middleware for any ASGI application: FastAPI, Starlette, Quart, Django, or none of them.
+"""Wrap the whole ASGI application: ``app.add_middleware`` cannot put the ID into a 500.
 
 ::
 
     app = FlowMiddleware(app)
 
-Put it around the whole application. Starlette's `add_middleware` leaves out the response to an
-unhandled exception.
+This works for FastAPI, Starlette, Quart and Django. Starlette makes the response to an unhandled
+exception outside of all middleware that `add_middleware` adds, so it would have no ID.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from corectx import enter, leave
 from corectx.lowlevel import notify_ending
-from penstock.contrib.http import RequestOptions, RequestSite, request_frame, request_values
+from penstock.contrib.http import (
+    SITE,
+    RequestOptions,
+    RequestSite,
+    add_headers,
+    http_attributes,
+    is_begun,
+    request_frame,
+    request_values,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
     from typing import TypeAlias
 
     from typing_extensions import Unpack
 
-    from penstock.contrib.http import RequestKeywords
+    from penstock.contrib._options import RequestKeywords
 
     Message: TypeAlias = MutableMapping[str, Any]
     Scope: TypeAlias = MutableMapping[str, Any]
@@ -30,7 +39,8 @@ if TYPE_CHECKING:
     Send: TypeAlias = Callable[[Message], Awaitable[None]]
     Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-__all__ = ["FlowMiddleware"]
+__all__ = ["FlowMiddleware", "mount_of_scope", "route_of_scope"]
+
 
 # The messages that have the headers of the response.
 _WITH_HEADERS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
@@ -44,7 +54,8 @@ class FlowMiddleware:
 
     The request is a frame of kind "request", named by its method and, where the framework puts one
     in the scope, its route; method and path are scoped values. An exception of the application
-    passes through. Wrap the whole application, so that its error responses have the ID too.
+    passes through. Wrap the whole application, so that its error responses have the ID too. A
+    second `FlowMiddleware` inside, such as that of a mounted application, does nothing.
     """
 
     def __init__(self, app: Application, **options: Unpack[RequestKeywords]) -> None:
@@ -54,14 +65,16 @@ class FlowMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run `app` in the frame of its request; other scopes (lifespan) have none."""
         options = self._options
-        if scope["type"] not in ("http", "websocket") or (
-            options.ignore_paths and options.ignores(scope["path"])
+        if (
+            scope["type"] not in ("http", "websocket")
+            or is_begun(scope)
+            or (options.ignore_paths and options.ignores(scope["path"]))
         ):
             if scope["type"] == "lifespan":
                 send = _announcing(send)
             await self._app(scope, receive, send)
             return
-        site = _site_of(scope)
+        site = scope[SITE] = _Site(scope)
         values = request_values(site, scope["path"])
         frame = request_frame(site, values, options, lambda name: _header(scope, name))
         token = enter(frame)
@@ -77,17 +90,17 @@ class FlowMiddleware:
 
     def _naming(self, send: Send, site: RequestSite, correlation_id: str | None) -> Send:
         """Return `send` with the ID added to the headers of the response."""
-        # In lower case, as ASGI, HTTP/2 and HTTP/3 demand.
-        added = [
-            (name.lower().encode("ascii"), value.encode("ascii"))
-            for name, value in self._options.response_headers(correlation_id)
-        ]
 
         async def send_named(message: Message) -> None:
             if message["type"] in _WITH_HEADERS:
-                site.status = message.get("status")
+                site.begin_response(message.get("status"))
+                # In lower case, as ASGI, HTTP/2 and HTTP/3 demand.
+                added = [
+                    (name.lower().encode("ascii"), value.encode("ascii"))
+                    for name, value in self._options.response_headers(correlation_id)
+                ]
                 if added:
-                    message = {**message, "headers": _with(message.get("headers", ()), added)}
+                    message = {**message, "headers": add_headers(message.get("headers", ()), added)}
             await send(message)
 
         return send_named
@@ -107,33 +120,28 @@ def _announcing(send: Send) -> Send:
     return send_announcing
 
 
-def _with(
-    headers: Iterable[tuple[bytes, bytes]], added: list[tuple[bytes, bytes]]
-) -> list[tuple[bytes, bytes]]:
-    """Return `headers` with those of `added` that they do not have; a list gets one more item."""
-    merged = list(headers)
-    (name, value), *lists = added
-    if not any(each.lower() == name for each, _ in merged):
-        merged.append((name, value))
-    for name, item in lists:
-        given = b", ".join(value for each, value in merged if each.lower() == name)
-        present = [each.strip().lower() for each in given.split(b",")]
-        if item.lower() not in present and b"*" not in present:
-            merged = [pair for pair in merged if pair[0].lower() != name]
-            merged.append((name, b", ".join(filter(None, (given, item)))))
-    return merged
+class _Site(RequestSite):
+    """The site of the request in an ASGI scope."""
 
+    frameworks = ("FASTAPI", "STARLETTE", "ASGI")
+    __slots__ = ("_root",)
 
-def _site_of(scope: Scope) -> RequestSite:
-    root = scope.get("root_path", "")
-    return RequestSite(
-        scope.get("method") or "WEBSOCKET",
-        lambda: _route(scope, root),
-        headers=lambda: _headers(scope),
-        describe=lambda: _attributes(scope),
-        pass_headers=lambda headers: _replace_headers(scope, headers),
-        frameworks=("FASTAPI", "STARLETTE", "ASGI"),
-    )
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope.get("method") or "WEBSOCKET", scope)
+        # A mount around this middleware is part of the route, and the root path of a server is not.
+        self._root: str = scope.get("app_root_path") or scope.get("root_path") or ""
+
+    def find_route(self, request: Scope) -> str | None:
+        return route_of_scope(request, self._root)
+
+    def read_headers(self, request: Scope) -> dict[str, str]:
+        return _headers(request)
+
+    def read_attributes(self, request: Scope) -> dict[str, Any]:
+        return _attributes(request)
+
+    def pass_headers(self, headers: dict[str, str]) -> None:
+        _replace_headers(self.request, headers)
 
 
 def _header(scope: Scope, name: str) -> str | None:
@@ -155,40 +163,89 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _replace_headers(scope: Scope, headers: dict[str, str]) -> None:
-    """Put `headers` into `scope`, in place of those of the same names."""
+    """Put `headers` into `scope`; they replace headers of the same names."""
     new = {name.lower().encode(): value.encode("latin-1") for name, value in headers.items()}
     kept = [pair for pair in scope["headers"] if pair[0].lower() not in new]
     scope["headers"] = [*kept, *new.items()]
 
 
-def _route(scope: Scope, root: str) -> str | None:
-    """Return the route, with the prefix of the application that it is mounted in.
+def _attributes(scope: Scope) -> dict[str, Any]:
+    server = scope.get("server") or (None, None)
+    client = scope.get("client") or (None, None)
+    return http_attributes(
+        scheme=scope.get("scheme") or ("ws" if scope["type"] == "websocket" else "http"),
+        path=scope["path"],
+        protocol=scope.get("http_version"),
+        server=(server[0], server[1]),
+        client=client[0],
+        user_agent=_headers(scope).get("user-agent"),
+    )
 
-    `root` is the root path before routing. A mount adds its part of the path, in which parameters
-    are put back in place of their values.
+
+_DEEPEST = 32  # mounts inside of each other
+
+# If the router does not tell which mount matched, and the mount has parameters.
+_UNKNOWN = "/{mount}"
+
+
+def route_of_scope(scope: Mapping[str, Any], root: str = "") -> str | None:
+    """Return the route in the ASGI `scope` of a request, or None while it is not known.
+
+    `root` is the root path before routing, which is no part of the route. Inside of a mount with an
+    application that knows no route, the route is that of the mount.
     """
-    path: str | None = getattr(scope.get("route"), "path", None)
-    mounted: str = scope.get("root_path", "")
-    if path is None or not mounted.startswith(root) or mounted == root:
-        return path
-    names = {str(value): name for name, value in scope.get("path_params", {}).items()}
-    parts = mounted[len(root) :].split("/")
-    prefix = "/".join(f"{{{names[part]}}}" if part in names else part for part in parts)
+    route = scope.get("route")
+    prefix = mount_of_scope(scope, root)
+    # Litestar has no route in the scope, but its path.
+    path = scope.get("path_template") if route is None else _path_of(scope, route)
+    if not isinstance(path, str):
+        return prefix or None
+    if _is_mount(route):
+        return prefix or path
     return prefix.rstrip("/") + path
 
 
-def _attributes(scope: Scope) -> dict[str, Any]:
-    """Return the attributes of the request by OpenTelemetry's stable conventions for HTTP."""
-    is_websocket = scope["type"] == "websocket"
-    server = scope.get("server") or (None, None)
-    client = scope.get("client") or (None, None)
-    headers = _headers(scope)
-    return {
-        "url.scheme": scope.get("scheme") or ("ws" if is_websocket else "http"),
-        "url.path": scope["path"],
-        "network.protocol.version": scope.get("http_version"),
-        "server.address": server[0],
-        "server.port": server[1],
-        "client.address": client[0],
-        "user_agent.original": headers.get("user-agent"),
-    }
+def mount_of_scope(scope: Mapping[str, Any], root: str = "") -> str:
+    """Return the route of the mounts that the ASGI `scope` of a request is in, or ""."""
+    mounted: str = scope.get("root_path") or ""
+    # Mounts of Starlette leave the root path before them.
+    before: str | None = scope.get("app_root_path")
+    if before is None:
+        return mounted[len(root) :] if mounted.startswith(root) else ""
+    outside = before[len(root) :] if before.startswith(root) else ""
+    return outside + _mounts(scope, before, mounted)
+
+
+def _mounts(scope: Mapping[str, Any], before: str, mounted: str) -> str:
+    """Return the route of the mounts of Starlette that turned the root path into `mounted`."""
+    probe = {**scope, "root_path": before, "path_params": {}}
+    routes: Any = getattr(scope.get("router"), "routes", ())
+    found = ""
+    for _ in range(_DEEPEST):
+        if probe["root_path"] == mounted:
+            return found
+        for route in routes:
+            # `Match.NONE`, `PARTIAL` and `FULL` are 0 to 2. A mount matches as a whole or not.
+            match, child = route.matches(probe) if _is_mount(route) else (None, {})
+            if getattr(match, "value", 0):
+                found += getattr(route, "path", "")  # a `Host` has none
+                probe.update(child)
+                routes = route.routes
+                break
+        else:
+            break
+    return _UNKNOWN if scope.get("path_params") else mounted[len(before) :]
+
+
+def _is_mount(route: object) -> bool:
+    """Tell whether `route` leads to another application: `Mount` and `Host` of Starlette."""
+    return hasattr(route, "routes") and hasattr(route, "matches")
+
+
+def _path_of(scope: Mapping[str, Any], route: object) -> object:
+    """Return the path of `route`; FastAPI has the prefixes of its included routers elsewhere."""
+    fastapi = scope.get("fastapi")
+    included: Any = fastapi.get("effective_route_context") if isinstance(fastapi, dict) else None
+    if included is not None and getattr(included, "original_route", None) is route:
+        return included.path
+    return getattr(route, "path", None)

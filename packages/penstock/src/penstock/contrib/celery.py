@@ -18,4 +18,4 @@ __all__ = ["flow_task", "install_celery_signals"]
 
 
 def install_celery_signals() -> None:
-    """Do nothing: importing this module connects the signals. penstock 0.1.0 had to be told."""
+    """Do nothing: importing this module connects the signals. penstock 0.1.0 needed this call."""

@@ -1,10 +1,13 @@
 """A request as a frame: the part that all middleware shares, for ASGI, WSGI, Django or your own.
 
-`RequestOptions` has the options, checked. `RequestSite` names one request and describes it to
-tracing backends. `request_frame` makes its frame::
+`RequestOptions` has the options, checked. A subclass of `RequestSite` names one request and
+describes it to tracing backends, by `http_attributes` or `environ_attributes`. `request_frame`
+makes its frame, and `add_headers` puts the ID into the response::
 
-    frame = request_frame(site, values, options, headers)
+    frame = request_frame(site, values, options, find_header)
     token = corectx.enter(frame)
+
+`set_route` names the request by its route, if no middleware can see which one matched.
 
 The rule for methods is OpenTelemetry's: a method that is not known is "HTTP" in names, and
 "_OTHER" as an attribute, since a client may send any text. The environment variable
@@ -16,245 +19,183 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from typing import TYPE_CHECKING
 
-from corectx import CORRELATION_HEADER, HEADER, extract, new_correlation_id, start
-from corectx.lowlevel import arriving_id, as_id, log_once
+from corectx import HEADER, current, extract, start
+from corectx.lowlevel import arriving_id, listeners, log_once, notify_renamed
+from penstock.contrib._options import RequestOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, TypedDict
-    from uuid import UUID
+    from typing import Any, AnyStr
 
     from corectx import Frame
 
-    class RequestKeywords(TypedDict, total=False):
-        """The options of `RequestOptions`, for a `**options` that type checkers know."""
 
-        trust_inbound: bool
-        header: str | None
-        response_header: str | None
-        expose_header: bool
-        generate_id: Callable[[], str | UUID] | None
-        validate_id: Callable[[str], bool] | None
-        transform_id: Callable[[str], str | UUID | None] | None
-        ignore_paths: Iterable[str | re.Pattern[str]]
-
-
-__all__ = ["RequestOptions", "RequestSite", "known_method", "request_frame", "request_values"]
+__all__ = [
+    "SITE",
+    "RequestOptions",
+    "RequestSite",
+    "add_headers",
+    "environ_attributes",
+    "environ_path",
+    "http_attributes",
+    "is_begun",
+    "request_frame",
+    "request_values",
+    "set_route",
+]
 
 _logger = logging.getLogger("penstock")
 
 _LONGEST_PATH = 200  # characters; a client may send a path of any length
-_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _METHODS = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE"
 _KNOWN = frozenset(
     each.strip()
     for each in (os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS") or _METHODS).split(",")
 )
 
-# A default that says "as `header`": None means no header at all.
-_SAME: Any = object()
+# In lists of headers, which are bytes in ASGI: between items, and the item for all of them.
+_SIGNS: Mapping[type, Any] = {str: (",", ", ", "*"), bytes: (b",", b", ", b"*")}
+
+# The key of an ASGI scope or a WSGI environment that holds the site of its request.
+SITE = "penstock.request"
 
 
-def known_method(method: str) -> str:
-    """Return `method` if it is a known HTTP method, otherwise "_OTHER"."""
-    return method if method in _KNOWN else "_OTHER"
+def add_headers(
+    headers: Iterable[tuple[AnyStr, AnyStr]], added: list[tuple[AnyStr, AnyStr]]
+) -> list[tuple[AnyStr, AnyStr]]:
+    """Return the `headers` of a response with `added`; headers of the application stay.
 
-
-class RequestOptions:
-    """The options of middleware. Raises `ValueError` or `TypeError` for a wrong one.
-
-    trust_inbound (False)
-        Continue with the ID that the client sent, in `header` or in the header of `corectx.inject`.
-        Turn it on only behind a proxy of your own. A tracing backend decides itself about
-        ``traceparent``: if a trace is active, its ID is the correlation ID, and an ID that the
-        client sent is the value `inbound_id`.
-    header ("X-Correlation-ID")
-        The name of the inbound header, or None for none.
-    response_header (the same as `header`)
-        The name of the header in the response, or None for none.
-    expose_header (False)
-        Let scripts of other origins read the header of the response (CORS).
-    generate_id
-        A function that returns a new ID, a text or a UUID.
-    validate_id
-        A function that returns whether an inbound ID may be used. Every ID must also match
-        ``[A-Za-z0-9._-]{1,128}``.
-    transform_id
-        A function that turns the text of the inbound header into an ID, called first.
-    ignore_paths (none)
-        Regular expressions, matched from the start of the path. A matching request has no frame.
+    The first of `added` has one value, and is left out if the application has set it. The others
+    are lists, which get an item more.
     """
-
-    __slots__ = (
-        "expose_header",
-        "generate_id",
-        "header",
-        "ignore_paths",
-        "response_header",
-        "transform_id",
-        "trust_inbound",
-        "validate_id",
-    )
-
-    def __init__(
-        self,
-        *,
-        trust_inbound: bool = False,
-        header: str | None = CORRELATION_HEADER,
-        response_header: str | None = _SAME,
-        expose_header: bool = False,
-        generate_id: Callable[[], str | UUID] | None = None,
-        validate_id: Callable[[str], bool] | None = None,
-        transform_id: Callable[[str], str | UUID | None] | None = None,
-        ignore_paths: Iterable[str | re.Pattern[str]] = (),
-    ) -> None:
-        self.trust_inbound: bool = trust_inbound
-        self.header: str | None = _checked_header("header", header)
-        self.response_header: str | None = _checked_header(
-            "response_header", header if response_header is _SAME else response_header
-        )
-        self.expose_header: bool = expose_header
-        self.generate_id: Callable[[], str | UUID] | None = _checked_function(
-            "generate_id", generate_id
-        )
-        self.validate_id: Callable[[str], bool] | None = _checked_function(
-            "validate_id", validate_id
-        )
-        self.transform_id: Callable[[str], str | UUID | None] | None = _checked_function(
-            "transform_id", transform_id
-        )
-        self.ignore_paths: tuple[re.Pattern[str], ...] = _checked_paths(ignore_paths)
-
-    def spelled(self, option: str) -> str:
-        """Return `option` as the user writes it, for messages."""
-        return f"{option}="
-
-    def ignores(self, path: str) -> bool:
-        """Tell whether a request for `path` has no frame."""
-        return any(each.match(path) for each in self.ignore_paths)
-
-    def new_id(self) -> str | None:
-        """Return an ID of `generate_id`, or None for one of corectx."""
-        if self.generate_id is None or self.generate_id is new_correlation_id:
-            return None
-        try:
-            made = as_id(self.generate_id())
-        except Exception:
-            _logger.exception("%s failed; an ID was made instead.", self.spelled("generate_id"))
-            return None
-        if made is None:
-            _logger.error(
-                "%s returned no valid ID; one was made instead.", self.spelled("generate_id")
-            )
-        return made
-
-    def inbound_id(self, text: str | None) -> str | None:
-        """Return the ID in the inbound header `text`; None, and a log record, if it has none."""
-        if text is None:
-            return None
-        try:
-            found = as_id(text if self.transform_id is None else self.transform_id(text))
-            if found is not None and (self.validate_id is None or self.validate_id(found)):
-                return found
-        except Exception as error:
-            log_once(
-                ("inbound", type(error)),
-                f"{self.spelled('transform_id')} or {self.spelled('validate_id')} raised "
-                f"{type(error).__name__}; the ID of the request was replaced.",
-                error,
-            )
+    merged = list(headers)
+    for position, (name, value) in enumerate(added):
+        key = name.lower()
+        for other, _ in merged:
+            if other.lower() == key:
+                break
         else:
-            _logger.warning("Replaced the header %s of a request: it is no ID.", self.header)
-        return None
-
-    def response_headers(self, correlation_id: str | None) -> list[tuple[str, str]]:
-        """Return the headers that the response gets, unless the application has set them."""
-        if self.response_header is None or correlation_id is None:
-            return []
-        headers = [(self.response_header, correlation_id)]
-        if self.expose_header:
-            headers.append(("Access-Control-Expose-Headers", self.response_header))
-        return headers
-
-
-def _checked_header(option: str, header: Any) -> str | None:
-    if header is not None and not (isinstance(header, str) and header and set(header) <= _TOKEN):
-        raise ValueError(f"{option}= is the name of an HTTP header or None, but got {header!r}.")
-    return header
+            merged.append((name, value))
+            continue
+        if position:
+            given = [each for other, each in merged if other.lower() == key]
+            comma, separator, everything = _SIGNS[type(name)]
+            items: list[Any] = []
+            for each in given:
+                items += [item.strip() for item in each.split(comma) if item.strip()]
+            if everything not in items and value.lower() not in [each.lower() for each in items]:
+                merged = [pair for pair in merged if pair[0].lower() != key]
+                merged.append((name, separator.join([*items, value])))
+    return merged
 
 
-def _checked_function(option: str, function: Any) -> Any:
-    if function is not None and not callable(function):
-        raise TypeError(f"{option}= is a function, but got {function!r}.")
-    return function
+def http_attributes(
+    *,
+    scheme: str | None,
+    path: str,
+    protocol: str | None,
+    server: tuple[str | None, int | str | None],
+    client: str | None,
+    user_agent: str | None,
+) -> dict[str, Any]:
+    """Return the attributes of a request by OpenTelemetry's stable conventions for HTTP.
+
+    The port of the `server` may be a text, as in WSGI and in the ASGI scopes of granian.
+    """
+    port = str(server[1])
+    return {
+        "url.scheme": scheme,
+        "url.path": path,
+        "network.protocol.version": protocol,
+        "server.address": server[0],
+        "server.port": int(port) if port.isdecimal() else None,
+        "client.address": client,
+        "user_agent.original": user_agent,
+    }
 
 
-def _checked_paths(paths: Any) -> tuple[re.Pattern[str], ...]:
-    if isinstance(paths, (str, re.Pattern)):
-        raise TypeError(f"ignore_paths= takes a list. Did you mean [{paths!r}]?")
-    try:
-        return tuple(re.compile(each) for each in paths)
-    except (re.error, TypeError) as error:
-        raise ValueError(f"ignore_paths= has no regular expression: {error}.") from None
+def environ_attributes(
+    environ: Mapping[str, Any], *, scheme: str | None, path: str, protocol: str | None = None
+) -> dict[str, Any]:
+    """Return the attributes of the request with the WSGI environment `environ`.
 
-
-def _nothing() -> dict[str, Any]:
-    return {}
+    Django has such an environment under ASGI, too, but without the version of the `protocol`.
+    """
+    return http_attributes(
+        scheme=scheme,
+        path=path,
+        protocol=protocol or environ.get("SERVER_PROTOCOL", "").removeprefix("HTTP/"),
+        server=(environ.get("SERVER_NAME"), environ.get("SERVER_PORT")),
+        client=environ.get("REMOTE_ADDR"),
+        user_agent=environ.get("HTTP_USER_AGENT"),
+    )
 
 
 class RequestSite:
     """The site of one request: "GET", and "GET /orders/{id}" once the framework knows the route.
 
-    The path is no part of the name: it holds IDs, and spans are counted by their names. `headers`
-    and `describe` are called only by a tracing backend, at the beginning: for the headers of the
-    request, their names in lower case, and for its attributes by OpenTelemetry's conventions.
-    `frameworks` are the parts of the names of environment variables that exclude URLs from tracing,
-    such as "DJANGO" of ``OTEL_PYTHON_DJANGO_EXCLUDED_URLS``. A backend may give `pass_headers` the
-    headers that the application is to see in place of the inbound ones. Set `status` to the status
-    code of the response.
+    The path is not in the name: it holds IDs, and spans are counted by their names. Subclass it for
+    a kind of `request`, such as an ASGI scope, and override the methods that take one. Call
+    `begin_response` with the status code when the response begins, and `close` at the end. Until
+    then the site `is_open`. A backend may set `on_response`. If the application can be given other
+    headers than those that arrived, add a method ``pass_headers(headers)``: a backend calls it with
+    headers that replace those of the same names.
     """
 
     kind = "request"
     flow: str | None = None
+    # Parts of the names of environment variables that exclude URLs from tracing, such as "DJANGO"
+    # of OTEL_PYTHON_DJANGO_EXCLUDED_URLS.
+    frameworks: tuple[str, ...] = ()
     __slots__ = (
-        "_find_route",
+        "_is_named",
         "_route",
-        "describe",
-        "frameworks",
-        "headers",
+        "is_open",
         "method",
+        "on_response",
         "original_method",
-        "pass_headers",
+        "request",
         "status",
     )
 
-    def __init__(
-        self,
-        method: str,
-        find_route: Callable[[], str | None] | None = None,
-        *,
-        headers: Callable[[], Mapping[str, str]] = _nothing,
-        describe: Callable[[], dict[str, Any]] = _nothing,
-        pass_headers: Callable[[dict[str, str]], None] | None = None,
-        frameworks: tuple[str, ...] = (),
-    ) -> None:
-        # A WebSocket begins with a GET; its name says the more telling thing.
-        self.method: str = method if method == "WEBSOCKET" else known_method(method)
+    def __init__(self, method: str, request: Any = None) -> None:
+        # A WebSocket begins with a GET, but its name says WEBSOCKET, which tells more.
+        self.method: str = method if method in _KNOWN or method == "WEBSOCKET" else "_OTHER"
         self.original_method: str = method
-        self._find_route = find_route
+        self.request: Any = request
         self._route: str | None = None
-        self.headers: Callable[[], Mapping[str, str]] = headers
-        self.describe: Callable[[], dict[str, Any]] = describe
-        self.pass_headers: Callable[[dict[str, str]], None] | None = pass_headers
-        self.frameworks: tuple[str, ...] = frameworks
+        self._is_named = False
+        self.on_response: Callable[[], None] | None = None
         self.status: int | None = None
+        self.is_open: bool = True
+
+    def find_route(self, request: Any) -> str | None:  # noqa: ARG002 - for subclasses
+        """Return the route of `request`, or None while the framework does not know it."""
+        return None
+
+    def read_headers(self, request: Any) -> Mapping[str, str]:  # noqa: ARG002
+        """Return the headers of `request`, with names in lower case."""
+        return {}
+
+    def read_attributes(self, request: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Return the attributes of `request`, see `http_attributes`."""
+        return {}
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers of the request, or none after its end. Only a backend asks."""
+        request = self.request
+        return {} if request is None else self.read_headers(request)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the attributes of the request, or none after its end. Only a backend asks."""
+        request = self.request
+        return {} if request is None else self.read_attributes(request)
 
     @property
     def name(self) -> str:
-        """The method, and the route if it is known by now."""
+        """The method, and the route if it is known."""
         method = "HTTP" if self.method == "_OTHER" else self.method
         route = self.route
         return method if route is None else f"{method} {route}"
@@ -268,18 +209,81 @@ class RequestSite:
     @route.setter
     def route(self, route: str) -> None:
         self._route = route
+        self._is_named = True
 
     def look(self) -> None:
-        """Look for the route, and remember it."""
-        if self._route is None and self._find_route is not None:
-            self._route = self._find_route()
+        """Look for the route, and remember it; the route of a mount grows during the routing."""
+        request = self.request
+        if request is not None and not self._is_named:
+            self._route = self.find_route(request) or self._route
+
+    def begin_response(self, status: int | None) -> None:
+        """Note the `status` of the response, and the route, which may be forgotten later."""
+        self.status = status
+        self.look()
+        if self.on_response is not None:
+            try:
+                self.on_response()
+            except Exception as error:
+                log_once(
+                    ("response", type(error)), "A tracing backend failed at a response.", error
+                )
 
     def close(self) -> None:
-        """Let go of the request: a frame that is remembered must not keep it alive."""
-        self.look()
-        self._find_route = None
-        self.headers = self.describe = _nothing
-        self.pass_headers = None
+        """Forget the request: its frame may live longer, and must not keep it alive."""
+        if self.status is None:  # there was no response, at which the route was looked for
+            self.look()
+        self.is_open = False
+        self.request = self.on_response = None
+
+
+def is_begun(request: Mapping[str, Any]) -> bool:
+    """Tell whether another middleware of ours has begun `request` and made its frame.
+
+    `request` is an ASGI scope or a WSGI environment. Its key `SITE` holds the site of the request.
+    An adapter between the two makes a new environment: then it is a request for the same path whose
+    frame is current. The frame of a request of WSGI may have leaked, that of ASGI has not.
+    """
+    site: RequestSite | None = request.get(SITE)
+    if site is not None or "REQUEST_METHOD" not in request:
+        return site is not None and site.is_open
+    frame = current()
+    while frame is not None and frame.kind != "request":
+        frame = frame.parent
+    around = None if frame is None else frame.site
+    if (
+        not isinstance(around, RequestSite)
+        or not around.is_open
+        or "ASGI" not in around.frameworks
+        or around.original_method != request["REQUEST_METHOD"]
+    ):
+        return False
+    # It has no path if it ends just now, in another thread. The root path of a server is part of
+    # the path, or not.
+    path = around.describe().get("url.path")
+    return path in (environ_path(request), environ_path({**request, "SCRIPT_NAME": ""}))
+
+
+def environ_path(environ: Mapping[str, Any]) -> str:
+    """Return the path of the request with the WSGI environment `environ`, as text."""
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    if path.isascii():
+        return path
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")  # PEP 3333's bytes
+
+
+def set_route(route: str) -> None:
+    """Give the current request its `route`, such as "/orders/{id}". Outside of any, do nothing.
+
+    Call it in a hook of a framework that puts the route into no ASGI scope or WSGI environment.
+    """
+    frame = current()
+    while frame is not None:
+        if isinstance(frame.site, RequestSite):
+            frame.site.route = route
+            if listeners.renamed:
+                notify_renamed(frame)
+        frame = frame.parent
 
 
 def request_values(site: RequestSite, path: str) -> dict[str, object]:
@@ -296,7 +300,7 @@ def request_frame(
     """Return the root frame of a request; it never joins the frame that is current in the server.
 
     `find_header` returns the inbound header of a name, in any case. It is called only if inbound
-    headers are trusted, and the headers are checked all the same.
+    headers are trusted. They are checked nevertheless.
     """
     sender = inbound = None
     if options.trust_inbound:

@@ -58,7 +58,7 @@ class FlowDirective(Directive):
             text = generate_dag(name, format="text")
         except UnknownFlowError as error:
             return [self.state.document.reporter.warning(error.args[0], line=self.lineno)]
-        # Of an element with the raw drawing beside it, each builder takes what it can show.
+        # Each builder takes one of the two nodes: the raw drawing, or the text.
         drawing = nodes.raw(
             "", f'<div class="penstock" style="overflow-x:auto">{svg}</div>', format="html"
         )

@@ -10,7 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from corectx import attach, bind, detach, enter, leave
-from penstock.contrib.http import RequestOptions, RequestSite, request_frame, request_values
+from corectx.lowlevel import listeners, notify_resumed, notify_suspended, run_finalizer
+from penstock.contrib.http import (
+    SITE,
+    RequestOptions,
+    RequestSite,
+    add_headers,
+    environ_attributes,
+    environ_path,
+    is_begun,
+    request_frame,
+    request_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,7 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from corectx import Frame
-    from penstock.contrib.http import RequestKeywords
+    from penstock.contrib._options import RequestKeywords
 
 __all__ = ["FlowMiddleware"]
 
@@ -30,10 +41,11 @@ class FlowMiddleware:
     The `options` are those of `penstock.contrib.http.RequestOptions`. The response has the ID in a
     header, unless the application sets that header itself.
 
-    The request is a frame of kind "request", named by its method and, with Flask, its rule; method
-    and path are scoped values. The frame is current while `app` runs and while its body is iterated
-    and closed, not in between. An exception of the application passes through. Wrap the whole
-    application, so that its error responses have the ID too.
+    The request is a frame of kind "request", named by its method and, with Flask and Bottle, its
+    rule; method and path are scoped values. The frame is current while `app` runs and while its
+    body is iterated and closed, not in between. An exception of the application passes through.
+    Wrap the whole application, so that its error responses have the ID too. A second
+    `FlowMiddleware` inside, such as that of a mounted application, does nothing.
 
     A server ends a request by closing the body. A test client of Flask does so when its response is
     closed or read as a whole: until then the request goes on.
@@ -46,25 +58,28 @@ class FlowMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Run `app` in the frame of its request."""
         options = self._options
-        path = _path(environ)
-        if options.ignore_paths and options.ignores(path):
+        path = environ_path(environ)
+        if is_begun(environ) or (options.ignore_paths and options.ignores(path)):
             return self._app(environ, start_response)
-        site = _site_of(environ, path)
+        site = environ[SITE] = _Site(environ, path)
         values = request_values(site, path)
         frame = request_frame(site, values, options, lambda name: environ.get(_key(name)))
+        # Older than the body of the application: of two objects that are dropped in one cycle, the
+        # collector ends the older one first.
+        streamed = _Body()
         token = enter(frame)
         try:
             start_named = self._naming(start_response, frame.correlation_id, site)
             body = self._app(environ, start_named)
             if type(body) not in (list, tuple):
-                streamed = _Body(body, frame, site)
+                streamed.begin(body, frame, site)
                 detach(token)
                 return streamed
         except BaseException as exc:
             leave(token, exc)
             site.close()
             raise
-        # It is complete, and a server may look at its length.
+        # The body is complete, and stays as it is: a server may look at its length.
         leave(token)
         site.close()
         return body
@@ -73,60 +88,61 @@ class FlowMiddleware:
         self, start_response: StartResponse, correlation_id: str | None, site: RequestSite
     ) -> StartResponse:
         """Return `start_response` with the ID added to the headers."""
-        added = self._options.response_headers(correlation_id)
 
         def start_named(
             status: str, headers: list[tuple[str, str]], *exc_info: Any
         ) -> Callable[[bytes], object]:
-            site.look()  # the framework may forget the route before the body ends
-            site.status = int(status[:3]) if status[:3].isdigit() else None
-            return start_response(status, _with(headers, added), *exc_info)
+            site.begin_response(int(status[:3]) if status[:3].isdigit() else None)
+            added = self._options.response_headers(correlation_id)
+            return start_response(status, add_headers(headers, added), *exc_info)
 
         return start_named
 
 
-def _with(headers: list[tuple[str, str]], added: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return `headers` with those of `added` that they do not have; a list gets one more item."""
-    if not added:
-        return headers
-    merged = list(headers)
-    (name, value), *lists = added
-    if not any(each.lower() == name.lower() for each, _ in merged):
-        merged.append((name, value))
-    for name, item in lists:
-        given = ", ".join(value for each, value in merged if each.lower() == name.lower())
-        present = [each.strip().lower() for each in given.split(",")]
-        if item.lower() not in present and "*" not in present:
-            merged = [pair for pair in merged if pair[0].lower() != name.lower()]
-            merged.append((name, ", ".join(filter(None, (given, item)))))
-    return merged
+class _Site(RequestSite):
+    """The site of the request in a WSGI environment."""
 
+    frameworks = ("FLASK", "PYRAMID", "WSGI")
+    __slots__ = ("_path",)
 
-def _site_of(environ: WSGIEnvironment, path: str) -> RequestSite:
-    root = environ.get("SCRIPT_NAME", "")
-    return RequestSite(
-        environ["REQUEST_METHOD"],
-        lambda: _rule(environ, root),
-        headers=lambda: _headers(environ),
-        describe=lambda: _attributes(environ, path),
-        frameworks=("FLASK", "PYRAMID", "WSGI"),
-    )
+    def __init__(self, environ: WSGIEnvironment, path: str) -> None:
+        super().__init__(environ["REQUEST_METHOD"], environ)
+        self._path = path
+
+    def find_route(self, request: WSGIEnvironment) -> str | None:
+        return _rule(request)
+
+    def read_headers(self, request: WSGIEnvironment) -> dict[str, str]:
+        return _headers(request)
+
+    def read_attributes(self, request: WSGIEnvironment) -> dict[str, Any]:
+        return environ_attributes(request, scheme=request.get("wsgi.url_scheme"), path=self._path)
 
 
 class _Body:
-    """A response body whose code runs in the frame of its request; that ends with `close`."""
+    """A response body whose code runs in the frame of its request. `close` ends the request.
 
-    def __init__(self, body: Iterable[bytes], frame: Frame, site: RequestSite) -> None:
-        self._source = _Source(body)
-        self._chunks = bind(_each)(self._source)
+    A server calls it in any case. Some adapters do not, such as Starlette's: there the end of the
+    object closes the body. Observers hear that the request goes on before the body's code runs, and
+    that it waits after that: another thread may run the next part.
+    """
+
+    _is_open = False
+
+    def begin(self, body: Iterable[bytes], frame: Frame, site: RequestSite) -> None:
+        """Take the `body` of the application, in the frame of its request."""
         self._frame = frame
         self._site = site
-        self._has_ended = False
+        self._source = _Source(body)
+        self._chunks = bind(_each)(self._source)
+        self._is_open = True
+        self._suspend()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        self._resume()
         try:
             return next(self._chunks)
         except StopIteration:
@@ -134,12 +150,15 @@ class _Body:
         except BaseException as exc:
             self._end(exc)
             raise
+        finally:
+            self._suspend()
 
     def close(self) -> None:
-        """Close the body, and end the request: servers call this whatever happened."""
+        """Close the body, and end the request; servers call this in any case."""
         failure = None
         token = attach(self._frame)
         try:
+            self._resume()
             self._chunks.close()
             self._source.close()
         except BaseException as exc:
@@ -148,44 +167,50 @@ class _Body:
         finally:
             detach(token)
             self._end(failure)
+            self._suspend()
+
+    def __del__(self) -> None:
+        if self._is_open:
+            run_finalizer(self.close)
+
+    def _resume(self) -> None:
+        if listeners.resumed:
+            notify_resumed(self._frame)
+
+    def _suspend(self) -> None:
+        if listeners.suspended:
+            notify_suspended(self._frame)
 
     def _end(self, exc: BaseException | None) -> None:
-        if not self._has_ended:
-            self._has_ended = True
+        if self._is_open:
+            self._is_open = False
             leave(attach(self._frame), exc)
             self._site.close()
 
 
 class _Source:
-    """The application's own body, which is closed once."""
+    """The application's own body, which is closed once, and dropped then."""
 
     def __init__(self, body: Iterable[bytes]) -> None:
         self.body = body
-        self._is_closed = False
 
     def close(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            close = getattr(self.body, "close", None)
-            if close is not None:
-                close()
+        body, self.body = self.body, ()
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
 
 
-# Not a method of `_Body`, which would be in a cycle with it: then only the cyclic garbage collector
-# could end a body that a server drops.
+# Not a method of `_Body`: the two would be in a reference cycle, and only the cyclic garbage
+# collector could end a body that a server drops.
 def _each(source: _Source) -> Generator[bytes, None, None]:
     for chunk in source.body:
         try:
             yield chunk
         except GeneratorExit:
-            # Closed in the middle: here the frames are current that the body left open.
+            # Closed in the middle; here the frames that the body left open are current.
             source.close()
             raise
-
-
-def _path(environ: WSGIEnvironment) -> str:
-    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    return path.encode("latin-1", "replace").decode("utf-8", "replace")  # PEP 3333's bytes
 
 
 def _key(header: str) -> str:
@@ -200,29 +225,16 @@ def _headers(environ: WSGIEnvironment) -> dict[str, str]:
     }
 
 
-def _rule(environ: WSGIEnvironment, root: str) -> str | None:
-    """Return the rule of Flask that matched; it keeps its request in the environment.
+def _rule(environ: WSGIEnvironment) -> str | None:
+    """Return the rule of Flask or Bottle that matched, below SCRIPT_NAME, where it is mounted.
 
-    `root` is SCRIPT_NAME before routing: an application that is mounted has a longer one.
+    Flask keeps its request in the environment, and Bottle its route.
     """
-    rule: str | None = getattr(
-        getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None
-    )
-    mounted: str = environ.get("SCRIPT_NAME", "")
-    if rule is None or not mounted.startswith(root):
-        return rule
-    return mounted[len(root) :] + rule
-
-
-def _attributes(environ: WSGIEnvironment, path: str) -> dict[str, Any]:
-    """Return the attributes of the request by OpenTelemetry's stable conventions for HTTP."""
-    port = environ.get("SERVER_PORT", "")
-    return {
-        "url.scheme": environ.get("wsgi.url_scheme"),
-        "url.path": path,
-        "network.protocol.version": environ.get("SERVER_PROTOCOL", "").removeprefix("HTTP/"),
-        "server.address": environ.get("SERVER_NAME"),
-        "server.port": int(port) if port.isdigit() else None,
-        "client.address": environ.get("REMOTE_ADDR"),
-        "user_agent.original": environ.get("HTTP_USER_AGENT"),
-    }
+    request = environ.get("werkzeug.request")
+    found = None if request is None else getattr(request, "url_rule", None)
+    if found is None:
+        found = environ.get("bottle.route")
+        if found is None:
+            return None
+    rule: str | None = getattr(found, "rule", None)
+    return None if rule is None else environ.get("SCRIPT_NAME", "").rstrip("/") + rule

@@ -5,16 +5,19 @@
     png                        bytes, the same drawing painted with Pillow
 
     _layout/       a graph as a drawing: node boxes, groups and lines in pixels
-    _paint/        a drawing as a picture: shapes, which svg writes and png paints
-    _style         sizes and colours of the pictures
+    _picture       a graph as a picture: laid out, with its title and its legend
+    _shapes        the shapes of a picture, which svg writes and png paints
+    _raster        the shapes painted with Pillow; imported at the first use
+    _letters       text painted with Pillow
+    _base          one page of a style, a script and data; shared with the page of statecrumbs
+    _style         sizes and colours of the pictures; their CSS
     _font_widths   how wide text is in a picture, and how it is broken into lines
-    _branches      the lines of the text format
     _split         a graph that is too large for one Mermaid diagram, in parts
     _wording       names, numbers, durations and places as text, also in Markdown and terminals
 
-`render(graph, *, direction="TD")` takes a `penstock._graph.Graph`. A format is imported when it is
-asked for: Mermaid loads no layout and needs no Pillow. Imported here is what the rest of penstock
-needs to show names and numbers as the formats do.
+`render(graph, *, direction="TD")` takes a `penstock._graph.Graph`. Only the module of the wanted
+format is imported: Mermaid loads no layout and needs no Pillow. The names below let the rest of
+penstock show names and numbers as the formats do.
 """
 
 from penstock.formats._wording import (
@@ -23,8 +26,8 @@ from penstock.formats._wording import (
     columns,
     counted,
     duration,
+    escaped_name,
     link,
-    plain,
     prose,
     share,
     visible,
@@ -36,8 +39,8 @@ __all__ = [
     "columns",
     "counted",
     "duration",
+    "escaped_name",
     "link",
-    "plain",
     "prose",
     "share",
     "visible",

@@ -164,7 +164,7 @@ def wrap(
 
 
 def _first_line(text: str, room: int, font: Callable[[str], int], *, code: bool) -> str:
-    """Return what of the start of `text` goes into `room` thousandths of the font size."""
+    """Return the start of `text` that fits into `room` thousandths of the font size."""
     taken = _fitting(_words(text, code=code), room, font)
     if not text[:taken].strip(" "):  # a word that does not fit, maybe after spaces
         taken = _fitting(clusters(text[:_LINE]), room, font) or 1

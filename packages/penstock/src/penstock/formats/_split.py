@@ -1,14 +1,13 @@
-"""A graph that is too large for one diagram: cut into parts, and the Markdown that holds them."""
+"""Cut a graph that is too large for one diagram into parts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from penstock._graph import Edge, connected
-from penstock.formats._wording import code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from penstock._graph import Graph, Node
 
@@ -17,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class Sizes(Protocol):
-    """Tells how much room things take in a diagram, in any unit, at most."""
+    """Tell how much room nodes, edges and frames take in a diagram at most, in any unit."""
 
     def node_size(self, node: Node) -> int:
-        """Return what `node` takes, without its flow's frame."""
+        """Return the room of `node`, without its flow's frame."""
         ...
 
     def edge_size(self, edge: Edge) -> int:
-        """Return what `edge` takes, without its ends."""
+        """Return the room of `edge`, without its ends."""
         ...
 
     def frame_size(self, flow: str) -> int:
-        """Return what the frame around the steps of `flow` takes."""
+        """Return the room of the frame around the steps of `flow`."""
         ...
 
 
@@ -40,8 +39,8 @@ class Diagram(NamedTuple):
     edges: tuple[Edge, ...]
 
 
-class _Part:
-    """Collect what goes into one diagram, and what room it takes."""
+class _Collected:
+    """Collect the nodes and edges of one diagram, and the room that they take."""
 
     def __init__(self, known: dict[str, Node], sizes: Sizes) -> None:
         self._known = known
@@ -70,7 +69,7 @@ class _Part:
         self.size = size
         return True
 
-    def merge(self, other: _Part) -> None:
+    def merge(self, other: _Collected) -> None:
         """Take everything of `other`, which has no node in common with this part."""
         self.size += other.size - sum(map(self._sizes.frame_size, self.flows & other.flows))
         self.nodes.update(other.nodes)
@@ -91,18 +90,18 @@ def split(
     place = {each: index for index, each in enumerate(known)}
     count = len(known)  # two places as one number, since that sorts faster
 
-    def finished(part: _Part) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
+    def finished(part: _Collected) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
         nodes = [known[each] for each in sorted(part.nodes, key=place.__getitem__)]
         edges = sorted(part.edges, key=lambda edge: place[edge[0]] * count + place[edge[1]])
         return tuple(nodes), tuple(edges)
 
-    part = _Part(known, sizes)
+    part = _Collected(known, sizes)
     for component in _components(graph):
-        piece = _Part(known, sizes)
+        piece = _Collected(known, sizes)
         pieces = [piece]
         for unit in component:
             if not piece.take(unit, max_edges=max_edges, max_size=max_size):
-                piece = _Part(known, sizes)
+                piece = _Collected(known, sizes)
                 pieces.append(piece)
                 piece.take(unit, max_edges=max_edges, max_size=max_size)
         if len(pieces) == 1 and (
@@ -118,7 +117,7 @@ def split(
 
 
 def _components(graph: Graph) -> list[list[_Unit]]:
-    """Return what hangs together, each in the order in which it is cut.
+    """Return the connected parts, each in the order in which it is cut.
 
     An edge stands where a depth-first walk, flow by flow, has reached both of its ends.
     """
@@ -157,44 +156,3 @@ def _walk(graph: Graph) -> dict[str, int]:
             reached[each] = len(reached)
             stack += following[each]
     return reached
-
-
-def document(graph: Graph, drawn: Sequence[Diagram]) -> str:
-    """Return the Markdown page that holds the diagrams `drawn` of `graph`, with an index."""
-    lines = [
-        f"# {code(graph.title)}",
-        "",
-        f"{len(graph.nodes):,} steps and {len(graph.edges):,} links, in {len(drawn)} diagrams.",
-        "",
-        "| Diagram | Steps | Links | From | To |",
-        "| --- | ---: | ---: | --- | --- |",
-    ]
-    parts: dict[str, tuple[int, ...]] = {}
-    for number, diagram in enumerate(drawn, 1):
-        alone = (number,)  # one object for all: most steps are in one diagram
-        for node in diagram.nodes:
-            others = parts.get(node.id)
-            parts[node.id] = alone if others is None else (*others, number)
-        first, last = diagram.nodes[0], diagram.nodes[-1]
-        lines.append(
-            f"| [Diagram {number}](#diagram-{number}) | {len(diagram.nodes):,} "
-            f"| {len(diagram.edges):,} | {code(first.name)} | {code(last.name)} |"
-        )
-    for number, diagram in enumerate(drawn, 1):
-        lines += ["", f"## Diagram {number}", "", "```mermaid", diagram.text.rstrip("\n"), "```"]
-    shared = [node for node in graph.nodes if len(parts[node.id]) > 1]
-    if shared:
-        lines += ["", "## Steps in several diagrams", "", "| Step | Diagrams |", "| --- | --- |"]
-        lines += [f"| {code(node.name)} | {_ranges(parts[node.id])} |" for node in shared]
-    return "\n".join(lines) + "\n"
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Return ascending `numbers` as "1-3, 5"."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and spans[-1][1] == number - 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)

@@ -1,4 +1,4 @@
-"""Sizes in pixels, colours for light and dark, and the words on boxes and in the legend.
+"""Sizes in pixels, colours for light and dark, the words on boxes and in the legend; their CSS.
 
 Shapes carry the meaning and colours only repeat it: a drawing can be printed, and read by someone
 who does not see the colours.
@@ -6,12 +6,12 @@ who does not see the colours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 
 NAME_SIZE = 14
 NAME_LINE = 19
@@ -38,14 +38,14 @@ TIP = 6  # an arrowhead begins so far before the line's end
 SWATCH = 30  # width of a picture in the legend
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(NamedTuple):
     """Hold one theme's colours, as #rrggbb."""
 
     paper: str
     ink: str  # names and titles
     prose: str
     line: str  # arrows
+    faint: str  # arrows that others imply
     border: str
     box: str
     entry: str  # border of an entrypoint
@@ -62,6 +62,7 @@ LIGHT = Palette(
     ink="#1b1f24",
     prose="#57606a",
     line="#6e7781",
+    faint="#b7bec6",
     border="#868f99",
     box="#ffffff",
     entry="#0b5cad",
@@ -77,6 +78,7 @@ DARK = Palette(
     ink="#e8ebef",
     prose="#a3acb8",
     line="#8d97a5",
+    faint="#4b5461",
     border="#626c7a",
     box="#171b21",
     entry="#6cb2f5",
@@ -100,16 +102,148 @@ TAGS: Mapping[str, str] = MappingProxyType(
 )
 
 
+# The word on the lower border of a box, for what was observed.
+STATUSES: Mapping[str, str] = MappingProxyType(
+    {"failed": "failed", "passed": "passed through", "idle": "never ran"}
+)
+
 # The meaning of the shapes and lines, in the order of a legend.
 LEGEND: Mapping[str, str] = MappingProxyType(
     {
         "entrypoint": "Entrypoint",
         "step": "Step",
         "task": "Task",
+        "whole": "Flow",
         "unknown": "Unknown step",
         "back": "Leads back",
         "link": "To another flow",
+        "queue": "To a task, through a queue",
+        "implied": "Implied by others",
         "unseen": "Never seen",
         "undeclared": "Not declared",
     }
 )
+
+
+_ROOT = ".penstock"
+
+_FORMS = (
+    ("text", f"font-family:{PROSE_FONT};font-size:{PROSE_SIZE}px"),
+    (".title", f"font-size:{TITLE_SIZE}px;font-weight:600"),
+    (".flow", f"font-size:{HEADING_SIZE}px;font-weight:600"),
+    (".name", f"font-family:{NAME_FONT};font-size:{NAME_SIZE}px;font-weight:600"),
+    (".tag", f"font-size:{TAG_SIZE}px;font-weight:500;letter-spacing:.02em"),
+    (".middle", "text-anchor:middle"),
+    (".box", "stroke-width:1.25"),
+    (".entrypoint .box", "stroke-width:2.25"),
+    (".node .chip", "stroke-width:1.25;stroke-dasharray:none"),
+    (".unknown .box", "stroke-dasharray:5 4"),
+    (".unknown .name", "font-style:italic"),
+    (".line", "fill:none;stroke-width:1.5"),
+    (".line.back", "stroke-dasharray:6 4"),
+    (".line.unknown", "stroke-dasharray:2 3"),
+    (".line.implied", "stroke-width:1"),
+    (".tip-link", "fill:none;stroke-width:1.5"),
+)
+
+# Selector, property, and the name of the colour in the palette.
+_COLOURS = (
+    (".paper", "fill", "paper"),
+    (".title,.flow,.name", "fill", "ink"),
+    (".prose,.tag", "fill", "prose"),
+    (".box", "fill", "box"),
+    (".box", "stroke", "border"),
+    (".entrypoint .box", "fill", "entry_box"),
+    (".entrypoint .box", "stroke", "entry"),
+    (".unknown .box", "stroke", "alarm"),
+    (".unknown .name", "fill", "alarm"),
+    (".frame .border", "fill", "group"),
+    (".frame .border", "stroke", "group_border"),
+    (".line", "stroke", "line"),
+    (".tip-next", "fill", "line"),
+    (".line.back", "stroke", "back"),
+    (".tip-back", "fill", "back"),
+    (".line.link,.tip-link", "stroke", "link"),
+    (".line.unknown", "stroke", "alarm"),
+    (".tip-unknown", "fill", "alarm"),
+    (".line.implied", "stroke", "faint"),
+    (".tip-implied", "fill", "faint"),
+    (".plaque", "fill", "paper"),
+    (".bar", "fill", "line"),
+    (".link .bar", "fill", "link"),
+    (".back .bar", "fill", "back"),
+)
+
+# For graphs with evidence.
+_OBSERVED_FORMS = (
+    (".line.unseen", "stroke-dasharray:0 6;stroke-linecap:round;stroke-width:2.5"),
+    (".line.undeclared", "stroke-dasharray:12 3;stroke-width:3"),
+    (".counts", "font-variant-numeric:tabular-nums"),
+    (".idle .box:not(.chip)", "stroke-dasharray:1 4;stroke-linecap:round;stroke-width:2"),
+    (".failed .box:not(.chip)", "stroke-width:3"),
+    (".status", "stroke:none"),
+    (".word", "font-weight:700"),
+)
+_OBSERVED_COLOURS = (
+    (".line.undeclared", "stroke", "alarm"),
+    (".tip-undeclared", "fill", "alarm"),
+    (".tip-unseen", "fill", "line"),
+    (".counts", "fill", "ink"),
+    (".failed .box:not(.chip)", "stroke", "alarm"),
+    (".status", "fill", "ink"),
+    (".failed .status", "fill", "alarm"),
+    (".word", "fill", "paper"),
+)
+
+# For a crash: the steps of its operation, and the step in which it ended.
+_CRASH_FORMS = (
+    (".taken .box:not(.chip)", "stroke-width:2.5"),
+    (".end .box:not(.chip)", "stroke-width:4"),
+    (".line.taken", "stroke-width:4"),
+    (".sign", "font-weight:700;letter-spacing:.02em"),
+    (".taken .mark", "stroke-width:1.25"),
+)
+_CRASH_COLOURS = (
+    (".taken .box:not(.chip),.taken .mark,.line.taken", "stroke", "ink"),
+    (".mark,.tip-taken,.sign", "fill", "ink"),
+    (".node .sign", "fill", "paper"),
+    (".end .box:not(.chip),.end .mark", "stroke", "alarm"),
+    (".end .mark,.cause", "fill", "alarm"),
+)
+
+
+def standalone(*, is_observed: bool, is_crash: bool = False) -> str:
+    """Return the rules for a file of its own: light, and dark where the reader prefers that.
+
+    Those for what was observed are in them only where `is_observed`, those for a crash only where
+    `is_crash`.
+    """
+    light, dark = (_coloured(each._asdict(), is_observed, is_crash) for each in (LIGHT, DARK))
+    return f"{_formed(is_observed, is_crash)}{light}@media(prefers-color-scheme:dark){{{dark}}}"
+
+
+def themeable(*, is_observed: bool, is_crash: bool = False) -> str:
+    """Return the rules in CSS variables, which `variables` sets; otherwise as `standalone`."""
+    named = {name: f"var(--{name})" for name in Palette._fields}
+    return _formed(is_observed, is_crash) + _coloured(named, is_observed, is_crash)
+
+
+def variables(palette: Palette) -> str:
+    """Return the declarations that set the variables of `themeable` to the colours of `palette`."""
+    return "".join(f"--{name}:{colour};" for name, colour in palette._asdict().items())
+
+
+def _scoped(selectors: str) -> str:
+    return ",".join(f"{_ROOT} {selector}" for selector in selectors.split(","))
+
+
+def _formed(is_observed: bool, is_crash: bool) -> str:
+    forms = _FORMS + _OBSERVED_FORMS * is_observed + _CRASH_FORMS * is_crash
+    return "".join(f"{_scoped(selectors)}{{{form}}}" for selectors, form in forms)
+
+
+def _coloured(colours: Mapping[str, str], is_observed: bool, is_crash: bool) -> str:
+    rules = _COLOURS + _OBSERVED_COLOURS * is_observed + _CRASH_COLOURS * is_crash
+    return "".join(
+        f"{_scoped(selectors)}{{{prop}:{colours[name]}}}" for selectors, prop, name in rules
+    )

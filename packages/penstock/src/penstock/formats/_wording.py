@@ -1,9 +1,9 @@
 """Show names, numbers, durations and places as text that people can read.
 
-`visible` makes any string fit to be shown, in every format. `code`, `plain` and `prose` are text in
-Markdown, as GitHub reads it, also in a cell of a table. `columns` is the room that text takes in a
-terminal. Unicode 3.2 decides, which every Python carries beside its own version: a drawing is the
-same under each of them. Newer characters of two columns are listed here.
+`visible` makes any string fit to be shown, in every format. `code`, `escaped_name` and `prose` are
+text in Markdown, as GitHub reads it, also in a cell of a table. `columns` is the room that text
+takes in a terminal. Unicode 3.2 decides, which every Python carries beside its own version: a
+drawing is the same under each of them. Newer characters of two columns are listed here.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from unicodedata import ucd_3_2_0 as unicode
-from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from penstock._graph import Node, Ran
+    from penstock._graph import Edge, Node, Ran
 
 # Characters that a reader cannot see, that steer a terminal or the direction of text, or that XML
 # 1.0 or UTF-8 cannot carry: controls, soft hyphen, bidirectional marks and overrides, zero-width
 # space, line separators, invisible operators, byte order mark, annotations, tags, surrogates and
 # noncharacters. Not the joiners U+200C and U+200D, which emoji and Persian need. The list is fixed
 # (str.isprintable follows the interpreter's Unicode version, so drawings would too).
-_INVISIBLE = re.compile(
+#
+# Patterns here are text: `re` compiles each when it is used first, which most drawings never do.
+_INVISIBLE = (
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ufffe\uffff\ufdd0-\ufdef\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -34,7 +35,8 @@ def visible(text: str) -> str:
     A text that is empty or only white space is returned quoted, as `''` or `' '`, so that there is
     something to see. Everything else is returned as it is.
     """
-    shown = _INVISIBLE.sub(_escape, text)
+    is_plain = text.isascii() and text.isprintable()
+    shown = text if is_plain else re.sub(_INVISIBLE, _escape, text)
     return shown if shown.strip() else f"'{shown}'"
 
 
@@ -78,17 +80,53 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{ending}"
 
 
+def markup(text: str) -> str:
+    """Return `text` with the signs of HTML and XML escaped, for the text of an element."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def summary(ran: Ran) -> tuple[str, ...]:
-    """Return what is said of a step under its name: how often it ran, and how long that took."""
+    """Return what is said of a step under its name: how often it ran, and how long that took.
+
+    A failure that was raised in a step that this one called passed through this one.
+    """
     if not ran.began:
         outside = f"ran {counted(ran.outside, 'time')} outside its flow"
         return (outside if ran.outside else "never ran",)
     often = counted(ran.began, "run")
-    if ran.errors:
-        often += f", {share(ran.errors, ran.began)} failed"
+    if raised := ran.errors - ran.passed:
+        often += f", {share(raised, ran.began)} failed"
+    if ran.passed:
+        often += f", {share(ran.passed, ran.began)} passed through"
     if ran.p50 is None or ran.p95 is None:
         return (often,)
     return often, f"p50 {duration(ran.p50)}, p95 {duration(ran.p95)}"
+
+
+def status(node: Node) -> str:
+    """Return "failed" where a failure was raised in the step, "passed", "idle", or "".
+
+    A failure that passed through a step was raised in a step that it called. An idle step never
+    ran.
+    """
+    ran = node.ran
+    if ran is None:
+        return ""
+    if not ran.began:
+        return "" if ran.outside else "idle"
+    return "failed" if ran.errors > ran.passed else "passed" if ran.passed else ""
+
+
+def told(edge: Edge) -> str:
+    """Return what is written on `edge`: its label, and how often it was seen; "" for most."""
+    label = visible(edge.label) if edge.label else ""
+    if not edge.status:
+        return label
+    if edge.status == "unseen":
+        return f"{label}, never seen" if label else "never seen"
+    if edge.status == "undeclared":
+        return f"not declared: {edge.seen:,}"
+    return f"{label}: {edge.seen:,}" if label else f"{edge.seen:,}"
 
 
 BESIDE = "{file}#L{line}"  # relative to the page, where nobody says where the code is
@@ -106,27 +144,29 @@ def checked_source(template: str) -> str:
 
 def link(node: Node, template: str) -> str:
     """Return `template` with `{file}` and `{line}` of `node`, which has a file, filled in."""
+    from urllib.parse import quote  # takes a while to import, and few drawings have links
+
     path = quote((node.file or "").lstrip("/"), errors="replace")
     return template.replace("{file}", path).replace("{line}", str(node.line or 1))
 
 
 # Signs that a code span shows as they are, and those that are markup outside of one.
 _SIGN = r"[A-Za-z0-9_.,:;<>()/=+\x80-\U0010ffff-]"
-_HARMLESS = re.compile(f"{_SIGN}+(?: {_SIGN}+)*")
-_MARKUP = re.compile(r"[!-/:-@\[-`{-~]")
-_ADDRESS = re.compile(r"https?://[^\s<>|`\\\"]*[^\s<>|`\\\"'.,;:!?()\[\]{}*_]")
+_HARMLESS = f"{_SIGN}+(?: {_SIGN}+)*"
+_MARKUP = r"[!-/:-@\[-`{-~]"
+_ADDRESS = r"https?://[^\s<>|`\\\"]*[^\s<>|`\\\"'.,;:!?()\[\]{}*_]"
 
 
 def code(text: str) -> str:
     """Return a name as code."""
     shown = visible(text)
-    if _HARMLESS.fullmatch(shown):
+    if re.fullmatch(_HARMLESS, shown):
         return f"`{shown}`"
-    return "<code>" + _MARKUP.sub(lambda match: f"&#{ord(match[0])};", shown) + "</code>"
+    return "<code>" + re.sub(_MARKUP, lambda match: f"&#{ord(match[0])};", shown) + "</code>"
 
 
-def plain(text: str) -> str:
-    """Return a name as text."""
+def escaped_name(text: str) -> str:
+    """Return a name so that Markdown shows it as it is."""
     return _escaped(visible(text)) if text else ""
 
 
@@ -138,7 +178,7 @@ def prose(text: str) -> str:
     shown = visible(text) if text else ""
     parts: list[str] = []
     position = 0
-    for address in _ADDRESS.finditer(shown):
+    for address in re.finditer(_ADDRESS, shown):
         parts += [_escaped(shown[position : address.start()]), f"<{address[0]}>"]
         position = address.end()
     return "".join([*parts, _escaped(shown[position:])])

@@ -13,7 +13,8 @@ from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING
 
-from penstock.formats._wording import summary, visible
+from penstock._graph import FLOW
+from penstock.formats._wording import summary, told, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +32,9 @@ def render(graph: Graph, *, direction: str = "TD") -> str:
     """Return `graph` as a DOT digraph.
 
     Flows are clusters where there are several. An entrypoint has a double border, a task is a box
-    with tabs, a step that does not exist is dashed; a step's summary is its tooltip. Where it was
-    observed what runs, an edge that was never seen is dotted, and one that is not declared is bold.
+    with tabs, a step that does not exist is dashed; a step's summary is its tooltip. An edge to a
+    task has two arrowheads, and one that others imply is grey. With evidence, an
+    edge that was never seen is dotted, and one that is not declared is bold.
     """
     return "\n".join(_lines(graph, _DIRECTIONS.get(direction, direction))) + "\n"
 
@@ -53,8 +55,10 @@ def _lines(graph: Graph, rankdir: str) -> Iterator[str]:
             for each in group.nodes:
                 yield f"        {nodes[each]}"
             yield "    }"
+    queued = {node.id for node in graph.nodes if node.call_kind == "task"}
     for edge in graph.edges:
-        yield f"    {ids[edge.source]} -> {ids[edge.target]}{_observed(edge)}"
+        drawn = _edge_attributes(edge, is_queued=edge.target in queued)
+        yield f"    {ids[edge.source]} -> {ids[edge.target]}{drawn}"
     yield "}"
 
 
@@ -79,6 +83,8 @@ def _attributes(node: Node, own: str) -> str:
         lines = [label, *map(quote, summary(node.ran))]
         label = '"{}"'.format("\\n".join(line[1:-1] for line in lines))
     attributes = [f"label={label}"] if label != own else []
+    if node.call_kind == FLOW:
+        attributes.append("shape=folder, style=solid")
     if node.call_kind == "task":
         attributes.append("shape=tab, style=solid")
     if node.entrypoint:
@@ -90,12 +96,18 @@ def _attributes(node: Node, own: str) -> str:
     return f" [{', '.join(attributes)}]" if attributes else ""
 
 
-def _observed(edge: Edge) -> str:
-    if edge.status == "unseen":
-        return ' [style=dotted, label="never seen"]'
-    if edge.status == "undeclared":
-        return f' [style=bold, color=red, label="not declared: {edge.seen:,}"]'
-    return f' [label="{edge.seen:,}"]' if edge.status else ""
+_LINES = {"unseen": ["style=dotted"], "undeclared": ["style=bold", "color=red"]}
+
+
+def _edge_attributes(edge: Edge, *, is_queued: bool) -> str:
+    attributes = [*_LINES.get(edge.status, ())]
+    if edge.implied:
+        attributes.append("color=grey80")
+    if is_queued:
+        attributes.append("arrowhead=normalnormal")
+    if text := told(edge):
+        attributes.append(f"label={quote(text)}")
+    return f" [{', '.join(attributes)}]" if attributes else ""
 
 
 class GraphvizError(RuntimeError):

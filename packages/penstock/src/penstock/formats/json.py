@@ -22,16 +22,16 @@ def render(graph: Graph) -> str:
         title    the flow's name, or "All flows"
         groups   [{flow, summary, doc, nodes: [id, ...]}, ...]
         nodes    [{id, name, flow, entrypoint, call_kind, summary, doc, file, line, unknown}, ...]
-        edges    [{source: id, target: id}, ...]
+        edges    [{source: id, target: id, label}, ...]
 
     An id is "flow:name". `call_kind` is "function", "coroutine", "generator", "async_generator",
     or "task"; "" where `unknown` is true, since that step is named but not declared. `file`
     is relative to the folder that the module was imported from. `summary` is the first line of
     `doc`, or "".
 
-    Where it was observed what runs, a node also has ``ran: {began, errors, cancelled, p50, p95}``,
+    With evidence, a node also has ``ran: {began, errors, cancelled, p50, p95}``,
     the durations in nanoseconds or null, and an edge has a `status`, "seen", "unseen" or
-    "undeclared", and a `count`.
+    "undeclared", and a `count`. A `label` is "" for most edges.
     """
     content = {
         "version": 1,
@@ -55,7 +55,11 @@ def _node(node: Node) -> dict[str, object]:
 
 
 def _edge(edge: Edge) -> dict[str, object]:
-    record: dict[str, object] = {"source": edge.source, "target": edge.target}
+    record: dict[str, object] = {
+        "source": edge.source,
+        "target": edge.target,
+        "label": edge.label,
+    }
     if edge.status:
         record |= {"status": edge.status, "count": edge.seen}
     return record
@@ -70,5 +74,8 @@ def parse(text: str) -> Graph:
             Group(**group)._replace(nodes=tuple(group["nodes"])) for group in content["groups"]
         ),
         nodes=tuple(Node(**node)._replace(ran=None) for node in content["nodes"]),
-        edges=tuple(Edge(edge["source"], edge["target"]) for edge in content["edges"]),
+        edges=tuple(
+            Edge(edge["source"], edge["target"], label=edge.get("label", ""))
+            for edge in content["edges"]
+        ),
     )

@@ -5,7 +5,8 @@
         fetch_from_api --> sync_to_database
 
 A step is declared on a line of its own only where it must be: it has no edge, or its name cannot
-be an id and needs a label. Several flows become subgraphs. A step that does not exist is dashed.
+be an id and needs a label. Several flows become subgraphs. A step that does not exist is dashed. An
+edge to a task, which goes through a queue, ends with a circle: ``receive --o charge``.
 
 Mermaid refuses a diagram of more than 500 edges or 50,000 characters, and a diagram cannot raise
 those limits (https://mermaid.js.org/config/schema-docs/config.html, maxEdges and maxTextSize).
@@ -19,11 +20,11 @@ from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING
 
-from penstock.formats._split import Diagram, document, split
-from penstock.formats._wording import summary, visible
+from penstock.formats._split import Diagram, split
+from penstock.formats._wording import code, summary, told, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from penstock._graph import Edge, Graph, Node
 
@@ -76,6 +77,8 @@ _UNSAFE = re.compile(
 )
 _NAMED = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;"}
 
+_ARROWS = {"unseen": ("-.", ".-"), "undeclared": ("==", "==")}
+
 
 def render(graph: Graph, *, direction: str = "TD", max_chars: int = MAX_CHARS) -> str:
     """Return `graph` as one Mermaid diagram, or as Markdown where it takes several.
@@ -87,7 +90,7 @@ def render(graph: Graph, *, direction: str = "TD", max_chars: int = MAX_CHARS) -
     drawn = diagrams(graph, direction=direction, max_chars=max_chars)
     if len(drawn) == 1:
         return drawn[0].text
-    return document(graph, drawn)
+    return _document(graph, drawn)
 
 
 def diagrams(
@@ -108,6 +111,47 @@ def diagrams(
     )
 
 
+def _document(graph: Graph, drawn: Sequence[Diagram]) -> str:
+    """Return the Markdown page that holds the diagrams `drawn` of `graph`, with an index."""
+    lines = [
+        f"# {code(graph.title)}",
+        "",
+        f"{len(graph.nodes):,} steps and {len(graph.edges):,} links, in {len(drawn)} diagrams.",
+        "",
+        "| Diagram | Steps | Links | From | To |",
+        "| --- | ---: | ---: | --- | --- |",
+    ]
+    parts: dict[str, tuple[int, ...]] = {}
+    for number, diagram in enumerate(drawn, 1):
+        alone = (number,)  # one object for all: most steps are in one diagram
+        for node in diagram.nodes:
+            others = parts.get(node.id)
+            parts[node.id] = alone if others is None else (*others, number)
+        first, last = diagram.nodes[0], diagram.nodes[-1]
+        lines.append(
+            f"| [Diagram {number}](#diagram-{number}) | {len(diagram.nodes):,} "
+            f"| {len(diagram.edges):,} | {code(first.name)} | {code(last.name)} |"
+        )
+    for number, diagram in enumerate(drawn, 1):
+        lines += ["", f"## Diagram {number}", "", "```mermaid", diagram.text.rstrip("\n"), "```"]
+    shared = [node for node in graph.nodes if len(parts[node.id]) > 1]
+    if shared:
+        lines += ["", "## Steps in several diagrams", "", "| Step | Diagrams |", "| --- | --- |"]
+        lines += [f"| {code(node.name)} | {_ranges(parts[node.id])} |" for node in shared]
+    return "\n".join(lines) + "\n"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return ascending `numbers` as "1-3, 5"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
 class _Writer:
     """Write diagrams of one graph's nodes and edges, under ids that all the diagrams share."""
 
@@ -115,6 +159,7 @@ class _Writer:
         self.header = f"graph {direction}\n"
         self.framed = len(graph.groups) > 1
         self._longest = max_chars // 10  # so that an edge fits, with two names and two flows
+        self._tasks = {node.id for node in graph.nodes if node.call_kind == "task"}
         names = Counter(node.name for node in graph.nodes)
         plain = {name for name, times in names.items() if times == 1 and self._is_plain(name)}
         fresh = _unused("n", plain)
@@ -161,7 +206,19 @@ class _Writer:
 
     def arrow(self, edge: Edge) -> str:
         """Return the line, unindented, that draws `edge`."""
-        return f"{self.ids[edge.source]} {_arrow(edge)} {self.ids[edge.target]}"
+        return f"{self.ids[edge.source]} {self._arrow(edge)} {self.ids[edge.target]}"
+
+    def _arrow(self, edge: Edge) -> str:
+        """Return the arrow for `edge`: dotted where never seen, thick where not declared.
+
+        Its head is a circle where the edge goes through a queue.
+        """
+        words = told(edge)
+        head = "o" if edge.target in self._tasks else ">"
+        if not words:
+            return f"--{head}"
+        line, end = _ARROWS.get(edge.status, ("--", "--"))
+        return f'{line} "{self._label(words)}" {end}{head}'
 
     def text(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> str:
         """Return the diagram of `nodes` and `edges`."""
@@ -208,22 +265,12 @@ class _Writer:
 
     def edge_size(self, edge: Edge) -> int:
         """Return the most characters that `edge` adds to a diagram, its ends not counted."""
-        return len(self.ids[edge.source]) + len(self.ids[edge.target]) + 11 + len(_arrow(edge))
+        ends = len(self.ids[edge.source]) + len(self.ids[edge.target])
+        return ends + 11 + _length(self._arrow(edge))
 
     def frame_size(self, flow: str) -> int:
         """Return how many characters the frame of `flow` adds to a diagram."""
         return _length(self.frames[flow]) + 22 if self.framed else 0
-
-
-def _arrow(edge: Edge) -> str:
-    """Return the arrow for `edge`: dotted where it was never seen, thick where not declared."""
-    if not edge.status:
-        return "-->"
-    if edge.status == "unseen":
-        return '-. "never seen" .->'
-    if edge.status == "undeclared":
-        return f'== "not declared#58; {edge.seen:,}" ==>'
-    return f'-- "{edge.seen:,}" -->'
 
 
 def _encode(match: re.Match[str]) -> str:

@@ -10,40 +10,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.formats._paint import paint
+from penstock.formats._layout import PAGE
+from penstock.formats._picture import paint
 from penstock.formats._style import THEMES
 
 if TYPE_CHECKING:
     from penstock._graph import Graph
-    from penstock.formats._paint import Picture
+    from penstock.formats._shapes import Picture
 
 __all__ = ["render"]
 
 _MAX_PIXELS = 25_000_000
-_MAX_SIDE = 30_000  # pixels; many viewers take no more
-_MIN_SCALE = 0.25  # with less nobody can read a name
+_MAX_SIDE = 30_000  # pixels; many viewers refuse more
+_MIN_SCALE = 0.25  # below it names cannot be read
 
 
 def render(
     graph: Graph,
     *,
     direction: str = "TD",
+    page: int = PAGE,
     scale: float = 2,
     theme: str = "light",
     font: str | None = None,
 ) -> bytes:
-    """Return `graph` as a PNG file, `scale` pixels for each pixel of the SVG.
+    """Return `graph` as a PNG file, `scale` pixels for each pixel of the SVG for a `page`.
 
-    A picture of more than 25 million pixels or 30,000 a side is painted at a smaller scale;
-    ValueError where that would have to be under a quarter. `theme` is "light" or "dark"; `font` is
-    the path of a TrueType font. Raises ImportError where Pillow is missing.
+    A picture of more than 25 million pixels or 30,000 a side is painted at a smaller scale. Raises
+    ValueError if that would be less than a quarter, and ImportError if Pillow is missing. `theme`
+    is "light" or "dark"; `font` is the path of a TrueType font.
     """
     if theme not in THEMES:
         raise ValueError(f"theme is {theme!r}; it must be one of {', '.join(THEMES)}")
 
-    from penstock.formats._paint._raster import rasterise
+    from penstock.formats._raster import rasterise
 
-    picture = paint(graph, direction=direction)
+    picture = paint(graph, direction=direction, page=page)
     return rasterise(picture, _possible(scale, picture), THEMES[theme], font)
 
 

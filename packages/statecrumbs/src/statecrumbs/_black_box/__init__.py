@@ -1,23 +1,24 @@
 """Keep the last crumbs in a file that survives the process: SIGKILL, a segfault, `os._exit`.
 
-_format     the format of the file, byte by byte, for readers in any language
-_ring       the memory-mapped file of one process, and its lock
-_slots      one crumb as bytes in a slot: put together, stored, decoded
-_in_flight  the open frames in its rows: written and read
-_writer     BlackBox: one ring after the other, as the process forks
-_stacks     the file beside it into which faulthandler writes
-_mirror     Mirror: the crumbs of the recorder, and the open frames, into a BlackBox
-_reader     read(): the content of one file
-_folder     the files that dead processes left, and their bounds
-_deaths     Teller: each death is told once, to a process of the same program
+_format   the format of the file, byte by byte, for readers in any language
+_file     BoxFile: the file of one process, memory-mapped and locked
+_stacks   Stacks: the file beside it, into which faulthandler writes
+_slots    one crumb as bytes in a slot: put together, stored, decoded
+_rows     the open frames in its rows: written and read
+_writer   BlackBox: one file after the other, as the process forks
+_mirror   Mirror: the crumbs of the recorder, and the open frames, into a BlackBox
+_header   the header of one file, and the ending of its process
+_reader   read(): the content of one file
+_folder   the files that dead processes left, and their bounds
+_notices  DeathNotices: a process of the same program logs each death once
 """
 
 from __future__ import annotations
 
-from statecrumbs._black_box._deaths import Teller
 from statecrumbs._black_box._folder import boxes_in
 from statecrumbs._black_box._format import SUFFIX, UnreadableError
 from statecrumbs._black_box._mirror import Mirror
+from statecrumbs._black_box._notices import DeathNotices
 from statecrumbs._black_box._reader import Recovered, is_black_box, read, read_in_flight
 from statecrumbs._black_box._slots import scope_fragment
 from statecrumbs._black_box._writer import BlackBox
@@ -25,9 +26,9 @@ from statecrumbs._black_box._writer import BlackBox
 __all__ = [
     "SUFFIX",
     "BlackBox",
+    "DeathNotices",
     "Mirror",
     "Recovered",
-    "Teller",
     "UnreadableError",
     "boxes_in",
     "is_black_box",

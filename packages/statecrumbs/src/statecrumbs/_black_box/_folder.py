@@ -8,30 +8,41 @@ of 1,000 files only the headers are read.
 from __future__ import annotations
 
 import os
+import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import time_ns
 from typing import TYPE_CHECKING
 
+from corectx.files import open_regular
 from statecrumbs._black_box import _format
-from statecrumbs._black_box._reader import open_file, read_header
+from statecrumbs._black_box._file import is_locked
+from statecrumbs._black_box._header import open_file, read_header
 from statecrumbs._endings import OVER
+from statecrumbs._process import here
 
 if TYPE_CHECKING:
-    from typing import Final
+    from collections.abc import Mapping
+    from typing import BinaryIO, Final
 
-    from statecrumbs._black_box._reader import Header
+    from statecrumbs._black_box._header import Header
     from statecrumbs._endings import Ending
 
 if sys.platform != "win32":
     import fcntl
 
-# A service that dies every minute must not fill the disk: of the files whose deaths were told, so
-# many stay.
+# A service that dies every minute must not fill the disk: so many files stay whose deaths were
+# logged.
 KEPT: Final = 32
 
-# Nor must a service that forks for every request: there are at most so many files, half a GiB. Only
-# the files of living processes may be more.
+# A service that forks for every request must not fill the disk either: there are at most so many
+# files, half a GiB. Only the files of living processes may be more.
 MOST: Final = 1000
+
+_UNFINISHED_FOR: Final = 3600 * 10**9  # ns
+# The name of a box; somebody else may keep files of the same ending.
+_NAME: Final = re.compile(rf"\d{{8}}T\d{{6}}\.\d{{6}}Z-\d+{re.escape(_format.SUFFIX)}")
 
 
 @dataclass(frozen=True)
@@ -52,8 +63,9 @@ class Leftover:
         """The file."""
         return self.header.path
 
+    @cached_property
     def is_serious(self) -> bool:
-        """Return whether work in flight or a failure is noted, by the header and the rows alone."""
+        """Whether work in flight or a failure is noted, by the header and the rows alone."""
         header = self.header
         if header.failures or header.hidden or header.exit_kind:
             return True
@@ -65,9 +77,22 @@ class Leftover:
             return False
 
     @property
-    def is_told(self) -> bool:
-        """Whether the death was told, or telling it has killed a process."""
+    def is_logged(self) -> bool:
+        """Whether the death was logged, or reading it has killed a process."""
         return self.header.told != 0
+
+
+@dataclass
+class Contents:
+    """The content of a folder.
+
+    `leftovers` are the oldest first. `boxes` is how many files are boxes of this user, those of
+    living processes too. `unfinished` are the paths of files whose makers died long ago.
+    """
+
+    leftovers: list[Leftover] = field(default_factory=list)
+    boxes: int = 0
+    unfinished: list[str] = field(default_factory=list)
 
 
 def boxes_in(directory: str | os.PathLike[str]) -> list[str]:
@@ -85,55 +110,82 @@ def boxes_in(directory: str | os.PathLike[str]) -> list[str]:
     return [os.path.join(directory, name) for name in names]
 
 
-def leftovers_in(directory: str) -> list[Leftover]:
-    """Return the files of processes that do not run here, the oldest first; never raise OSError.
+def look_into(directory: str) -> Contents:
+    """Return the content of the folder; never raise OSError.
 
     Files that cannot be read, or are none of ours, are left alone.
     """
+    contents = Contents()
     try:
         paths = boxes_in(directory)
     except _format.UnreadableError:
-        return []  # it may be writable only; or making a file in it will report the problem
-    found = map(_look_at, paths)
-    return [leftover for leftover in found if leftover is not None]
+        return contents  # it may be writable only; or making a file in it will report the problem
+    own = here()
+    for path in paths:
+        _look_at(path, own, contents)
+    return contents
 
 
-def _look_at(path: str) -> Leftover | None:
+def _look_at(path: str, own: Mapping[str, str], contents: Contents) -> None:
+    """Add the file at `path` to `contents`."""
     try:
         with open_file(path, follow=False) as file:
             status = os.fstat(file.fileno())
             if hasattr(os, "geteuid") and status.st_uid not in (os.geteuid(), 0):
-                return None
-            header = read_header(file, path)
+                return
+            try:
+                header = read_header(file, path)
+            except _format.UnreadableError:
+                if _is_unfinished(file, path, status.st_mtime_ns):
+                    contents.unfinished.append(path)
+                return
     except (_format.UnreadableError, OSError):
-        return None
+        return
     if status.st_size != header.total_size:
-        return None
-    ending = header.ending(0)
-    if ending == "running":
-        return None
-    modified_ns = max(status.st_mtime_ns, header.created_ns, header.ended_ns)
-    return Leftover(header, ending, modified_ns)
+        return
+    contents.boxes += 1
+    ending = header.ending(0, own)
+    if ending != "running":
+        modified_ns = max(status.st_mtime_ns, header.created_ns, header.ended_ns)
+        contents.leftovers.append(Leftover(header, ending, modified_ns))
 
 
-def make_room(directory: str) -> list[Leftover]:
+def _is_unfinished(file: BinaryIO, path: str, modified_ns: int) -> bool:
+    """Return whether a process died while it made this file, long ago.
+
+    A stopped process could go on to make it. So it must be old, and nobody may have it locked.
+    """
+    if time_ns() - modified_ns < _UNFINISHED_FOR or not _NAME.fullmatch(os.path.basename(path)):
+        return False
+    file.seek(0)
+    return not any(file.read(_format.HEADER_SIZE)) and not is_locked(path)
+
+
+def make_room(directory: str, known: Contents | None = None) -> list[Leftover]:
     """Remove the oldest files of dead processes in `directory`, so that there is room for one more.
 
-    Then there are at most MOST, unless more processes live. Files whose deaths were told go first.
-    Return those of the removed ones that were never told and had work in flight or a failure.
+    `known` is what `look_into` returned just now, if it was asked.
+    Then there are at most MOST, unless more processes live. Files that are none of ours do not
+    count. Files whose deaths were logged go first. Return the removed files whose deaths were never
+    logged and had work in flight or a failure.
     """
-    try:
-        surplus = len(boxes_in(directory)) + 1 - MOST
-    except _format.UnreadableError:
-        return []
+    contents = known
+    if contents is None:
+        try:
+            if len(boxes_in(directory)) < MOST:
+                return []
+        except _format.UnreadableError:
+            return []
+        contents = look_into(directory)
+    surplus = contents.boxes + 1 - MOST
     if surplus <= 0:
         return []
-    over = [leftover for leftover in leftovers_in(directory) if leftover.is_over]
-    over.sort(key=lambda leftover: not leftover.is_told)  # stable: among equals the oldest first
-    untold = [each for each in over[:surplus] if not each.is_told and each.is_serious()]
+    over = [leftover for leftover in contents.leftovers if leftover.is_over]
+    over.sort(key=lambda leftover: not leftover.is_logged)  # stable: among equals the oldest first
+    unlogged = [each for each in over[:surplus] if not each.is_logged and each.is_serious]
     for leftover in over[:surplus]:
         remove(leftover.path)
-    return untold
+    return unlogged
 
 
 def remove(path: str) -> None:
@@ -146,19 +198,18 @@ def remove(path: str) -> None:
 
 
 class Claim:
-    """The right of one process to tell a death; others that start now do not get it."""
+    """The right of one process to log a death; others that start now do not get it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        status = os.fstat(descriptor)
+        self._times = status.st_atime_ns, status.st_mtime_ns
 
     @classmethod
     def take(cls, path: str) -> Claim | None:
-        """Claim the box at `path`; None where it is told, claimed, or not writable."""
-        flags = os.O_RDWR
-        for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-            flags |= getattr(os, name, 0)
+        """Claim the box at `path`; None if it is logged, claimed or not writable."""
         try:
-            claim = cls(os.open(path, flags))
+            claim = cls(open_regular(path, os.O_RDWR))
         except OSError:
             return None
         try:
@@ -172,10 +223,13 @@ class Claim:
         return None
 
     def mark(self, told: int) -> None:
-        """Write how far telling this death is."""
+        """Note in the file how far the log of this death is."""
         try:
             os.lseek(self._descriptor, _format.TOLD_OFFSET, os.SEEK_SET)
             os.write(self._descriptor, bytes((told,)))
+            # The time of the last change is a sign of life of the dead process, not of this one.
+            if os.utime in os.supports_fd:
+                os.utime(self._descriptor, ns=self._times)
         except OSError:
             pass
 

@@ -30,8 +30,8 @@ Header::
                   0 = unknown. A process of the same pid with another start is another process.
         40     8  time when the file was made, in nanoseconds since 1970-01-01 UTC
         48     4  checksum of the description
-        52     4  row count
-        56     2  row size, in bytes: 512
+        52     4  row count: at most 4096
+        56     2  row size, in bytes: 512 (at most 1024)
         58     1  failures that were noted, at most 255: unhandled exceptions. The process may live
                   on after each.
         59     1  shipped: free for a program that sends files elsewhere; 1 = done. Not read here.
@@ -48,7 +48,7 @@ Header::
         96    32  zero
        128     -  the description of the process: a JSON object in UTF-8 with the strings "host",
                   "python", "boot_id", "pid_namespace", "program" and "lock" ("" = unknown, none),
-                  and "argv", a list of strings; zero up to the header size. Where "lock" is
+                  and "argv", a list of strings; zero up to the header size. If "lock" is
                   "flock", the process holds an exclusive flock(2) on the file until it ends.
 
 Row::
@@ -70,9 +70,11 @@ Row::
         72     -  the payload: a JSON object in UTF-8 with the strings "kind", "name", "flow",
                   "correlation_id", "thread", "task" and "path", those that are known
 
-A row is one open frame: a request, a task, an entrypoint or a step. Where there are more than rows,
-or more than 16 of one operation inside one another, the outermost frames have the rows, and the
-field at offset 60 counts the others. A row that is changed is written anew: its trace, its name.
+A row is one open frame: a request, a task, an entrypoint or a step. If there are more frames than
+rows, or more than 16 frames of one operation inside one another, the outermost frames have the
+rows, and the field at offset 60 counts the others. A changed row (its trace, its name) is written
+anew into a free row, with the same sequence number, before the old row is freed: whenever the
+process dies, one of the two is whole. If both are whole, they are one frame.
 
 Slot::
 
@@ -92,21 +94,21 @@ number of crumbs that were pushed out is the newest sequence number less the num
 are in use, torn ones included.
 
 A payload is a crumb as in a dump (`event`, `thread`, `context`, `frame`, then its data), without
-its `ts`, which is the time of the slot. In a shortened one a cut string ends in "… (+N)", N the
-number of characters that are missing; a cut list begins with such a string, and a cut object has a
-member "…". Lone surrogates stand as JSON's own escapes, so that a payload is always valid UTF-8.
+its `ts`, which is the time of the slot. If it is shortened, a cut string ends in "… (+N)", N the
+number of missing characters; a cut list begins with such a string, and a cut object has a member
+"…". Lone surrogates stand as JSON's own escapes, so that a payload is always valid UTF-8.
 
-Checksums are CRC-32 as in zip and PNG (zlib's ``crc32``). That of the description is
-``crc32(0, description)``. That of a payload *continues from the sequence number*:
-``crc32(sequence mod 2**32, payload)``, as if the sequence number were the checksum of what came
-before. Where a library takes no such start: begin with the register at ``~sequence`` instead of at
+Checksums are CRC-32 as in zip and PNG (zlib's ``crc32``). The checksum of the description is
+``crc32(0, description)``. The checksum of a payload *continues from the sequence number*:
+``crc32(sequence mod 2**32, payload)``, as if the sequence number were the checksum of earlier
+bytes. If a library takes no such start, begin with the register at ``~sequence`` instead of at
 ``~0``. The checksum of ``{}`` in the slot of sequence number 1 is 0xBABD8E02.
 
-How the process ended, if its state is 0. Where "lock" is "flock" and "boot_id" is the reader's, it
-lives if the lock is held, and is gone if not. Without a lock, and in a copy of the file, where
-"boot_id" and "pid_namespace" are the reader's, it lives if a process of that pid has that start.
-Where "boot_id" is another one, it is gone if "host" is the reader's (a reboot), and else cannot be
-known. Where it is gone, but its end was announced and it has no row in use, it ended by itself.
+The ending of a process whose state is 0. If "lock" is "flock" and "boot_id" is the reader's, the
+process lives if the lock is held, and is gone if not. Without a lock, and in a copy of the file, it
+lives if a process of that pid has that start; "boot_id" and "pid_namespace" must be the reader's.
+If "boot_id" is another one, the process is gone if "host" is the reader's (a reboot), otherwise the
+ending is unknown. If it is gone, its end was announced, and no row is in use, it ended by itself.
 
 The torn-record rule: a writer clears the first byte of a slot, and then stores all fields in their
 order, which sets it. Its process may die at any point of that. A slot whose sequence number is not
@@ -160,15 +162,13 @@ FAILED = 2
 TOLD = 1
 DECODING = 2
 
-SYSTEM_EXIT = 1
-KEYBOARD_INTERRUPT = 2
-
 # in use, flags, length, checksum, sequence, parent, since, trace, span, parent span, trace flags
 ROW_HEAD = Struct("<BBHIQQQ16s8s8sB7x")
 ROW_COVERED = 16  # the checksum covers the row from here on
 ROW_SIZE = 512
 ROWS = 128
 MAX_ROWS = 4096
+MAX_ROW_SIZE = 1024
 SUSPENDED = 1
 DAEMON = 2
 LEFT = 4

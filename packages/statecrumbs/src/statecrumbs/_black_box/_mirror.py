@@ -5,32 +5,35 @@ from __future__ import annotations
 import atexit
 from time import time_ns
 
-from statecrumbs._black_box._in_flight import forget_names
-from statecrumbs._black_box._slots import scope_fragment
+from statecrumbs._black_box._rows import forget_names
 from statecrumbs._black_box._writer import BlackBox
 from statecrumbs._crumb import rendered_data
 from statecrumbs._in_flight import in_flight
 from statecrumbs._options import options
 from statecrumbs._process import command_line
-from statecrumbs._recorder import mirror_to, stop_mirroring
+from statecrumbs._recorder import exchange_mirror, mirror_to, stop_mirroring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from statecrumbs._black_box._in_flight import RowTable
-    from statecrumbs._crumb import Crumb, Place, Record
+    from statecrumbs._black_box._folder import Contents
+    from statecrumbs._black_box._rows import RowTable
+    from statecrumbs._black_box._slots import Store
+    from statecrumbs._crumb import Crumb, Record
     from statecrumbs._values import Scalar
-
-# How many frames' scopes are kept encoded; the crumbs of a step come one after the other.
-_SCOPES = 256
 
 
 class Mirror:
-    """Write each record, rendered and redacted, to a ring file in `directory`."""
+    """Write each record, rendered and redacted, to a file in `directory`."""
 
-    def __init__(self, directory: str | os.PathLike[str], program: str = "") -> None:
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        program: str = "",
+        contents: Contents | None = None,
+    ) -> None:
         self.directory = directory
         self.program = program
         self._box = BlackBox.open(
@@ -39,10 +42,12 @@ class Mirror:
             program=program,
             render=_rendered,
             on_error=_warn,
+            contents=contents,
         )
-        # By the ID of a place, which the entry keeps alive for that.
-        self._scopes: dict[int, tuple[Place, str]] = {}
-        mirror_to(self._write)
+        self._store: Store = _ignore
+        self._mirror: Store = _ignore
+        self._box.call_with_store(self._use)
+        mirror_to(self._mirror)
         atexit.register(self.close_at_exit)
 
     @property
@@ -69,24 +74,28 @@ class Mirror:
     def reconfigure(self, *, signal_stacks: bool) -> None:
         """Take over the options in force: the names of secrets may have changed."""
         self._box.forget_rendered()
+        self._use(self._store)
         forget_names()
         self._box.write_stacks(at_sigterm=signal_stacks)
 
-    def _write(self, record: Record) -> None:
-        """Write one crumb, which survives the process from then on."""
+    def _use(self, store: Store) -> None:
+        """Let the recorder call `store` itself, unless parts of its records are left out."""
+        self._store = store
+        before = self._mirror
+        is_whole = options.include_thread and options.include_timestamp
+        self._mirror = store if is_whole else self._store_in_part
+        exchange_mirror(before, self._mirror)
+
+    def _store_in_part(self, record: Record) -> None:
         at_ns, event, data, place, thread = record
-        # Not `get`: without a GIL it takes the dict's lock. Threads would wait for each other, and
-        # children that are forked meanwhile would hang.
-        try:
-            _, scope = self._scopes[id(place)]
-        except KeyError:
-            scope = self._scope(place)
-        self._box.write(
-            event,
-            thread if options.include_thread else None,
-            scope,
-            data,
-            at_ns if options.include_timestamp else 0,
+        self._store(
+            (
+                at_ns if options.include_timestamp else 0,
+                event,
+                data,
+                place,
+                thread if options.include_thread else None,  # type: ignore[arg-type]
+            )
         )
 
     def mark(self, event: str, data: Mapping[str, str]) -> None:
@@ -98,24 +107,24 @@ class Mirror:
         self._box.write_record(last, at_ns)
         self._box.note_failure()
 
+    def note_end_by_failure(self) -> None:
+        """Note that the last failure ends the process, whatever is recorded after it."""
+        self._box.note_end_by_failure()
+
     def close(self) -> None:
         """Write no more, and remove the file unless a failure was noted."""
         atexit.unregister(self.close_at_exit)
-        stop_mirroring(self._write)
+        stop_mirroring(self._mirror)
         self._box.close()
 
     def close_at_exit(self) -> None:
         """Write no more since the exit hooks run; keep the file where work is in flight."""
-        stop_mirroring(self._write)
+        stop_mirroring(self._mirror)
         self._box.close_at_exit()
 
-    def _scope(self, place: Place) -> str:
-        context, identity = place
-        fragment = scope_fragment(context, identity or None)
-        if len(self._scopes) >= _SCOPES:
-            self._scopes.clear()
-        self._scopes[id(place)] = (place, fragment)
-        return fragment
+
+def _ignore(_record: Record) -> None:
+    """Store nothing yet."""
 
 
 def _rendered(name: str, value: Scalar) -> str:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 from binascii import crc32
 from dataclasses import dataclass
+from struct import Struct
 from time import time_ns
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from statecrumbs._black_box import _format
-from statecrumbs._black_box._in_flight import decode_rows
-from statecrumbs._black_box._ring import is_locked
+from statecrumbs._black_box._header import open_file, read_header
+from statecrumbs._black_box._rows import decode_rows
 from statecrumbs._black_box._slots import decode
 from statecrumbs._crumb import timestamp
 from statecrumbs._endings import WITHOUT_HOOKS
-from statecrumbs._process import fate
 
 if TYPE_CHECKING:
     from typing import Any, BinaryIO, Final
 
+    from statecrumbs._black_box._header import Header
     from statecrumbs._endings import Ending
 
-_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
-_MAX_HEADER: Final = 1 << 20
 # A live process writes while it is read, so what looks torn is read again, this many times.
 _ATTEMPTS: Final = 5
 _FAULT: Final = "Fatal Python error: "
@@ -33,78 +30,19 @@ _MAX_STACKS: Final = 1 << 18  # bytes of text that faulthandler wrote
 
 
 @dataclass(frozen=True)
-class Header:
-    """The header of a file, as far as it could be understood."""
-
-    path: str
-    version: int
-    size: int
-    rows: int
-    row_size: int
-    slot_size: int
-    slots: int
-    state: int
-    told: int
-    failures: int
-    hidden: int
-    exit_kind: int
-    exit_code: int
-    program_checksum: int
-    is_announced: bool
-    ended_ns: int
-    is_copy: bool
-    pid: int
-    start: int
-    created_ns: int
-    process: dict[str, Any]
-    description: dict[str, Any]
-
-    @property
-    def slots_offset(self) -> int:
-        """Where the slots begin."""
-        return self.size + self.rows * self.row_size
-
-    @property
-    def total_size(self) -> int:
-        """The size of the whole file."""
-        return self.slots_offset + self.slots * self.slot_size
-
-    def ending(self, in_flight: int) -> Ending:
-        """Return how the process ended, as far as is known now; `in_flight` is its open frames."""
-        if self.version == 1:
-            if self.state:
-                return "ended" if self.state == _format.ENDED else "exception"
-        elif self.state == _format.FAILED:
-            return "exception"
-        elif self.state == _format.ENDED:
-            if self.exit_kind == _format.SYSTEM_EXIT:
-                return "exited"
-            if self.exit_kind == _format.KEYBOARD_INTERRUPT:
-                return "interrupted"
-            return "unfinished" if in_flight else "ended"
-        described = {**self.description, "lock": ""} if self.is_copy else self.description
-        found = fate(self.pid, self.start, described, self._is_locked)
-        if found in WITHOUT_HOOKS and self.is_announced and not in_flight:
-            return "ended"
-        return found
-
-    def _is_locked(self) -> bool:
-        return is_locked(self.path)
-
-
-@dataclass(frozen=True)
 class Recovered:
     """The content of one file.
 
-    `crumbs` are as in a dump, oldest first. `ending` is a verdict of `_endings`. `in_flight` are
-    the open frames, with "kind", "name", "flow", "correlation_id", "thread", "path", "since",
-    "seconds" (up to now, the end, or the last sign of life) and "depth"; `hidden` more had no row.
+    `crumbs` are as in a dump, oldest first. `ending` is one of `_endings.ENDINGS`. `in_flight` are
+    the open frames, with "kind", "name", "flow", "correlation_id", "thread", "task", "path",
+    "since", "seconds" (up to now, the end, or the last sign of life) and "depth"; `hidden` more had
+    no row.
     `failures` is how many unhandled exceptions were noted, `exit_code` that of a SystemExit.
     `stacks` is the text that faulthandler wrote.
 
-    `process` holds pid, parent_pid, argv, python, host and program. Of the crumbs recorded until
-    the one numbered `newest`, `dropped` were pushed out by newer ones or never completed, `torn`
-    ones are damaged, and `shortened` ones did not fit. `missing_slots` is not 0 for a truncated
+    `process` holds pid, parent_pid, argv, python, host and program. `newest` is the number of the
+    last crumb. Up to it, `dropped` crumbs were pushed out by newer ones or never completed, `torn`
+    crumbs are damaged, and `shortened` ones did not fit. `missing_slots` is not 0 for a truncated
     file.
     """
 
@@ -126,7 +64,12 @@ class Recovered:
     silent_since: str
 
     def fault(self) -> str:
-        """Return the line in which faulthandler names the fault, such as a segmentation fault."""
+        """Return the line in which faulthandler names the fault, such as a segmentation fault.
+
+        A process that is seen to run, or to have run its exit hooks, had none.
+        """
+        if self.ending not in WITHOUT_HOOKS:
+            return ""
         lines = self.stacks.splitlines()
         faults = [line for line in lines if line.startswith(_FAULT)]
         return faults[-1].removeprefix(_FAULT) if faults else ""
@@ -146,16 +89,15 @@ def read(path: str | os.PathLike[str], *, after: int = 0) -> Recovered:
     """
     path = os.fspath(path)
     with open_file(path) as file:
-        header = read_header(file, path)
-        rows = read_rows(file, header)
-        ending = header.ending(len(rows))
+        header, rows, ending = _settled(file, path)
         best = _Scan(file, header, after)
         for _ in range(_ATTEMPTS - 1):
             if ending != "running" or not best.gaps():
                 break
             best = min(best, _Scan(file, header, after), key=_Scan.gaps)
-        modified_ns = os.fstat(file.fileno()).st_mtime_ns
-    newest_ns = max(best.newest_ns, header.ended_ns, header.created_ns)
+        modified_ns = _modified_ns(file, header)
+    begun = (row["since_ns"] for row in rows)
+    newest_ns = max(best.newest_ns, header.ended_ns, header.created_ns, *begun)
     return Recovered(
         path=path,
         ending=ending,
@@ -183,11 +125,29 @@ def read_in_flight(path: str | os.PathLike[str]) -> tuple[Header, Ending, list[d
     """
     path = os.fspath(path)
     with open_file(path) as file:
+        header, rows, ending = _settled(file, path)
+        modified_ns = _modified_ns(file, header)
+    last_ns = max((row["since_ns"] for row in rows), default=0)
+    return header, ending, _with_ages(rows, _until(header, ending, max(last_ns, modified_ns)))
+
+
+def _settled(file: BinaryIO, path: str) -> tuple[Header, list[dict[str, Any]], Ending]:
+    """Return the header of `file`, its open frames, and the ending that follows from both."""
+    header = read_header(file, path)
+    rows = read_rows(file, header)
+    ending = header.ending(len(rows))
+    if ending in WITHOUT_HOOKS:
+        # It may have done other work, or have run its exit hooks, after we read and before it died.
+        file.seek(0)
         header = read_header(file, path)
         rows = read_rows(file, header)
-        modified_ns = os.fstat(file.fileno()).st_mtime_ns
-    ending = header.ending(len(rows))
-    return header, ending, _with_ages(rows, _until(header, ending, modified_ns))
+        ending = header.ending(len(rows))
+    return header, rows, ending
+
+
+def _modified_ns(file: BinaryIO, header: Header) -> int:
+    """Return when the process changed the file last, as far as the file system knows."""
+    return 0 if header.is_copy else os.fstat(file.fileno()).st_mtime_ns
 
 
 def _until(header: Header, ending: Ending, last_ns: int) -> int:
@@ -261,15 +221,11 @@ class _Scan:
         self.crumbs.sort(key=_sequence)
 
     def _add(self, slots: bytes, offset: int, size: int) -> None:
-        head = _format.SLOT_HEAD.unpack_from(slots, offset)
-        in_use, flags, length, checksum, sequence, ts_ns = head
+        _, flags, _, _, sequence, ts_ns = _format.SLOT_HEAD.unpack_from(slots, offset)
         self.newest_ns = max(self.newest_ns, ts_ns)
         if sequence <= self.after:
             return
-        start = offset + _format.SLOT_HEAD.size
-        payload = slots[start : start + min(length, size - _format.SLOT_HEAD.size)]
-        is_whole = in_use and crc32(payload, sequence) == checksum
-        crumb = decode(payload, ts_ns) if is_whole else None
+        crumb = _crumb_at(slots, offset, size)
         if crumb is None:
             self.torn += 1
             return
@@ -299,8 +255,8 @@ def _sequence(numbered: tuple[int, dict[str, Any]]) -> int:
 def last_sign(path: str) -> tuple[int, str]:
     """Return the time of the last sign of life in the file at `path`, and its last event.
 
-    The time is in ns, 0 where it is unknown. Of a file that is larger than ours are it is the time
-    of the last change, and the event is unknown, "".
+    The time is in ns, or 0 if it is unknown. For a file that is larger than ours, it is the time of
+    the last change, and the event is "". Only the newest crumb is decoded.
     """
     try:
         with open_file(path, follow=False) as file:
@@ -308,127 +264,27 @@ def last_sign(path: str) -> tuple[int, str]:
             if header.total_size > _MAX_SCANNED:
                 return os.fstat(file.fileno()).st_mtime_ns, ""
             rows = read_rows(file, header)
-            scan = _Scan(file, header, 0)
+            file.seek(header.slots_offset)
+            slots = file.read(header.slots * header.slot_size)
     except (_format.UnreadableError, OSError):
         return 0, ""
-    times = (header.created_ns, header.ended_ns, scan.newest_ns, *(row["since_ns"] for row in rows))
-    return max(times), scan.crumbs[-1][1]["event"] if scan.crumbs else ""
+    size = header.slot_size
+    head = Struct(f"{_format.SLOT_HEAD.format}{size - _format.SLOT_HEAD.size}x")
+    heads = list(head.iter_unpack(slots[: len(slots) // size * size]))
+    times = [header.created_ns, header.ended_ns, *(row["since_ns"] for row in rows)]
+    last_ns = max(*times, *(ts_ns for *_, ts_ns in heads))
+    sequences = [sequence for *_, sequence, _ in heads]
+    for sequence, number in sorted(zip(sequences, range(len(heads)), strict=True), reverse=True):
+        crumb = _crumb_at(slots, number * size, size) if sequence else None
+        if crumb is not None:
+            return last_ns, crumb["event"]
+    return last_ns, ""
 
 
-def open_file(path: str, *, follow: bool = True) -> BinaryIO:
-    """Open the regular file at `path` for reading. Raises UnreadableError."""
-    try:
-        # Not blocking: opening a pipe of that name would wait for ever.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY
-        if not follow:
-            flags |= getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(path, flags)
-    except OSError as error:
-        raise _format.UnreadableError(f"Cannot read {path}: {error.strerror}.") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _format.UnreadableError(f"Cannot read {path}: it is not a regular file.")
-    return open(descriptor, "rb", buffering=0)
-
-
-def read_header(file: BinaryIO, path: str) -> Header:
-    """Return the header of `file`. Raises UnreadableError, with `path` in its message."""
-    start = file.read(_format.HEADER_SIZE)
-    first = _format.DESCRIPTION_OFFSETS[1]
-    if len(start) >= first and start.startswith(bytes(len(_format.MAGIC))):
-        raise _format.UnreadableError(
-            f"{path} is a black box that was never finished: its process died while making it, "
-            "or is about to go on.",
-        )
-    if len(start) < first or not start.startswith(_format.MAGIC):
-        raise _format.UnreadableError(f"{path} is not a black box of statecrumbs.")
-    (
-        _,
-        version,
-        size,
-        slot_size,
-        slots,
-        pid,
-        parent_pid,
-        state,
-        told,
-        length,
-        started,
-        created_ns,
-        checksum,
-    ) = _format.HEADER.unpack_from(start)
-    if version not in _format.VERSIONS:
-        raise _format.UnreadableError(
-            f"{path} has version {version} of the black box format; this statecrumbs reads version "
-            f"{_format.VERSION} and older. Read it with the statecrumbs that wrote it, or a newer "
-            "one.",
-        )
-    offset = _format.DESCRIPTION_OFFSETS[version]
-    second = (0,) * 11
-    if version > 1 and len(start) >= offset:
-        second = _format.HEADER_2.unpack_from(start, _format.HEADER_2_OFFSET)
-    rows, row_size, failures, _, hidden, exit_code, exit_kind, announced, *last = second
-    program, ended_ns, inode = last
-    if not (
-        offset <= size <= _MAX_HEADER
-        and _format.MIN_SLOT_SIZE <= slot_size <= _format.MAX_SLOT_SIZE
-        and _format.MIN_SLOTS <= slots <= _format.MAX_SIZE // slot_size
-        and rows <= _format.MAX_ROWS
-        and (not rows or _format.ROW_HEAD.size < row_size <= _format.MAX_SLOT_SIZE)
-    ):
-        raise _format.UnreadableError(
-            f"{path} is damaged: its header says {slots} slots of {slot_size} bytes after {size}, "
-            f"and {rows} rows of {row_size}.",
-        )
-    if size > len(start):
-        start += file.read(size - len(start))
-    description = _description(start[offset : offset + length], checksum)
-    return Header(
-        path=path,
-        version=version,
-        size=size,
-        rows=rows,
-        row_size=row_size,
-        slot_size=slot_size,
-        slots=slots,
-        state=state,
-        told=told,
-        failures=failures if version > 1 else int(state == _format.FAILED),
-        hidden=hidden,
-        exit_kind=exit_kind,
-        exit_code=exit_code,
-        program_checksum=program,
-        is_announced=bool(announced),
-        ended_ns=ended_ns,
-        is_copy=version > 1 and inode != os.fstat(file.fileno()).st_ino,
-        pid=pid,
-        start=started,
-        created_ns=created_ns,
-        process={
-            "pid": pid,
-            "parent_pid": parent_pid,
-            "argv": description["argv"],
-            "python": description["python"],
-            "host": description["host"],
-            "program": description["program"],
-        },
-        description=description,
-    )
-
-
-def _description(raw: bytes, checksum: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if crc32(raw) == checksum:
-        try:
-            found = dict(json.loads(raw))
-        except (ValueError, TypeError, RecursionError):
-            pass  # the crumbs can be read all the same
-    argv: object = found.get("argv")
-    described: dict[str, Any] = {
-        name: str(found.get(name, ""))
-        for name in ("host", "python", "boot_id", "pid_namespace", "lock", "program")
-    }
-    described["argv"] = (
-        [str(argument) for argument in cast("list[object]", argv)] if isinstance(argv, list) else []
-    )
-    return described
+def _crumb_at(slots: bytes, offset: int, size: int) -> dict[str, Any] | None:
+    """Return the crumb of the slot at `offset`, None where it is torn or was never used."""
+    in_use, _, length, checksum, sequence, ts_ns = _format.SLOT_HEAD.unpack_from(slots, offset)
+    start = offset + _format.SLOT_HEAD.size
+    payload = slots[start : start + min(length, size - _format.SLOT_HEAD.size)]
+    is_whole = in_use and crc32(payload, sequence) == checksum
+    return decode(payload, ts_ns) if is_whole else None

@@ -12,23 +12,24 @@ from struct import Struct
 
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _format
-from statecrumbs._crumb import timestamp
+from statecrumbs._crumb import shown_event, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeAlias
 
-    from statecrumbs._black_box._ring import Ring
+    from statecrumbs._black_box._file import BoxFile
+    from statecrumbs._crumb import Place, Record
 
     Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-    # event, thread, scope, data, time in ns: see BlackBox.write
-    Write: TypeAlias = Callable[[str, "str | None", str, Mapping[str, object], int], object]
+    Store: TypeAlias = Callable[[Record], None]
 
 _ATOMS = frozenset((int, float, bool, type(None)))
 
 # Texts are kept quoted, since they come back all the time: a lookup takes a tenth of the work.
 _NAMES = 256  # events, threads and names of values
+_THREADS = 256
 _VALUES = 64  # strings that one name had
 _LENGTH = 64  # characters of a string
 
@@ -47,6 +48,34 @@ class Names(dict[str, str]):
                 self.clear()
             self[name] = quoted
         return quoted
+
+
+class Head(dict[str, str]):
+    """The beginning of a payload by the event, for one thread; for None without a thread."""
+
+    __slots__ = ("_thread",)
+
+    def __init__(self, thread: str | None) -> None:
+        self._thread = "" if thread is None else f',"thread":{_names[thread]}'
+
+    def __missing__(self, event: str) -> str:
+        head = f'{{"event":{_names[event]}{self._thread}'
+        if len(event) <= _LENGTH:
+            if len(self) >= _NAMES:
+                self.clear()
+            self[event] = head
+        return head
+
+
+class Heads(dict["str | None", Head]):
+    """The beginnings of payloads for each thread."""
+
+    def __missing__(self, thread: str | None) -> Head:
+        head = Head(thread)
+        if len(self) >= _THREADS:
+            self.clear()
+        self[thread] = head
+        return head
 
 
 class Values(dict[str, str]):
@@ -129,25 +158,34 @@ def decode(payload: bytes, ts_ns: int) -> dict[str, Any] | None:
 
 
 _names = Names()
+_heads = Heads()
 
 
-def writer(  # noqa: C901, PLR0915 - inline, for speed
-    ring: Ring, members: Members, *, elsewhere: Write, on_problem: Callable[[str], object]
-) -> Write:
-    """Return the function that writes a crumb into `ring`, a closure, for speed.
+def _fragment_of(place: Place) -> str:
+    """Return the part of a crumb that says where it was recorded; the place keeps it."""
+    context, identity = place
+    fragment = place.fragment = scope_fragment(context, identity or None)
+    return fragment
+
+
+def storing(  # noqa: C901, PLR0915 - inline, for speed
+    box_file: BoxFile, members: Members, *, elsewhere: Store, on_problem: Callable[[str], object]
+) -> Store:
+    """Return the function that stores a record in `box_file`, a closure, for speed.
 
     In a process that was forked since, it calls `elsewhere` instead. `on_problem` is called with a
     sentence about damage to the file from outside.
     """
-    file = ring.map
-    is_ours = ring.mark
+    file = box_file.map
+    is_ours = box_file.mark
     names = _names
+    heads = _heads
     render = members.render
-    offsets = ring.offsets
+    offsets = box_file.offsets
     slots = len(offsets)
-    room = ring.slot_size - _format.SLOT_HEAD.size
+    room = box_file.slot_size - _format.SLOT_HEAD.size
     # Fills a slot, in the order of its fields, and the rest of it with zeros.
-    store = Struct(f"{_format.SLOT_HEAD.format}{room}s").pack_into
+    pack_into = Struct(f"{_format.SLOT_HEAD.format}{room}s").pack_into
     next_sequence = count(1).__next__
     # The slots that no thread writes in, the one completed longest ago first. A thread that takes
     # one has it alone until it gives it back, so that a thread that is held up in between never
@@ -160,27 +198,29 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
     # that others overtake this writer.
     taken = filterfalse(partial(Struct("x").pack_into, file), iter(free.popleft, None))
 
-    def write(  # noqa: C901, PLR0912 - inline, for speed
-        event: str, thread: str | None, scope: str, data: Mapping[str, object], ts_ns: int
-    ) -> None:
+    def store(record: Record) -> None:  # noqa: C901, PLR0912 - inline, for speed
         if not is_ours[0]:
-            elsewhere(event, thread, scope, data, ts_ns)
+            elsewhere(record)
             return
         try:
-            text = ""
+            ts_ns, event, data, place, thread = record
+            try:
+                scope = place.fragment
+            except AttributeError:
+                scope = _fragment_of(place)
+            if type(event) is not str:
+                event = shown_event(event)
+            text = heads[thread][event] + scope
             for name in data:
                 value = data[name]
                 kind = type(value)
                 if kind is str:
-                    text += members[name][value]  # type: ignore[index]  # it is a str
-                elif kind in _ATOMS:
+                    text += members[name][value]
+                elif kind is int or kind in _ATOMS:
                     text += f',{names[name]}:"{value!r}"'
                 else:
                     text += f",{names[name]}:{quote(render(name, value))}"
-            if thread is None:
-                text = f'{{"event":{names[event]}{scope}{text}}}'
-            else:
-                text = f'{{"event":{names[event]},"thread":{names[thread]}{scope}{text}}}'
+            text += "}"
             try:
                 payload = text.encode()
             except UnicodeEncodeError:
@@ -192,7 +232,7 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
                 length = len(payload)
                 flags = _format.SHORTENED
             sequence = next_sequence()
-            if not sequence % slots and (problem := ring.problem()):
+            if not sequence % slots and (problem := box_file.problem()):
                 on_problem(problem)
                 return
             checksum = crc32(payload, sequence)
@@ -204,7 +244,7 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
                 free.extend(offsets)
                 offset = next(taken)
             try:
-                store(file, offset, 1, flags, length, checksum, sequence, ts_ns, payload)
+                pack_into(file, offset, 1, flags, length, checksum, sequence, ts_ns, payload)
             finally:
                 give_back(offset)
         except Exception as error:
@@ -212,7 +252,7 @@ def writer(  # noqa: C901, PLR0915 - inline, for speed
                 raise
             return  # closed; or no memory, no stack: readers count the gap in the sequence
 
-    return write
+    return store
 
 
 # Steps that shorten a crumb until it fits: its strings are cut to so many characters, its lists to

@@ -1,4 +1,4 @@
-"""The file beside a black box into which faulthandler writes the stacks of all threads.
+"""The file beside a black box with the stacks that faulthandler writes.
 
 faulthandler writes in C at SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, and on demand at SIGTERM.
 It is left alone where the program has enabled it itself.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 
+from corectx.files import open_private
 from statecrumbs._black_box import _format
+from statecrumbs._black_box._file import identity_of
 
-# The armed file. faulthandler is one for the process, and is inherited by forked children.
+# The armed file: faulthandler is one for the process.
 _armed: Stacks | None = None
 
 
@@ -23,7 +25,7 @@ class Stacks:
         self._at_sigterm = at_sigterm
         self._descriptor = -1
         self._pid = os.getpid()
-        self._inode = 0
+        self._identity: tuple[int, int] | None = None
         self._arm()
 
     def _arm(self) -> None:
@@ -32,12 +34,9 @@ class Stacks:
 
         if faulthandler.is_enabled() and _armed is None:
             return  # the program has a file of its own
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NOINHERIT"):
-            flags |= getattr(os, name, 0)
         try:
-            self._descriptor = os.open(self.path, flags, 0o600)
-            self._inode = os.fstat(self._descriptor).st_ino
+            self._descriptor = open_private(self.path)
+            self._identity = identity_of(self._descriptor)
             faulthandler.enable(self._descriptor, all_threads=True)
             if self._at_sigterm and hasattr(faulthandler, "register"):
                 from signal import SIGTERM
@@ -54,14 +53,22 @@ class Stacks:
         if self._pid != os.getpid() and self.is_open():
             os.close(self._descriptor)
 
+    def silence(self) -> None:
+        """Let go of the file. faulthandler is not changed: the program may use it by now."""
+        try:
+            if self.is_open():
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._descriptor, inheritable=False)
+                os.close(nowhere)
+                self._identity = identity_of(self._descriptor)
+        except OSError:
+            pass  # no descriptor is free, or there is no such device
+
     def is_open(self) -> bool:
         """Return whether the descriptor is still this file: a daemon closes all of them."""
         if self._descriptor < 0:
             return True
-        try:
-            return os.fstat(self._descriptor).st_ino == self._inode
-        except OSError:
-            return False
+        return identity_of(self._descriptor) == self._identity
 
     def arm_again(self) -> None:
         """Open the file anew where a program that closes all descriptors has closed it."""
@@ -90,3 +97,13 @@ class Stacks:
                 os.unlink(self.path)
         except OSError:
             pass
+
+
+def _forget_parents() -> None:
+    """Leave the file to the parent: a fault of this forked child is none of the parent."""
+    if _armed is not None:
+        _armed.silence()
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows
+    os.register_at_fork(after_in_child=_forget_parents)

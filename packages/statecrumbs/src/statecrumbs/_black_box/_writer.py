@@ -1,16 +1,17 @@
-"""BlackBox: mirrors the crumbs of this process, and of each child it forks, to a ring file."""
+"""BlackBox: mirrors the crumbs of this process, and of each child it forks, to a file."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from corectx.files import make_private_folder
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _format
+from statecrumbs._black_box._file import BoxFile
 from statecrumbs._black_box._folder import make_room
-from statecrumbs._black_box._in_flight import RowTable
-from statecrumbs._black_box._ring import Ring
-from statecrumbs._black_box._slots import Members, members_fragment, writer
+from statecrumbs._black_box._rows import RowTable
+from statecrumbs._black_box._slots import Members, members_fragment, storing
 from statecrumbs._black_box._stacks import Stacks
 
 TYPE_CHECKING = False
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Final
 
-    from statecrumbs._black_box._slots import Write
+    from statecrumbs._black_box._folder import Contents
+    from statecrumbs._black_box._slots import Store
+    from statecrumbs._crumb import Record
 
 # Half a MiB a process: the last 512 crumbs, nearly all of them whole. Larger slots make a write
 # slower, since it touches more memory.
@@ -30,30 +33,31 @@ _has_hook = False
 
 
 class BlackBox:
-    """Mirrors crumbs into one ring file per process, in `directory`.
+    """Mirrors crumbs into one file per process, in `directory`.
 
     Nothing here takes a lock, so that a signal handler, a ``__del__`` or a forked child can write
     at any moment. A forked child makes a file of its own when it first writes. A problem with a
     file costs one call of `on_error` with a sentence about it, and the black box: from then on
-    `write` does nothing. Make one with `open`.
+    nothing is written. Make one with `open`.
     """
 
     __slots__ = (
         "__weakref__",
         "_argv",
         "_directory",
+        "_file",
+        "_files",
         "_is_on",
         "_members",
         "_on_error",
+        "_on_store",
         "_on_table",
         "_program",
-        "_ring",
-        "_rings",
         "_shape",
         "_signal_stacks",
         "_stacks",
+        "_store",
         "_works_at_exit",
-        "write",
     )
 
     def __init__(
@@ -76,17 +80,10 @@ class BlackBox:
         self._members = Members(render)
         self._on_error = on_error
         self._is_on = [True]
-        self._ring: Ring | None = None
-        self._rings: dict[int, tuple[Ring, Write]] = {}
-        self.write: Write = self._open_and_write
-        """Write a crumb: ``write(event, thread, scope, data, ts_ns)``.
-
-        `thread` may be None, `scope` is a `scope_fragment`, the names in `data` differ from the
-        system fields, and `ts_ns` is the time in nanoseconds since the epoch, 0 for none. When this
-        returns, the crumb survives the process. One that is longer than a slot is shortened and
-        marked. Never raises an Exception: a crumb that could not be stored (no memory, say) leaves
-        a gap in the sequence, which readers count.
-        """
+        self._file: BoxFile | None = None
+        self._files: dict[int, tuple[BoxFile, Store]] = {}
+        self._on_store: Callable[[Store], object] | None = None
+        self._store: Store = self._open_and_store
 
     @classmethod
     def open(
@@ -99,13 +96,15 @@ class BlackBox:
         program: str = "",
         render: Callable[[str, Any], str],
         on_error: Callable[[str], object],
+        contents: Contents | None = None,
     ) -> BlackBox:
         """Make this process' file in `directory`, which is made too if only it is missing.
 
         `render(name, value)` returns the text of a value, redacted: always the same for the same
         string, since it is not asked again about short ones. It is not asked about numbers,
-        booleans and None. `argv` must be redacted already. Raises ValueError for impossible sizes,
-        and nothing else: `on_error` is called with a problem of the disk.
+        booleans and None. `argv` must be redacted already. `contents` is what is in the
+        folder, if somebody has looked into it just now. Raises ValueError for
+        impossible sizes, and nothing else: `on_error` is called with a problem of the disk.
         """
         if slots < _format.MIN_SLOTS:
             raise ValueError(f"a black box has at least {_format.MIN_SLOTS} slots, not {slots}")
@@ -124,11 +123,7 @@ class BlackBox:
         except OSError:
             path = os.fspath(directory)  # the working directory was removed
         box = cls(path, (slots, slot_size), tuple(argv), render, on_error, program)
-        try:
-            os.mkdir(box._directory, 0o700)
-        except OSError:
-            pass  # it exists; or it cannot be made, which the next line finds out and reports
-        box._open_ring()
+        box._open_ring(contents)
         _open_boxes.add(box)
         _install_hook()
         # A child of a fork server gets here before it starts its work. Then multiprocessing forgets
@@ -146,8 +141,30 @@ class BlackBox:
     @property
     def path(self) -> str | None:
         """The file of this process; None while there is none."""
-        ring = self._ring
-        return ring.path if ring is not None and ring.is_ours() else None
+        box_file = self._file
+        return box_file.path if box_file is not None and box_file.is_ours() else None
+
+    def call_with_store(self, on_store: Callable[[Store], object]) -> None:
+        """Call `on_store` with the function that stores a record, and with each that replaces it.
+
+        A thread of None and a time of 0 are left out. When the function returns, the crumb survives
+        the process. One that is longer than a slot is shortened and marked. Never raises an
+        Exception: a crumb that could not be stored (no memory, say) leaves a gap in the sequence,
+        which readers count.
+        """
+        self._on_store = on_store
+        on_store(self._store)
+
+    def _use(self, store: Store) -> None:
+        self._store = store
+        if self._on_store is not None:
+            self._on_store(store)
+
+    def write(
+        self, event: str, thread: str | None, scope: str, data: Mapping[str, object], ts_ns: int
+    ) -> None:
+        """Store a crumb whose place is a `scope_fragment`."""
+        self._store((ts_ns, event, data, _Scope(scope), thread))  # type: ignore[arg-type]
 
     def track(
         self,
@@ -159,8 +176,8 @@ class BlackBox:
         `works_at_exit` returns how many frames in it were in flight when the exit hooks run.
         """
         self._on_table, self._works_at_exit = on_table, works_at_exit
-        if self._ring is not None and self._ring.is_ours():
-            on_table(RowTable(self._ring))
+        if self._file is not None and self._file.is_ours():
+            on_table(RowTable(self._file))
 
     def write_stacks(self, *, at_sigterm: bool) -> None:
         """Let faulthandler write the stacks at a fault into a file beside each file of this box."""
@@ -168,18 +185,18 @@ class BlackBox:
             self._stacks.close(keep=False)
             self._stacks = None
         self._signal_stacks = at_sigterm
-        ring = self._ring
-        if ring is None or not ring.is_ours():
+        box_file = self._file
+        if box_file is None or not box_file.is_ours():
             return
         if self._stacks is None:
-            self._stacks = Stacks(ring.path, at_sigterm=at_sigterm)
+            self._stacks = Stacks(box_file.path, at_sigterm=at_sigterm)
         else:
             self._stacks.arm_again()
 
     def reopen(self) -> None:
         """Make the file of this process, which was forked, before its first crumb."""
-        ring = self._ring
-        if ring is None or not ring.is_ours():
+        box_file = self._file
+        if box_file is None or not box_file.is_ours():
             try:
                 self._open_ring()
             except Exception as error:
@@ -198,9 +215,15 @@ class BlackBox:
 
     def note_failure(self) -> None:
         """Note an unhandled exception in the file, which keeps it; the process may live on."""
-        ring = self._ring
-        if ring is not None and ring.is_ours():
-            ring.note_failure()
+        box_file = self._file
+        if box_file is not None and box_file.is_ours():
+            box_file.note_failure()
+
+    def note_end_by_failure(self) -> None:
+        """Note that the last failure ends the process, whatever is written after it."""
+        box_file = self._file
+        if box_file is not None and box_file.is_ours():
+            box_file.note_end_by_failure()
 
     def close(self) -> None:
         """Stop writing, and remove the file, unless a failure was noted in it.
@@ -214,45 +237,43 @@ class BlackBox:
         self._close(self._works_at_exit or (lambda: 0))
 
     def _close(self, count_works: Callable[[], int]) -> None:
-        ring = self._ring
-        works = count_works() if ring is not None and ring.is_ours() else 0
+        box_file = self._file
+        works = count_works() if box_file is not None and box_file.is_ours() else 0
         self._is_on.clear()
-        self.write = _ignore
-        self._ring = None
-        self._rings.clear()
+        self._use(_ignore)
+        self._file = None
+        self._files.clear()
         _open_boxes.discard(self)
-        if ring is not None and ring.is_ours():
+        if box_file is not None and box_file.is_ours():
             if self._on_table is not None:
                 self._on_table(None)
-            self._close_ring(ring, works)
+            self._close_file(box_file, works)
 
-    def _close_ring(self, ring: Ring, works: int) -> None:
-        failures = ring.failures()
+    def _close_file(self, box_file: BoxFile, works: int) -> None:
+        failures = box_file.failures()
         keep = bool(failures or works)
         # If removing the file fails, it is taken for an ordinary end.
-        ring.end(by_failure=bool(failures) and ring.ends_in_failure())
-        ring.close()
+        box_file.end(by_failure=bool(failures) and box_file.ends_in_failure())
+        box_file.close()
         stacks, self._stacks = self._stacks, None
         if stacks is not None:
             stacks.close(keep=keep)
         if not keep:
-            self._remove(ring)
+            self._remove(box_file)
 
-    def _remove(self, ring: Ring) -> None:
+    def _remove(self, box_file: BoxFile) -> None:
         try:
-            os.unlink(ring.path)
+            os.unlink(box_file.path)
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._on_error(f"Cannot remove the black box {ring.path}: {error.strerror}.")
+            self._on_error(f"Cannot remove the black box {box_file.path}: {error.strerror}.")
 
-    def _open_and_write(
-        self, event: str, thread: str | None, scope: str, data: Mapping[str, object], ts_ns: int
-    ) -> None:
+    def _open_and_store(self, record: Record) -> None:
         try:
-            write = self._open_ring()
-            if write is not None:
-                write(event, thread, scope, data, ts_ns)
+            store = self._open_ring()
+            if store is not None:
+                store(record)
         except Exception as error:
             if raised_by_signal(error):
                 raise
@@ -266,43 +287,46 @@ class BlackBox:
 
             Finalize(None, self.close_at_exit, exitpriority=-100)
 
-    def _open_ring(self) -> Write | None:
-        """Make a file for this process; return its write function, None when the box is off."""
+    def _open_ring(self, contents: Contents | None = None) -> Store | None:
+        """Make a file for this process; return its storing function, None when the box is off."""
         if not self._is_on:
             return None
         pid = os.getpid()
-        # Several threads of a child may get here at once: one ring wins, without a lock.
-        opened = self._rings.get(pid)
+        # Several threads of a child may get here at once: one file wins, without a lock.
+        opened = self._files.get(pid)
         if opened is None:
             try:
-                lost = make_room(self._directory)
+                make_private_folder(self._directory, above=False)
+                lost = make_room(self._directory, contents)
                 if lost:
                     self._on_error(
                         f"There were too many black boxes in {self._directory}: {len(lost)} were "
-                        "removed although nobody was told that their process ended with work in "
+                        "removed before a process logged that they ended with work in "
                         "flight or after a failure."
                     )
-                ring = Ring(self._directory, *self._shape, self._argv, self._program)
+                box_file = BoxFile(self._directory, *self._shape, self._argv, self._program)
             except OSError as error:
                 self._turn_off(
                     f"Cannot make a black box in {self._directory}: {error.strerror}; "
                     "crumbs are kept in memory only.",
                 )
                 return None
-            write = writer(
-                ring, self._members, elsewhere=self._open_and_write, on_problem=self._turn_off
+            store = storing(
+                box_file, self._members, elsewhere=self._open_and_store, on_problem=self._turn_off
             )
-            opened = self._rings.setdefault(pid, (ring, write))
-            if opened[0] is not ring:
-                self._close_ring(ring, 0)
+            opened = self._files.setdefault(pid, (box_file, store))
+            if opened[0] is not box_file:
+                self._close_file(box_file, 0)
             else:
                 self._close_with_multiprocessing()
-                self._ring, self.write = opened
+                self._file = box_file
+                self._use(store)
                 if self._on_table is not None:
-                    self._on_table(RowTable(ring))
+                    self._on_table(RowTable(box_file))
                 if self._signal_stacks is not None:
-                    self._stacks = Stacks(ring.path, at_sigterm=self._signal_stacks)
-        self._ring, self.write = opened
+                    self._stacks = Stacks(box_file.path, at_sigterm=self._signal_stacks)
+        self._file = opened[0]
+        self._use(opened[1])
         if not self._is_on:  # closed meanwhile, by another thread
             self.close()
             return None
@@ -313,30 +337,39 @@ class BlackBox:
             self._is_on.pop()
         except IndexError:
             return  # another thread was faster, and has reported it
-        self.write = _ignore
-        self._ring = None
-        self._rings.clear()
+        self._use(_ignore)
+        box_file, self._file = self._file, None
+        self._files.clear()
         if self._on_table is not None:
             self._on_table(None)
+        if box_file is not None:
+            box_file.close()
         self._on_error(problem)
 
     def forget_parent(self) -> None:
         """Close the file of the process that this one was just forked from."""
-        ring = self._ring
-        if ring is None or ring.is_ours():  # another hook was faster, and has written
+        box_file = self._file
+        if box_file is None or box_file.is_ours():  # another hook was faster, and has written
             return
-        self.write = self._open_and_write
-        self._ring = None
-        self._rings.clear()
+        self._use(self._open_and_store)
+        self._file = None
+        self._files.clear()
         # At once, not when this child first writes: a daemon closes all descriptors, and closing
         # this one later would close another file that has got its number by then.
-        ring.close()
+        box_file.close()
 
 
-def _ignore(
-    event: str, thread: str | None, scope: str, data: Mapping[str, object], ts_ns: int
-) -> None:
-    """Write nothing: the black box is closed, or off."""
+class _Scope:
+    """The place of a crumb that has a fragment only."""
+
+    __slots__ = ("fragment",)
+
+    def __init__(self, fragment: str) -> None:
+        self.fragment = fragment
+
+
+def _ignore(_record: Record) -> None:
+    """Store nothing: the black box is closed, or off."""
 
 
 def _install_hook() -> None:

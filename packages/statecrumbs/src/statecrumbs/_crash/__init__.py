@@ -1,27 +1,27 @@
 """Dump the crumbs when the program, a thread or a task ends by an exception, or at a signal.
 
-_hooks        the hooks of the interpreter, asyncio and multiprocessing
-_signals      the dump of a running process at a signal
-_dump         a dump: made and delivered
+_hooks        the hooks of the interpreter, asyncio and multiprocessing, and the signal
+_report       which problems are reported, and where the dump of one goes
+_dump         the content of a dump: crumbs, work in flight, stacks of threads and asyncio tasks
 _exceptions   an exception and its causes as data
-_running      where each thread and asyncio task is
+_locals       the variables of the calls in a traceback
 """
 
 from __future__ import annotations
 
-from statecrumbs._crash._dump import note_failures_with, prepare, report
-from statecrumbs._crash._exceptions import describe, in_short
-from statecrumbs._crash._hooks import report_last_exception, unwatch, watch
-from statecrumbs._crash._signals import listen
+from statecrumbs._crash._exceptions import describe_exception, summarize_exception
+from statecrumbs._crash._hooks import listen, report_last_exception, unwatch, watch
+from statecrumbs._crash._report import note_failures_with, prepare, report, report_once
 
 __all__ = [
-    "describe",
-    "in_short",
+    "describe_exception",
     "listen",
     "note_failures_with",
     "prepare",
     "report",
     "report_last_exception",
+    "report_once",
+    "summarize_exception",
     "unwatch",
     "watch",
 ]

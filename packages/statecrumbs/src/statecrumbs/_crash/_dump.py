@@ -1,114 +1,56 @@
-"""Make a dump of the crumbs, and deliver it to stderr, a file or the user's function."""
+"""The content of a dump: the crumbs, the work in flight, the stacks of threads and tasks.
+
+All of it is bounded, and made without a lock.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from _thread import get_ident
-from itertools import count
-from time import gmtime, strftime, time_ns
+from itertools import islice
+from time import time_ns
 
-from corectx import current, failed_frame
-from corectx.files import write_private
-from statecrumbs._crash._exceptions import attributes_of, describe, in_short
-from statecrumbs._crash._running import running
-from statecrumbs._crumb import place_of, timestamp
-from statecrumbs._in_flight import in_flight_now
+from statecrumbs._crash._exceptions import call_entry
+from statecrumbs._crumb import (
+    NOWHERE,
+    identity_of,
+    name_text,
+    place_of,
+    thread_name_of,
+    timestamp,
+    to_crumbs,
+)
+from statecrumbs._in_flight import in_flight
 from statecrumbs._options import options
-from statecrumbs._process import command_line, host_name, python_version, this_process
-from statecrumbs._recorder import collect, thread_name
+from statecrumbs._process import command_line, host_name, python_version
+from statecrumbs._recorder import records, thread_name, unframed
+from statecrumbs._ring import copied
+from statecrumbs._senders import received_by
+from statecrumbs._trail import trails_around
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
+    from typing import Any, Final
 
     from corectx import Frame
-    from statecrumbs._crumb import Crumb
+    from statecrumbs._crumb import Crumb, Record
+    from statecrumbs._work import Work
 
-# An exception is reported once for each operation that it fails, however many hooks it passes: the
-# process and the operation are noted on it. (Another process, to which it was pickled, has other
-# crumbs.)
-_MARK = "__statecrumbs_reported__"
-_OPERATION = "statecrumbs.operation"  # the key of an operation's number in its store
-_MAX_MARKS = 20
-_next_operation = count(1).__next__
+_MAX_SHOWN: Final = 100  # frames in flight
+_MAX_THREADS: Final = 50
+_MAX_TASKS: Final = 50
+_MAX_SEARCHED: Final = 1000  # tasks in which the open frames are looked for
+_MAX_ENTRIES: Final = 15  # of one stack: the innermost calls, which say where it waits
 
-_note_failure: Callable[[Crumb, int], None] | None = None
-
-# The threads that run the user's function right now.
-_in_callback: set[int] = set()
+# The names that a coroutine, a generator and an async generator have for the object they wait for.
+_OURS: Final = ("corectx", "penstock")  # what the modules that open frames begin with
+_AWAITED: Final = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
 
 
-def report(exc: BaseException, /, *, frame: Frame | None = None) -> bool:
-    """Dump the crumbs because of `exc`, as `enable` was told to; return whether that was done.
-
-    For programs that catch an exception which would otherwise be a crash: a web framework, a
-    worker, a shell. The dump is that of the frame in which `exc` was raised, else of `frame`, else
-    of the current one. There is none without `enable`, for `SystemExit`, and for an exception that
-    was reported before. Never raises.
-    """
-    return report_crash(exc, frame, is_end=False)
-
-
-def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bool:
-    """Do the same as `report`; with `is_end` note in the black box that the process ends."""
-    try:
-        # An interrupt is no failure; the black box knows the work that it left.
-        is_failure = is_end and not issubclass(type(exc), KeyboardInterrupt)
-        note = _note_failure if is_failure else None
-        is_silent = options.on_crash == "none"
-        is_wanted = options.is_enabled and not (is_silent and note is None)
-        if not is_wanted or issubclass(type(exc), SystemExit):
-            return False
-        around = frame or current()
-        failing = failed_frame(exc) or around
-        if _is_reported(exc, failing):
-            # The same object may have been raised again, in another operation, and not left it yet.
-            if around is None or _is_inside(failing, around) or _is_reported(exc, around):
-                return False
-            failing = around
-        crumbs = _crumbs_and("unhandled_exception", failing, {"exception": describe(exc)})
-        if note is not None:
-            note(crumbs[-1], time_ns())
-        return not is_silent and _deliver(crumbs)
-    except Exception as error:
-        _complain(f"could not dump the crumbs: {in_short(error)}")
-        return False
-
-
-def note_failures_with(note: Callable[[Crumb, int], None] | None) -> None:
-    """Call `note` with the last record of a dump, and its time in ns, where the process may end."""
-    global _note_failure
-    _note_failure = note
-
-
-def dump_at_signal(signal_number: int) -> None:
-    """Dump the crumbs of the running process because it was sent a signal. Never raises."""
-    try:
-        _deliver(_crumbs_and("live_dump", current(), {"signal": signal_number}))
-    except Exception as error:
-        _complain(f"could not dump the crumbs: {in_short(error)}")
-
-
-def prepare() -> None:
-    """Make a dump and forget it, so that its imports are done when a real one is due.
-
-    That may be in the middle of an import, or without memory or file descriptors. Never raises.
-    """
-    try:
-        from statecrumbs.formatter import format_json, format_lines
-
-        _fill("")
-        cause = {"exception": describe(ValueError("token=x"))}
-        crumbs = _crumbs_and("unhandled_exception", None, cause)
-        format_json(crumbs)
-        format_lines(crumbs)
-    except Exception:
-        return  # the dump itself will report the failure
-
-
-def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crumb]:
+def dump_of(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crumb]:
     """Return the crumbs that belong to `frame`, and last the record of the cause of the dump."""
     crumbs, dropped = collect(frame)
     last: Crumb = {"event": event}
@@ -124,10 +66,13 @@ def _crumbs_and(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[
             last["frame"] = identity
     last.update(cause)
     last["dropped"] = dropped
+    received = received_by(frame)
+    if received is not None:
+        last["received"] = received
     works = in_flight_now()
     if works:
         last["in_flight"] = works
-    others = running(own=event == "live_dump")
+    others = _running(own=event == "live_dump")
     if others:
         last["running"] = others
     last["process"] = _process()
@@ -144,86 +89,194 @@ def _process() -> dict[str, object]:
     }
 
 
-def _is_inside(frame: Frame | None, around: Frame) -> bool:
-    """Return whether the operation of `frame` is that of `around`, or began inside of it."""
-    while frame is not None:
-        if frame.store is around.store:
-            return True
-        frame = frame.parent
-    return False
+def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
+    """Return the crumbs for a crash dump of `frame`, in time order, and how many are missing.
 
-
-def _is_reported(exc: BaseException, failing: Frame | None) -> bool:
-    """Note on `exc` that it is reported here; return whether it was before.
-
-    Here is the operation of the frame `failing`, outside of one this thread, in this process.
+    They are those of the ring, of the trail of the operation, and of the trails around it, without
+    duplicates. Crumbs of the operation that newer ones pushed out are missing. Without a frame, the
+    crumbs outside of frames are counted.
     """
-    attributes = attributes_of(exc)
-    if failing is None:
-        place = f"thread {get_ident()}"
+    ring = records()
+    in_ring = set(map(id, ring))
+    inherited: list[Crumb] = []
+    trails = list(trails_around(frame))
+    older: list[Record] = []
+    for around in trails:
+        inherited[:0] = around.inherited
+        older += [record for record in copied(around.records) if id(record) not in in_ring]
+    # The ring drops its oldest records first, so a record that only a trail has is older than all
+    # records in the ring.
+    older.sort(key=lambda record: record[0])
+    shown = older + ring
+    if trails:
+        kept = len(trails[0].records)
+        dropped = trails[0].recorded() - kept
     else:
-        # setdefault: of two threads that come first, one wins.
-        place = f"operation {failing.store.setdefault(_OPERATION, _next_operation())}"
-    mark = f"{this_process()} {place}"
-    marks = attributes.get(_MARK)
-    if not isinstance(marks, tuple):
-        marks = ()
-    if mark in marks:
-        return True
-    attributes[_MARK] = (*marks[-_MAX_MARKS:], mark)
-    return False
+        kept = sum(record[3] is NOWHERE for record in ring)
+        dropped = unframed() - kept
+    # A dump that is only written needs no dicts of its own.
+    return inherited + to_crumbs(shown, is_own=callable(options.on_crash)), max(dropped, 0)
 
 
-def _deliver(crumbs: list[Crumb]) -> bool:
-    thread = get_ident()
-    # A failure inside the callback, in a `__del__` say, is not given to it: it would fail again.
-    if callable(options.on_crash) and thread not in _in_callback:
-        _in_callback.add(thread)
-        try:
-            options.on_crash(crumbs)
-        except BaseException as error:
-            _complain(f"on_crash failed with {in_short(error)}")
-            return False
-        finally:
-            _in_callback.discard(thread)
-        return True
-    from statecrumbs.formatter import format_json, format_lines
-
-    if options.on_crash == "lines":
-        # One by one, so that those of other processes come between whole lines only.
-        return all(_print_error(line) for line in format_lines(crumbs).split("\n"))
-    text = format_json(crumbs)
-    if options.on_crash == "file":
-        path = _fill(os.fspath(options.output_file))
-        try:
-            write_private(path, text + "\n")
-        except OSError as error:
-            _complain(f"could not write {path!r} ({error.strerror}); here are the crumbs:")
-        else:
-            return True
-    return _print_error(text)
+def in_flight_now() -> list[dict[str, Any]]:
+    """Return the work in flight as data, the outermost first, for a dump."""
+    now = time_ns()
+    shown: list[dict[str, Any]] = []
+    works = in_flight.works()
+    tasks = _names_of_tasks() if works else {}
+    for work in works[:_MAX_SHOWN]:
+        one: dict[str, Any] = {**identity_of(work.frame)}
+        path = work.path()
+        if path is not None:
+            one["path"] = path
+        one["thread"] = work.thread()
+        if work.frame in tasks:
+            one["task"] = tasks[work.frame]
+        one["since"] = timestamp(work.since_ns)
+        seconds = round(max(0, now - work.since_ns) / 1e9, 3)
+        # Collectors may write 2.0 as 2, which would not fit the checksum.
+        one["seconds"] = int(seconds) if seconds.is_integer() else seconds
+        one["depth"] = _depth(work, works)
+        if work.is_suspended:
+            one["suspended"] = True
+        shown.append(one)
+    if len(works) > _MAX_SHOWN:
+        shown.append({"kind": "...", "name": f"({len(works) - _MAX_SHOWN} more)"})
+    return shown
 
 
-def _fill(path: str) -> str:
-    """Fill in this process and this moment for ``{pid}`` and ``{time}``."""
-    seconds, rest = divmod(time_ns(), 10**9)
-    now = f"{strftime('%Y%m%dT%H%M%S', gmtime(seconds))}.{rest // 1000:06}Z"
-    return path.replace("{pid}", str(os.getpid())).replace("{time}", now)
+def _depth(work: Work, works: list[Work]) -> int:
+    """Return how many of `works` are around `work`."""
+    open_frames = {id(each.frame) for each in works}
+    depth = 0
+    frame = work.frame.parent
+    while frame is not None:
+        depth += id(frame) in open_frames
+        frame = frame.parent
+    return depth
 
 
-def _complain(message: str) -> None:
-    _print_error(f"statecrumbs: {message}")
+def _running(*, own: bool) -> list[dict[str, Any]]:
+    """Return the stack of each thread and of each waiting task, the outermost call first.
 
-
-def _print_error(text: str) -> bool:
-    """Print to stderr, which may be absent, closed or broken; return whether that was done."""
-    text += "\n"
+    With `own` the thread that asks is one of them. Never raises an Exception.
+    """
+    found: list[dict[str, Any]] = []
+    loops: list[Any] = []
+    # Documented for debugging; it returns a dict of its own.
+    frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     try:
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except RuntimeError:  # a signal came while the program itself was writing there
-            os.write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace"))
+        for ident in list(frames):
+            # Emptied, since it has this very call: the cycle would keep all stacks alive.
+            frame = frames.pop(ident)
+            loop = _loop_of(frame)
+            if loop is not None:
+                loops.append(loop)
+            if (own or ident != get_ident()) and len(found) < _MAX_THREADS:
+                found.append({"thread": thread_name_of(ident), "stack": _entries(_calls(frame))})
+            del frame
+        for loop in loops:
+            found += _tasks(loop)
     except Exception:
-        return False
-    return True
+        return found  # half of it is better than nothing
+    finally:
+        frames.clear()
+    return found
+
+
+def _calls(frame: FrameType | None) -> list[tuple[CodeType, int | None]]:
+    calls: list[tuple[CodeType, int | None]] = []
+    while frame is not None and len(calls) < _MAX_ENTRIES:
+        calls.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return calls[::-1]
+
+
+def _loop_of(frame: FrameType | None) -> Any:
+    """Return the event loop that runs in a thread; its own method is on the stack."""
+    if "asyncio" not in sys.modules:
+        return None
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "run_forever" and code.co_filename.endswith("base_events.py"):
+            return frame.f_locals.get("self")
+        frame = frame.f_back
+    return None
+
+
+def _tasks(loop: Any) -> Iterator[dict[str, Any]]:
+    import asyncio
+
+    # A copy; to make it raises if another thread adds to the set again and again.
+    for number, task in enumerate(asyncio.all_tasks(loop)):
+        if number == _MAX_TASKS:
+            return
+        calls = [(call.f_code, call.f_lineno) for call in _waiting(task.get_coro())]
+        if calls:  # else it runs just now, in its thread
+            name = name_text(str(task.get_name()))
+            yield {"task": name, "stack": _entries(calls[-_MAX_ENTRIES:])}
+
+
+def _names_of_tasks() -> dict[Frame, str]:
+    """Return the name of the asyncio task in which each open frame was found.
+
+    To note the task when a frame opens would make an async step a third slower. Never raises an
+    Exception.
+    """
+    found: dict[Frame, str] = {}
+    asyncio: Any = sys.modules.get("asyncio")  # not imported: this may be a signal handler
+    if asyncio is None:
+        return found
+    frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    running: FrameType | None = None
+    try:
+        for ident in list(frames):
+            running = frames.pop(ident)
+            loop = _loop_of(running)
+            if loop is None:
+                continue
+            for task in islice(asyncio.all_tasks(loop), _MAX_SEARCHED):
+                is_running = task is asyncio.current_task(loop)
+                calls = _inside_loop(running) if is_running else _waiting(task.get_coro())
+                opened = [frame for frame in map(_opened_by, calls) if frame is not None]
+                if opened:
+                    found.update(dict.fromkeys(opened, name_text(str(task.get_name()))))
+    except Exception:
+        return found  # half of it is better than nothing
+    finally:
+        running = None
+        frames.clear()
+    return found
+
+
+def _inside_loop(call: FrameType | None) -> Iterator[FrameType]:
+    """Yield the calls from `call` outwards, up to the event loop that runs them."""
+    while call is not None and call.f_code.co_name != "run_forever":
+        yield call
+        call = call.f_back
+
+
+def _opened_by(call: FrameType) -> Frame | None:
+    """Return the frame that a call of ours has opened: a wrapper of a function, a middleware."""
+    module = str(call.f_globals.get("__name__"))
+    if "frame" not in call.f_code.co_varnames or not module.startswith(_OURS):
+        return None
+    frame: Frame | None = call.f_locals.get("frame")
+    return frame
+
+
+def _waiting(coroutine: Any) -> Iterator[FrameType]:
+    """Yield the calls in which a coroutine, and those that it awaits, are suspended."""
+    while coroutine is not None:
+        kind = next((kind for kind in _AWAITED if hasattr(coroutine, f"{kind}_frame")), None)
+        if kind is None or getattr(coroutine, f"{kind}_running"):
+            return
+        frame: FrameType | None = getattr(coroutine, f"{kind}_frame")
+        if frame is None:
+            return
+        yield frame
+        coroutine = getattr(coroutine, _AWAITED[kind])
+
+
+def _entries(calls: list[tuple[CodeType, int | None]]) -> list[dict[str, Any]]:
+    return [call_entry(code, line) for code, line in calls]

@@ -12,14 +12,17 @@ from statecrumbs._values import UNSERIALIZABLE, jsonable, module_of, qualname_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import CodeType, TracebackType
-    from typing import Any, Final
+    from types import CodeType, FrameType, TracebackType
+    from typing import Any, Final, TypeAlias
+
+    # The entry of each call in a dump, and the call, of one traceback.
+    Calls: TypeAlias = list[tuple[dict[str, Any], FrameType]]
 
 _MAX_MESSAGE = 2048  # characters
 _MAX_CHAIN = 10  # exceptions, of causes and of a group's members each
 _MAX_EXCEPTIONS = 100  # of all of them: groups of groups of ten would be without end
 _MAX_NOTES = 10
-# Of a deep recursion, the beginning and the end matter.
+# The beginning and the end of a deep recursion matter.
 _FIRST_ENTRIES = 10
 _LAST_ENTRIES = 40
 
@@ -30,17 +33,24 @@ _stored: Final[dict[str, Any]] = {
 }
 
 
-def describe(exc: BaseException) -> dict[str, Any]:
+def describe_exception(exc: BaseException, *, with_locals: bool = False) -> dict[str, Any]:
     """Return type, message, notes, traceback (outermost call first) and cause of `exc`.
 
     ``cause`` is the explicit cause, or else the exception during whose handling it arose; ``frame``
     is the frame that it left first; ``exceptions`` are the members of a group. Texts are redacted
     and bounded. A class of exceptions that fails when it is asked costs that one answer.
+    `with_locals` adds the variables of the program's own calls.
     """
-    return _describe(exc, 0, repeat(True, _MAX_EXCEPTIONS - 1))
+    tracebacks: list[Calls] = []
+    described = _describe(exc, 0, repeat(True, _MAX_EXCEPTIONS - 1), tracebacks)
+    if with_locals:
+        from statecrumbs._crash._locals import add_locals
+
+        add_locals(tracebacks)
+    return described
 
 
-def in_short(exc: BaseException) -> str:
+def summarize_exception(exc: BaseException) -> str:
     """Return type and message of `exc`."""
     return f"{_type_name(exc)}: {redacted(safe_text(exc))}"
 
@@ -51,8 +61,13 @@ def attributes_of(exc: BaseException) -> dict[str, Any]:
     return attributes
 
 
-def _describe(exc: BaseException, depth: int, others: Iterator[bool]) -> dict[str, Any]:
-    """Describe `exc`, and as many of its causes and members as there are `others` left."""
+def _describe(
+    exc: BaseException, depth: int, others: Iterator[bool], tracebacks: list[Calls]
+) -> dict[str, Any]:
+    """Describe `exc`, and at most `others` of its causes and members.
+
+    The calls in the traceback of each are added to `tracebacks`.
+    """
     described: dict[str, Any] = {"type": _type_name(exc), "message": redacted(safe_text(exc))}
     notes = _ask(exc, "__notes__")
     if type(notes) is list:
@@ -61,17 +76,22 @@ def _describe(exc: BaseException, depth: int, others: Iterator[bool]) -> dict[st
     identity = {} if frame is None else identity_of(frame)
     if identity:
         described["frame"] = identity
-    described["traceback"] = _entries(_stored["__traceback__"](exc))
+    calls, left_out = _calls(_stored["__traceback__"](exc))
+    tracebacks.append(calls)
+    described["traceback"] = [entry for entry, _ in calls]
+    if left_out:
+        more = {"file": "...", "line": 0, "function": f"({left_out} more)"}
+        described["traceback"].insert(_FIRST_ENTRIES, more)
     if depth < _MAX_CHAIN:
         cause = _stored["__cause__"](exc)
         if cause is None and not _stored["__suppress_context__"](exc):
             cause = _stored["__context__"](exc)
         if cause is not None and next(others, False):
-            described["cause"] = _describe(cause, depth + 1, others)
+            described["cause"] = _describe(cause, depth + 1, others, tracebacks)
         members = _ask(exc, "exceptions")
         if type(members) is tuple:
             described["exceptions"] = [
-                _describe(member, depth + 1, others)
+                _describe(member, depth + 1, others, tracebacks)
                 for member in members[:_MAX_CHAIN]
                 if issubclass(type(member), BaseException) and next(others, False)
             ]
@@ -79,7 +99,7 @@ def _describe(exc: BaseException, depth: int, others: Iterator[bool]) -> dict[st
 
 
 def _ask(exc: BaseException, name: str) -> object:
-    """Return an attribute that a class may compute, None where there is none or it fails."""
+    """Return an attribute that a class may compute, or None if it is missing or fails."""
     try:
         return getattr(exc, name, None)
     except BaseException:  # KeyboardInterrupt too: a dump does not end the program
@@ -99,23 +119,26 @@ def redacted(text: object) -> str:
     return str(jsonable(text, options.redactor, limit=_MAX_MESSAGE))
 
 
-def _entries(traceback: TracebackType | None) -> list[dict[str, Any]]:
-    places: list[tuple[CodeType, int]] = []
+def _calls(traceback: TracebackType | None) -> tuple[Calls, int]:
+    """Return the calls of a traceback, and the number of calls left out in its middle."""
+    places: list[tuple[FrameType, int | None]] = []
     while traceback is not None:
-        places.append((traceback.tb_frame.f_code, traceback.tb_lineno))
+        places.append((traceback.tb_frame, traceback.tb_lineno))
         traceback = traceback.tb_next
-    left_out = len(places) - _FIRST_ENTRIES - _LAST_ENTRIES
-    if left_out > 0:
+    left_out = max(0, len(places) - _FIRST_ENTRIES - _LAST_ENTRIES)
+    if left_out:
         del places[_FIRST_ENTRIES:-_LAST_ENTRIES]
-    entries: list[dict[str, Any]] = [
-        {
-            "file": redacted(code.co_filename),
-            "line": line,
-            "function": redacted(code.co_name),
-        }
-        for code, line in places
-    ]
-    if left_out > 0:
-        more = {"file": "...", "line": 0, "function": f"({left_out} more)"}
-        entries.insert(_FIRST_ENTRIES, more)
-    return entries
+    calls: Calls = [(call_entry(frame.f_code, line), frame) for frame, line in places]
+    return calls, left_out
+
+
+def call_entry(code: CodeType, line: int | None) -> dict[str, Any]:
+    """Return the entry of a call in a dump.
+
+    For code without line numbers `line` is None, or -1 in Python 3.10; then the entry has 0.
+    """
+    return {
+        "file": redacted(code.co_filename),
+        "line": max(0, line or 0),
+        "function": redacted(code.co_name),
+    }

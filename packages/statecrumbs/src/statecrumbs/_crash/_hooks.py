@@ -1,4 +1,4 @@
-"""Report each exception that ends a Python program, a thread or a task, once.
+"""Report each exception that ends a Python program, a thread or a task, once; dump at a signal.
 
 The hooks of the interpreter are chained: ours reports and then calls the one it found. One hook is
 put in place however often `enable` is called. A hook that is put over ours later may call ours or
@@ -19,7 +19,8 @@ import sys
 from _thread import get_ident
 
 from corectx.lowlevel import CURRENT
-from statecrumbs._crash._dump import report_crash
+from statecrumbs._crash._report import dump_at_signal, report_crash
+from statecrumbs._endings import has_ended_main
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 
     from corectx import Frame
 
+
 _hooks: list[_Hook] = []
 _in_hooks: set[int] = set()  # the threads that are in one of ours
 _asyncio_filter: _AsyncioFilter | None = None
+_handler: _Handler | None = None  # of the signal
 _children_watched = False
 _fork_watched = False
 _last_before = id(None)  # the exception that was the last one before `watch`
-# Programs that set sys.last_exc and go on.
-_LIVING = frozenset(("IPython", "_pytest"))
 
 
 def watch() -> None:
@@ -58,22 +59,20 @@ def watch() -> None:
     _watch_children()
 
 
-def report_last_exception() -> None:
-    """Report the exception that ended the program where another hook has taken the place of ours.
+def report_last_exception() -> bool:
+    """Return whether an exception ended the program; report it where ours is not the hook.
 
     The hooks of Typer, rich and others do not call the one before them. The interpreter sets
-    `sys.last_exc` all the same. So do interactive interpreters and pytest, which live on.
+    `sys.last_exc` all the same. So do interactive interpreters, `code` and pytest, which live on.
     """
-    if (
-        isinstance(sys.excepthook, _Hook)
-        or hasattr(sys, "ps1")
-        or sys.flags.interactive
-        or not _LIVING.isdisjoint(sys.modules)
-    ):
-        return
+    if hasattr(sys, "ps1") or sys.flags.interactive:
+        return False
     exc = _last_exception()
-    if exc is not None and id(exc) != _last_before:
+    if exc is None or id(exc) == _last_before or not has_ended_main(exc):
+        return False
+    if not isinstance(sys.excepthook, _Hook):
         _report(exc, is_end=True)
+    return not issubclass(type(exc), KeyboardInterrupt)
 
 
 def _last_exception() -> BaseException | None:
@@ -97,7 +96,7 @@ def unwatch() -> None:
 
 
 class _Hook:
-    """An interpreter hook that reports, and then calls the one that it replaced.
+    """An interpreter hook that reports, and then calls the hook that it replaced.
 
     Not a function with the name of the other: tools recognise the default hooks by their names.
     """
@@ -148,7 +147,7 @@ def _report(exc: BaseException | None, frame: Frame | None = None, *, is_end: bo
         report_crash(exc, frame, is_end=is_end)
 
 
-# --- asyncio: of a task that was never awaited, only the event loop sees the exception
+# --- asyncio: only the event loop sees the exception of a task that was never awaited
 
 
 class _AsyncioFilter:
@@ -170,7 +169,7 @@ def _watch_asyncio() -> None:
 
 
 def _frame_of_task() -> Frame | None:
-    """Return the frame that the failed task ran in, where Python tells (from 3.12).
+    """Return the frame in which the failed task ran, if Python has it (from 3.12).
 
     The loop logs in a context of its own. The task stands in the dict that its handler got.
     """
@@ -245,3 +244,59 @@ def _watch_work() -> None:
             raise
 
     process.run = run  # type: ignore[method-assign]
+
+
+def listen(number: int | None) -> None:
+    """Dump at signal `number` from now on, in place of the earlier signal; with None at no signal.
+
+    Raises `ValueError` outside of the main thread, and for a signal that the platform cannot catch;
+    then nothing has changed.
+    """
+    global _handler
+    before = _handler
+    if number == (None if before is None else before.number):
+        return
+    try:
+        after = None if number is None else _Handler(number)
+        if before is not None:
+            before.remove()
+    except (ValueError, OSError) as error:
+        named = number if before is None or number is not None else before.number
+        raise ValueError(
+            f"dump_signal={named!r} cannot be used here: {error}. Call enable() and disable() in "
+            "the main thread, with a signal that this platform lets a program catch"
+            f"{'; on Windows that is SIGBREAK' if os.name == 'nt' else ''}."
+        ) from error
+    _handler = after
+
+
+class _Handler:
+    """Dumps at a signal, and then calls the handler that it replaced.
+
+    Each handler is an object of its own: one that was removed, but is called by another handler,
+    only hands on.
+    """
+
+    def __init__(self, number: int) -> None:
+        import signal
+
+        self.number = number
+        self._is_on = True
+        self._previous: Any = None
+        self._previous = signal.signal(number, self)
+
+    def remove(self) -> None:
+        """Put the replaced handler back, unless another one was put over this."""
+        import signal
+
+        handler: object = signal.getsignal(self.number)
+        if handler is self:
+            signal.signal(self.number, self._previous)
+        self._is_on = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Dump, then call the handler that was there before."""
+        if self._is_on:
+            dump_at_signal(number)
+        if callable(self._previous):
+            self._previous(number, frame)

@@ -30,7 +30,7 @@ _MARKS: Final = (b"event", b"statecrumbs")
 
 @dataclass(frozen=True)
 class Window:
-    """The text of whole lines of a log, and which part of it they are.
+    """The text of whole lines of a log, and their place in the log.
 
     The lines before the number `shared_before` are in the next window too (the one before it in the
     log), those from `shared_after` on were in the window before.
@@ -72,7 +72,7 @@ class Content:
 
     def text(self, start: int, end: int) -> str:
         """Return the text of the bytes from `start` to `end`, which may cut a character."""
-        return self.part(start, end).decode(self._encoding, "replace")
+        return self._decoded(self.part(start, end))
 
     def windows(self) -> Iterator[Window]:
         """Yield windows of lines from the end. The second one begins at the end again."""
@@ -94,15 +94,20 @@ class Content:
             return Window("", is_first=False, is_last=is_last, shared_before=0, shared_after=0)
 
         def lines_in(part: bytes) -> int:
-            return part.decode(self._encoding, "replace").count("\n")
+            return self._decoded(part).count("\n")
 
-        text = raw.decode(self._encoding, "replace")
+        text = self._decoded(raw)
         shared_before = lines_in(raw[:OVERLAP]) if start else 0
         shared_after = len(raw) if is_last else lines_in(raw[:-OVERLAP])
         if start:  # the first line is not whole
             text = text.partition("\n")[2]
             shared_before, shared_after = max(0, shared_before - 1), shared_after - 1
         return Window(text, not start, is_last, shared_before, shared_after)
+
+    def _decoded(self, part: bytes) -> str:
+        """Return the text of `part`. A NUL ends a message of GELF; more of them are a hole."""
+        text = part.decode(self._encoding, "replace")
+        return text if "\0\0" in text else text.replace("\0", "\n")
 
     def _encoded(self, mark: bytes) -> bytes:
         return mark.decode().encode(self._encoding) if "16" in self._encoding else mark
@@ -139,7 +144,7 @@ def from_stream(path: str, stream: BufferedReader) -> Content:
 
 
 def _decompressed(stream: BufferedReader) -> Iterator[bytes]:
-    """Yield what is in a gzip stream, all there is of a cut one. Then raises EOFError, zlib.error.
+    """Yield the content of a gzip stream, also of a cut one. Then raises EOFError, zlib.error.
 
     `gzip.GzipFile` keeps the last part of a cut stream for itself.
     """
@@ -188,8 +193,8 @@ _COMPRESSED: Final = {
 }
 
 
-def describe(content: Content) -> str:
-    """Return in a few words what `content` is instead of a recording."""
+def describe_content(content: Content) -> str:
+    """Return a few words about `content` that is no recording."""
     head = content.head
     if not content.size:
         return "it is empty"

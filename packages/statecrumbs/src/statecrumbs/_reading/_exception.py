@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from statecrumbs._json import is_list, is_object
-from statecrumbs._lines import printable, summary
+from statecrumbs._lines import call_place, printable, summary
+from statecrumbs._redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from statecrumbs._lines import Paint
 
-# Where installers and Python put the files of libraries.
+_redactor: Final = Redactor()
+_AROUND: Final = 3  # lines before and after the line of a call
+
+# The folders in which installers and Python put the files of libraries.
 _LIBRARY: Final = re.compile(
     r"[/\\](?:site|dist)-packages[/\\](?P<name>[^/\\.]+)"
     r"|[/\\]lib[/\\]python3[^/\\]*[/\\](?P<std>(?!(?:site|dist)-packages)[^/\\.]+)"
@@ -52,9 +56,9 @@ def exception_lines(exception: dict[str, Any], paint: Paint) -> Iterator[str]:
 
 
 def _call_lines(calls: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the calls; those in libraries are counted only, but for the one that raised."""
-    own = [not _library(call) for call in calls]
-    for place, (is_open, group) in enumerate(groupby(calls, lambda call: not _library(call))):
+    """Yield the calls. Calls in libraries are only counted, except the call that raised."""
+    own = [not library_of(call) for call in calls]
+    for place, (is_open, group) in enumerate(groupby(calls, lambda call: not library_of(call))):
         several = list(group)
         is_last = several[-1] is calls[-1]
         if is_open or not any(own):
@@ -63,24 +67,49 @@ def _call_lines(calls: list[dict[str, Any]]) -> Iterator[str]:
             continue
         folded = several[:-1] if is_last else several
         if folded:
-            names = ", ".join(dict.fromkeys(map(_library, folded)))
+            names = ", ".join(dict.fromkeys(map(library_of, folded)))
             number = f"{len(folded)} call{'s' if len(folded) > 1 else ''}"
             yield f"  {'... ' if place else ''}{number} in {printable(names)}"
         if is_last:
             yield from _call(several[-1])
 
 
-def _library(call: dict[str, Any]) -> str:
+def library_of(call: dict[str, Any]) -> str:
     """Return the name of the library in which a call is, "" for the program's own."""
     found = _LIBRARY.search(str(call.get("file", "")))
     return (found["name"] or found["std"] or found["frozen"]) if found else ""
 
 
 def _call(call: dict[str, Any]) -> Iterator[str]:
-    file, line = call.get("file", "?"), call.get("line", "?")
-    yield f"  {printable(file)}:{printable(line)} in {printable(call.get('function', '?'))}"
+    yield f"  {call_place(call)} in {printable(call.get('function', '?'))}"
+    source = _source_lines(call)
+    line = source[call["line"] - 1].strip() if source else ""
+    if line:
+        yield f"      {printable(_redactor.scrub(line))}"
+    values = call.get("locals")
+    if is_object(values):
+        yield from (f"        {printable(key)} = {printable(values[key])}" for key in values)
+
+
+def source_around(call: dict[str, Any]) -> list[tuple[int, str]]:
+    """Return the lines of code around a call with their numbers, none if the file is not there.
+
+    Secrets in the code are blanked, since a page is sent to others.
+    """
+    source = _source_lines(call)
+    first = max(0, call["line"] - 1 - _AROUND) if source else 0
+    last = call["line"] + _AROUND if source else 0
+    return [
+        (first + at + 1, _redactor.scrub(line.rstrip()))
+        for at, line in enumerate(source[first:last])
+    ]
+
+
+def _source_lines(call: dict[str, Any]) -> list[str]:
+    """Return the lines of the file of a call, if it has the line of the call."""
+    file, line = call.get("file"), call.get("line")
     # Only Python files: a dump may come from elsewhere, and name any file of this machine.
-    if isinstance(file, str) and file.endswith(".py") and type(line) is int:
-        source = linecache.getline(file, line).strip()
-        if source:
-            yield f"      {printable(source)}"
+    if not isinstance(file, str) or not file.endswith(".py") or type(line) is not int:
+        return []
+    lines = linecache.getlines(file)
+    return lines if 1 <= line <= len(lines) else []

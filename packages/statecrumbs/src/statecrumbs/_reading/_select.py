@@ -43,7 +43,7 @@ def since(text: str) -> float:
 
 @dataclass(frozen=True)
 class Selection:
-    """The crumbs asked for. `identity` is the beginning of a correlation ID."""
+    """The crumbs that the user wants. `identity` is the beginning of a correlation ID."""
 
     identity: str = ""
     operation: str = ""
@@ -53,7 +53,7 @@ class Selection:
         return bool(self.identity or self.operation or self.since)
 
     def applied(self, recordings: Sequence[Recording]) -> list[Recording]:
-        """Return `recordings` with only the crumbs asked for; those without any are left out.
+        """Return `recordings` with the wanted crumbs only, without recordings that have none.
 
         Raises UnreadableError if nothing is left, or `identity` fits several IDs.
         """
@@ -71,8 +71,30 @@ class Selection:
             raise UnreadableError(self._nothing(crumbs))
         return kept
 
+    def of_processes(self, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the processes of `found` with wanted work in flight, and that work only.
+
+        Raises UnreadableError as `applied` does.
+        """
+        if not self:
+            return list(found)
+        works = [[_as_crumb(work) for work in process["in_flight"]] for process in found]
+        crumbs = [crumb for each in works for crumb in each]
+        identities = self._identities(crumbs)
+        kept = [
+            {
+                **process,
+                "in_flight": [crumb["frame"] for crumb in each if self._wants(crumb, identities)],
+            }
+            for process, each in zip(found, works, strict=True)
+        ]
+        kept = [process for process in kept if process["in_flight"]]
+        if not kept:
+            raise UnreadableError(self._nothing(crumbs, "work in flight"))
+        return kept
+
     def wants(self, crumb: dict[str, Any]) -> bool:
-        """Return whether `crumb` alone shows that it is asked for."""
+        """Return whether `crumb` alone shows that it is wanted."""
         return (
             correlation_id(crumb).startswith(self.identity)
             and (not self.operation or self.operation in _names(crumb))
@@ -105,7 +127,7 @@ class Selection:
             return not self.identity and self.operation in _names(crumb)
         return True
 
-    def _nothing(self, crumbs: Sequence[dict[str, Any]]) -> str:
+    def _nothing(self, crumbs: Sequence[dict[str, Any]], what: str = "crumb") -> str:
         asked: list[str] = []
         known: list[str] = []
         if self.identity:
@@ -122,7 +144,12 @@ class Selection:
             last = max((str(crumb["ts"]) for crumb in crumbs if crumb.get("ts")), default="")
             known.append(f"The last one is of {escaped(last)}." if last else "")
         hint = " ".join(filter(None, known))
-        return f"There is no crumb {' '.join(asked)} among {len(crumbs)}. {hint}".rstrip()
+        return f"There is no {what} {' '.join(asked)} among {len(crumbs)}. {hint}".rstrip()
+
+
+def _as_crumb(work: dict[str, Any]) -> dict[str, Any]:
+    """Return an open frame as a crumb of its begin."""
+    return {"frame": work, "ts": work.get("since")}
 
 
 def _names(crumb: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from statecrumbs._endings import sentence
+from statecrumbs._endings import WITHOUT_HOOKS, known_ending, sentence
 from statecrumbs._json import is_list, is_object
 from statecrumbs._lines import (
     clock_times,
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any, Final, TextIO
 
-    from statecrumbs._lines import Columns, Paint, Role
+    from statecrumbs._lines import Paint, Role
     from statecrumbs._reading._recording import Recording
-    from statecrumbs._reading._timeline import Timeline
+    from statecrumbs._reading._timeline import Entry, Timeline
 
 # SGR parameters of ECMA-48. Events and failures stand out, everything else is dim.
 _COLOURS: Final[dict[Role, str]] = {
@@ -68,20 +68,21 @@ def _in_colour(role: Role, text: str) -> str:
 def show(recording: Recording, paint: Paint) -> Iterator[str]:
     """Yield the lines about a recording: the process, its end, the crumbs, the exception."""
     yield paint("event", printable(recording.path))
-    for line in _about(recording):
+    for line in about(recording):
         yield f"  {line}"
     yield ""
     crumbs, neighbours = _of_failure(recording)
-    yield from lines(crumbs, relative_times(crumbs), paint=paint)
-    if recording.failure is not None:
+    yield from lines(crumbs, relative_times(crumbs), paint=paint, is_brief=True)
+    exception = (recording.failure or {}).get("exception")
+    if is_object(exception):
         yield ""
-        yield from exception_lines(recording.failure["exception"], paint)
+        yield from exception_lines(exception, paint)
     yield from _neighbour_lines(neighbours)
-    yield from _stacks(recording)
+    yield from stacks(recording)
 
 
 def _of_failure(recording: Recording) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the crumbs of the operation that failed, and those of others.
+    """Return the crumbs of the operation that failed, and the crumbs of other operations.
 
     Crumbs that belong to no operation are with the first. Without a failure all are.
     """
@@ -94,7 +95,7 @@ def _of_failure(recording: Recording) -> tuple[list[dict[str, Any]], list[dict[s
 
 
 def _neighbour_lines(crumbs: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield one line for each operation beside the one that failed, the latest ones last."""
+    """Yield one line for each operation beside the failed one, the latest ones last."""
     operations: dict[str, list[dict[str, Any]]] = {}
     for crumb in crumbs:
         operations.setdefault(correlation_id(crumb), []).append(crumb)
@@ -102,61 +103,88 @@ def _neighbour_lines(crumbs: Sequence[dict[str, Any]]) -> Iterator[str]:
         return
     number = f"{len(operations)} operation{'s' if len(operations) > 1 else ''}"
     yield ""
-    yield f"Beside it there are {len(crumbs)} crumbs of {number}; --id ID shows them:"
+    are = f"is {_counted(crumbs)}" if len(crumbs) == 1 else f"are {_counted(crumbs)}"
+    yield f"Beside it there {are} of {number}; --id ID shows them:"
     if len(operations) > _MAX_NEIGHBOURS:
         yield f"  ... {len(operations) - _MAX_NEIGHBOURS} older ones"
     for identity, each in list(operations.items())[-_MAX_NEIGHBOURS:]:
         name = frame_name(each[-1]["frame"])
-        events = f"{len(each)} crumb{'s' if len(each) > 1 else ''}"
         last = printable(each[-1]["event"])
-        yield f"  {printable(identity)[:8]}  {name}: {events}, the last is {last}"
+        yield f"  {printable(identity)[:8]}  {name}: {_counted(each)}, the last is {last}"
 
 
-def _stacks(recording: Recording) -> Iterator[str]:
-    stacks = recording.ending.get("stacks")
-    if isinstance(stacks, str) and stacks:
+def _counted(crumbs: Sequence[object]) -> str:
+    return f"{len(crumbs)} crumb{'' if len(crumbs) == 1 else 's'}"
+
+
+def stacks(recording: Recording) -> Iterator[str]:
+    """Yield the lines of the stacks that faulthandler wrote when the process ended."""
+    text = recording.about.get("stacks")
+    if isinstance(text, str) and text:
         yield ""
         yield "The stacks that faulthandler wrote:"
-        yield from (f"  {escaped(line)}" for line in stacks.splitlines()[:_MAX_STACK])
+        yield from (f"  {escaped(line)}" for line in text.splitlines()[:_MAX_STACK])
 
 
 def show_timeline(timeline: Timeline, paint: Paint) -> Iterator[str]:
-    """Yield the lines about several recordings: each process, the one time line, the exceptions."""
+    """Yield the lines about several recordings: each process, the one time line, the exceptions.
+
+    The operations that failed come first, and after their exceptions the others are counted.
+    """
     if len(timeline.recordings) == 1:
         yield from show(timeline.recordings[0], paint)
         return
-    for name, recording in zip(timeline.names, timeline.recordings, strict=True):
-        yield f"{paint('event', name)}  {printable(recording.path)}"
-        for line in _about(recording):
+    for number, recording in enumerate(timeline.recordings):
+        yield f"{paint('event', timeline.name_of(number))}  {printable(recording.path)}"
+        for line in about(recording):
             yield f"  {line}"
+    yield from timeline.clocks()
     yield ""
-    yield from timeline_lines(timeline, paint)
+    failed = {correlation_id(each.failure) for each in timeline.recordings if each.failure} - {""}
+    shown = [entry for entry in timeline.entries if not failed or _is_in(entry.crumb, failed)]
+    yield from timeline_lines(timeline, paint, entries=shown)
     for recording in timeline.recordings:
-        yield from _stacks(recording)
-    told: set[str] = set()
-    for name, recording in zip(timeline.names, timeline.recordings, strict=True):
-        if recording.failure is None:
-            continue
-        shown = list(exception_lines(recording.failure["exception"], paint))
-        text = f"{name}\n{recording.failure.get('ts')}"
-        if text not in told:
-            told.add(text)
+        yield from stacks(recording)
+    yield from _failures(timeline, paint)
+    yield from _neighbour_lines(
+        [entry.crumb for entry in timeline.entries if failed and not _is_in(entry.crumb, failed)]
+    )
+
+
+def _is_in(crumb: dict[str, Any], operations: set[str]) -> bool:
+    """Return whether a crumb is in one of the `operations`, or in none at all."""
+    identity = correlation_id(crumb)
+    return not identity or identity in operations
+
+
+def _failures(timeline: Timeline, paint: Paint) -> Iterator[str]:
+    told: set[tuple[str, object]] = set()
+    for number, recording in enumerate(timeline.recordings):
+        failure = recording.failure or {}
+        key = timeline.name_of(number), failure.get("ts")
+        if "exception" in failure and key not in told:
+            told.add(key)
             yield ""
-            yield f"{paint('event', name)} failed:"
-            yield from shown
+            yield f"{paint('event', timeline.name_of(number))} failed:"
+            yield from exception_lines(failure["exception"], paint)
 
 
 def timeline_lines(
-    timeline: Timeline, paint: Paint, *, last: int | None = None, columns: Columns | None = None
+    timeline: Timeline,
+    paint: Paint,
+    *,
+    entries: Sequence[Entry] | None = None,
+    last: int | None = None,
 ) -> list[str]:
-    """Return the crumbs of a time line, or its `last` ones, with the time of day in UTC.
+    """Return `entries` of a time line, all by default, with the time of day in UTC.
 
-    The date is there too if there are several, and the process if there are several.
+    The date is there too if there are several, and the process if there are several. With `last`
+    they are only so many.
     """
-    entries = timeline.entries
+    entries = timeline.entries if entries is None else entries
     if last is not None:
         entries = entries[max(0, len(entries) - last) :]
-    crumbs = [crumb for _, crumb in entries]
+    crumbs = [entry.crumb for entry in entries]
     dates = {str(crumb.get("ts"))[:10] for crumb in crumbs if crumb.get("ts")}
     times = clock_times(crumbs)
     if len(dates) > 1:
@@ -164,26 +192,29 @@ def timeline_lines(
             f"{str(crumb.get('ts'))[:10]} {time}" if time else time
             for crumb, time in zip(crumbs, times, strict=True)
         ]
-    if len(set(timeline.names)) > 1:
+    names = [timeline.processes[entry.process].name for entry in entries]
+    if len({process.name for process in timeline.processes}) > 1:
         width = max(map(len, times), default=0)
-        longest = max(len(timeline.names[number]) for number, _ in entries) if entries else 0
+        longest = max(map(len, names), default=0)
         times = [
-            f"{time:{width}}  {timeline.names[number]:{longest}}"
-            for time, (number, _) in zip(times, entries, strict=True)
+            f"{time:{width}}  {name:{longest}}" for time, name in zip(times, names, strict=True)
         ]
-    return lines(crumbs, times, columns=columns, paint=paint)
+    return lines(crumbs, times, paint=paint, is_brief=True)
 
 
-def _about(recording: Recording) -> Iterator[str]:
-    ending = recording.ending
-    process = ending.get("process")
+def about(recording: Recording) -> Iterator[str]:
+    """Yield the lines about the process of a recording, its ending and its crumbs."""
+    known = recording.about
+    process = known.get("process")
     if is_object(process):
         yield from _process(process)
-    if "ending" in ending:
-        yield escaped(sentence(ending))
-    works = ending.get("in_flight")
+    if "ending" in known:
+        yield escaped(sentence(known))
+    works = known.get("in_flight")
     if is_list(works):
-        yield from in_flight_lines(works, ending.get("hidden"))
+        yield from in_flight_lines(
+            works, known.get("hidden"), is_least=known_ending(known.get("ending")) in WITHOUT_HOOKS
+        )
     yield _counts(recording)
     yield from recording.missing
 
@@ -212,13 +243,13 @@ _COUNTED: Final = (
 
 def _counts(recording: Recording) -> str:
     crumbs = recording.crumbs
-    counts = [f"{len(crumbs)} crumb{'' if len(crumbs) == 1 else 's'}"]
+    counts = [_counted(crumbs)]
     if recording.unselected:
         counts[0] += f" of {len(crumbs) + recording.unselected}"
     counts += [
-        f"{printable(recording.ending[key])} {what}"
+        f"{printable(recording.about[key])} {what}"
         for key, what in _COUNTED
-        if recording.ending.get(key)
+        if recording.about.get(key)
     ]
     last = next((crumb["ts"] for crumb in reversed(crumbs) if crumb.get("ts")), None)
     moment = f"; the last at {printable(last)}" if last else ""

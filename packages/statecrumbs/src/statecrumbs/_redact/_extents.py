@@ -1,4 +1,4 @@
-"""Tell where a value ends: with or without quotes, in brackets, in a URL, in XML, in a header."""
+"""Find the end of a value: with or without quotes, in brackets, in a URL, in XML, in a header."""
 
 from __future__ import annotations
 
@@ -18,18 +18,26 @@ _QUOTES = frozenset("\"'`\\&%")  # first characters of a quote
 # Stands for a value that is elsewhere: SQL's ?, %s, $1, :password, %(password)s; templates' ${X}.
 PLACEHOLDER = re.compile(
     r"""
-    \? | %s | %\(\w{1,64}\)s | [$:@]p?\d{1,4} | :\w{1,64}(?=[\s,)]|\Z)
-    | \$?\{\{?[ ]?\w{0,64}[ ]?\}?\}
+    (?P<call> (?: [A-Za-z_]\w{0,31}\( ){1,3} )?
+    (?: \?\d{0,4} | %s | %\(\w{1,64}\)s | [$:@]p?\d{1,4} | :\w{1,64}(?=[\s,):]|\Z) )
+    (?: ::\w{1,32}(?:\(\d{1,4}\))? )?
+    (?(call) (?: \s[Aa][Ss]\s\w{1,32} | ,[^()"]{0,64}(?:\([^()]{0,64}\))? | \) ){1,6} )
+    | \$\{[\w.:-]{1,64}\} | \$?\{\{[ ]?[\w.]{1,64}[ ]?\}\} | \{\d?\}
     """,
     re.VERBOSE,
 )
 
 ANY_SPACE = re.compile(r"\s*")
 _SPACE = re.compile(r"[ \t]*")
-_TAG = re.compile(r"!{1,2}[\w:/.-]{0,64}[ \t]+")  # of a value in YAML
-_OPENING_QUOTE = re.compile(rf"[bBfFrRuUN]{{0,2}}(?P<quote>{QUOTE})")
-# A string in parts on several lines, as `pprint` prints it.
-_CONTINUED = re.compile(r"""["'][ \t]*\r?\n[ \t]*[bBfFrRuU]{0,2}(?P<quote>["'])""")
+_TAG = re.compile(r"(?:!{1,2}[\w:/.-]{0,64}[ \t]+|&\w{1,64}[ \t]+){1,2}")  # of a value in YAML
+# In PostgreSQL E'...' and U&'...'; elsewhere N'...', b'...'
+_OPENING_QUOTE = re.compile(rf"(?:[bBfFrRuUNEe]{{0,2}}|[uU]&)(?P<quote>{QUOTE})")
+_DOLLARS = re.compile(r"\$(?:[A-Za-z_]\w{0,30})?\$")  # $$...$$ of PostgreSQL
+# A string in parts on several lines, as `pprint` prints it; a key of YAML is no part.
+_CONTINUED = re.compile(
+    r"""["'][ \t]*\r?\n[ \t]*[bBfFrRuU]{0,2}(?P<quote>["'])(?![\w.-]{1,64}["'][ \t]{0,4}:)"""
+)
+_QUOTE_OF_SHELL = re.compile(r"""'(?:"'"|\\{1,4}')'""")  # a single quote in single quotes
 _ELEMENT = re.compile(r"(?:[^<]|<!\[CDATA\[[^\]]*(?:\](?!\]>)[^\]]*)*\]\]>)*")
 
 # The end of a value in a query in a query: blank " & ' , ; and in JSON } ] too.
@@ -91,7 +99,14 @@ WORDY = {
         """,
         re.VERBOSE,
     ),
-    "phrase": re.compile(r"""[^\r\n"'`\\,;=]*"""),
+    # Stripe-Signature: t=..., v1=...
+    "-signature": re.compile(
+        r"""
+        [\w-]{1,32} = [^\s,;"'\\]+ (?: ,[ ]? [\w-]{1,32} = [^\s,;"'\\]+ )+
+        """,
+        re.VERBOSE,
+    ),
+    "phrase": re.compile(r"""(?:(?![ ][\w.-]{1,64}=)[^\r\n"'`\\,;=])*"""),
 }
 
 
@@ -114,8 +129,8 @@ def skip_space(text: str, start: int) -> int:
 def element_end(text: str, start: int, attributes: str) -> int:
     """Return the end of the text of an XML element that begins at `start`.
 
-    It is `start` where another element follows. Where the text is cut off, attributes or some
-    characters tell that it was an element: `<Token>` alone is the repr of an object.
+    If another element follows, it is `start`. If the text is cut off, attributes or some characters
+    show that it was an element: `<Token>` alone is the repr of an object.
     """
     end = end_of(_ELEMENT, text, start)
     is_cut_off = end == len(text) and (attributes or end >= start + _CUT_OFF)
@@ -125,7 +140,7 @@ def element_end(text: str, start: int, attributes: str) -> int:
 
 
 def encoded_value(text: str, start: int, sign: str) -> Span:
-    """Return where the value after `sign`, a percent-encoded = or :, begins and ends.
+    """Return the span of the value after `sign`, a percent-encoded = or :.
 
     A `sign` in a query in a query is encoded twice, and so are the signs that end its value.
     """
@@ -140,9 +155,13 @@ def encoded_value(text: str, start: int, sign: str) -> Span:
 
 
 def value_at(text: str, start: int) -> Span:
-    """Return where the value at `start` begins, after an opening quote, and where it ends."""
-    if text[start : start + 1] == "!":
+    """Return the span of the value at `start`, without its opening quote."""
+    if text[start : start + 1] in ("!", "&"):
         start = end_of(_TAG, text, start)
+    if text[start : start + 1] == "$" and (dollars := _DOLLARS.match(text, start)):
+        end = text.find(dollars[0], dollars.end())
+        if end >= 0:
+            return dollars.end(), end
     opening = _OPENING_QUOTE.match(text, start)
     if opening:
         start = opening.end()
@@ -154,7 +173,7 @@ def value_at(text: str, start: int) -> Span:
 
 
 def bare_value(text: str, start: int) -> Span:
-    """Return where the value at `start`, which is not in quotes, begins and ends."""
+    """Return the span of the value at `start`, which is not in quotes."""
     if text.startswith(REDACTED + "@", start):  # a URL's: the host may be read
         return start, start
     end = start
@@ -168,7 +187,7 @@ def bare_value(text: str, start: int) -> Span:
 
 
 def _quoted_end(text: str, start: int, quote: str) -> int:
-    """Return where the quotation that began before `start` ends: at its quote, or with the text."""
+    """Return the end of the quotation that began before `start`, at most the end of the text."""
     escape = "%" + quote[1:-2] + "5c" if quote[0] == "%" else "\\"
     end = text.find(quote, start)
     while end >= 0:
@@ -178,6 +197,8 @@ def _quoted_end(text: str, start: int, quote: str) -> int:
         elif quote[0] != "%" and text.startswith(quote, end + len(quote)):
             # Doubled, as in SQL; or one of three, as in Python.
             end = text.find(quote, end + 2 * len(quote))
+        elif quote == "'" and (shell := _QUOTE_OF_SHELL.match(text, end)):
+            end = text.find(quote, shell.end())
         elif goes_on := _CONTINUED.match(text, end):
             end = text.find(goes_on["quote"], goes_on.end())
             quote = goes_on["quote"]
@@ -187,7 +208,7 @@ def _quoted_end(text: str, start: int, quote: str) -> int:
 
 
 def bracket_end(text: str, start: int, tokens: re.Pattern[str] = _BRACKETS) -> int:
-    """Return where the bracket at `start` is closed, or the end of the text."""
+    """Return the end of the bracket that opens at `start`, or the end of the text."""
     open_brackets: list[str] = []
     position = start
     while token := tokens.search(text, position):
@@ -206,8 +227,7 @@ def bracket_end(text: str, start: int, tokens: re.Pattern[str] = _BRACKETS) -> i
 
 def unquoted(text: str, start: int, end: int) -> Span:
     """Return `start` and `end` of an item without the blanks and the quotes around it."""
-    while start < end and text[start].isspace():
-        start += 1
+    start, end = _stripped(text, start, end)
     opening = _OPENING_QUOTE.match(text, start, end)
     if opening and text.endswith(opening["quote"], opening.end(), end):
         return opening.end(), end - len(opening["quote"])
@@ -215,7 +235,7 @@ def unquoted(text: str, start: int, end: int) -> Span:
 
 
 def items_of(text: str, start: int) -> tuple[list[Span], int]:
-    """Return where the items of the list at `start`, in any brackets, stand, and where it ends."""
+    """Return the spans of the items of the list at `start`, in any brackets, and its end."""
     depth = 1
     items: list[Span] = []
     begin = position = start + 1
@@ -248,7 +268,8 @@ def rows_of(text: str, start: int) -> tuple[list[list[Span]], int]:
         while 0 <= (position := _next_list(text, position, stop)) < stop:
             row, position = items_of(text, position)
             rows.append(row)
-    return (rows, end) if rows and text[items[0][0]] in "[({" else ([items], end)
+    is_nested = all(text[begin : begin + 1] in ("[", "(", "{") for begin, _ in items)
+    return (rows, end) if rows and is_nested else ([items], end)
 
 
 def _next_list(text: str, start: int, stop: int) -> int:

@@ -1,4 +1,4 @@
-"""Tell what a field of an object is by its name: a secret, a label, the value beside a label, ...
+"""Return the role of a field in an object, by its name: a secret, a label, a value, ...
 
 A record is an object with a field that holds a name and a field that holds the value for it:
 `{"name": "DB_PASSWORD", "value": "..."}`. A statement and its parameters are two fields as well.
@@ -18,7 +18,7 @@ LABEL = 4  # of a record
 HOLDER = 8  # {"card": {"number": ...}}
 PARAMETERS = 16  # of a statement, or the rows of a table
 STATEMENT = 32  # or the columns of a table
-PATH = 64  # names that say where in an object something is; none has a value beside it
+PATH = 64  # the path of another field in an object; it has no value beside it
 TYPE = 128  # a label, if it is "password"
 
 _LABELS = ("name", "key", "field", "label", "header", "param", "parameter", "property", "variable")
@@ -27,9 +27,14 @@ _SHORT_LABELS = frozenset(
 )
 _VALUES = ("value", "val", "input", "default")
 _SHORT_VALUES = frozenset(
-    "v content old new before after from to fromstring tostring newvalue oldvalue".split()
+    """
+    v values content data old new before after from to fromstring tostring newvalue oldvalue
+    received given
+    """.split()
 )
-_PATHS = frozenset("loc path absolute_path instance_path schema_path field_path".split())
+_PATHS = frozenset(
+    "loc path absolute_path instance_path instancepath schema_path field_path pointer".split()
+)
 _PARAMETERS = frozenset(
     """
     params parameters args arguments binds bindings values vars variables rows row data records
@@ -40,11 +45,26 @@ _STATEMENTS = frozenset(
     "sql statement stmt query columns fields header headers keys names fieldnames".split()
 )
 _LONGEST = 64  # characters; no longer name has a meaning here
+_LONGEST_OPERATOR = 10  # characters
 _REMEMBERED = 2048  # names; then the dict is cleared
 
 
+# Stand between a column and its value in a condition: ("password", "=", "...")
+_OPERATORS = frozenset(
+    """
+    = == != <> < > <= >= ~ =~ ~= : := eq ne neq lt gt le ge lte gte is not in contains contain like
+    ilike regex match matches startswith endswith exact iexact equal equals
+    """.split()
+) | {"is not", "not in", "not like"}
+
+
+def is_operator(item: object) -> bool:
+    """Return whether the middle `item` of three compares the two others."""
+    return type(item) is str and len(item) <= _LONGEST_OPERATOR and item.lower() in _OPERATORS
+
+
 def role_of(name: str) -> int:
-    """Return what a field of this `name` is in a record: PATH, TYPE, LABEL, VALUE or 0."""
+    """Return the role of a field of this `name` in a record: PATH, TYPE, LABEL, VALUE or 0."""
     low = name.lower()
     if low in _PATHS:
         return PATH
@@ -56,7 +76,7 @@ def role_of(name: str) -> int:
 
 
 class FieldKinds(dict[str, int]):
-    """Remembers for each name of a field the sum of what it is; 0 for most."""
+    """Remembers for each name of a field the sum of its roles; 0 for most names."""
 
     __slots__ = ("_names",)
 
@@ -81,7 +101,7 @@ class FieldKinds(dict[str, int]):
         return kind
 
 
-# Sums of kinds whose fields, in one object, tell together which of them is a secret.
+# In one object, fields of these sums of roles tell together which of them is a secret.
 RELATED_KINDS = frozenset(
     kinds
     for kinds in range(2 * TYPE)

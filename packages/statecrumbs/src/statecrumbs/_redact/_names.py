@@ -8,8 +8,8 @@ sensitive in one of three cases:
 1. One of its words is in the list of secret words (`password`, `secret`, `token`, `cookie`, their
    plurals, words of other languages), or ends in one (`pgpassword`, `csrfmiddlewaretoken`).
 2. Two neighbouring words are in the list of pairs (`api key`, `session id`, `card number`).
-3. Its last word is `auth`, or the whole name is one word that is a secret only when it stands
-   alone (`pass`, `session`, `pin`, `sid`, `sig`).
+3. Its last word is `auth`, `pass` or `pin`, or the whole name is one word that is a secret only
+   when it stands alone (`session`, `sid`, `sig`).
 
 A name *about* a secret is not sensitive: `token_count`, `password_changed_at`, `cookie_banner`,
 `has_password`, `max_tokens`. Neither is a word with another meaning: `next_token` is a page,
@@ -21,34 +21,29 @@ secrets here: a crash cannot be understood without them. A program adds names of
 
 from __future__ import annotations
 
-from statecrumbs._redact._words import (
-    ABOUT_FIRST,
-    ABOUT_LAST,
-    ALONE,
-    ENDINGS,
-    HOLDERS,
-    LAST,
-    OPENING_TOKENS,
-    OTHERWISE,
-    OTHERWISE_BEFORE,
-    PAIRS,
-    PHRASES,
-    SECRETS,
-    TOGETHER,
-    UNSPACED,
-    UNSPACED_ABOUT,
-)
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REDACTED = "[redacted]"  # stands in place of each secret
+# An import by a signal handler or a finalizer in the middle of the same import fails: the module is
+# half made or, before Python 3.12, the lock of the import is lost (python/cpython#106176).
+UNFINISHED_IMPORT = (ImportError, KeyError)
 
 _LONGEST = 200  # characters; of a longer name, which nobody typed, only the two ends count
 _REMEMBERED = 2048  # names; then the dict is cleared
-_MOST_JOINED = 4  # words of one secret: mot de passe, numero de carte
+# Objects whose fields are secrets by the name of the object: {"card": {"number": ...}}.
+_HOLDERS = frozenset(
+    """
+    access api card cc creditcard private secret signing encryption ssh
+    karte carte tarjeta cartao carta karta kart карта
+    """.split()
+)
 _SHORT = 5  # letters; a shorter name of the program's own matches whole words only
+_FIRST_UNSPACED = "\u2e80"  # the scripts of East Asia, which put no space between words, begin here
+# The name of a class before its message: jwt.exceptions.ExpiredSignatureError: ...
+_CLASSES = ("Error", "Exception", "Warning")
+_REFUSED = frozenset("bad expired incorrect invalid missing revoked unknown wrong".split())
 
 
 class SecretNames(dict[str, bool]):
@@ -62,15 +57,26 @@ class SecretNames(dict[str, bool]):
 
     def __init__(self, extra: Iterable[str] = ()) -> None:
         super().__init__()
-        joined = {"".join(split_words(name)) for name in extra}
+        joined = {
+            "".join(split_words(spelled))
+            for name in extra
+            for spelled in (name, _spelled_out(name))
+        }
         self._extra = frozenset(joined | {word + "s" for word in joined})
-        self._inside = tuple(word for word in joined if len(word) >= _SHORT and word.isalpha())
+        self._inside = tuple(
+            word
+            for word in joined
+            if word.isalpha() and (len(word) >= _SHORT or word >= _FIRST_UNSPACED)
+        )
 
     def __missing__(self, key: str) -> bool:
         if len(key) > _LONGEST:
             half = _LONGEST // 2
             return self._decide(f"{key[:half]} {key[-half:]}")
-        answer = self._decide(key)
+        try:
+            answer = self._decide(key)
+        except UNFINISHED_IMPORT:
+            return True
         if len(self) >= _REMEMBERED:
             self.clear()
         self[key] = answer
@@ -80,29 +86,40 @@ class SecretNames(dict[str, bool]):
         """Return whether `word` may be the last word of a secret of several words."""
         if self._extra:
             return True
-        last = _single(fold(word).lower())
-        return last in PAIRS or any(
-            phrase != last and phrase.endswith(last) for phrase in (*PHRASES, *SECRETS)
-        )
+        from statecrumbs._redact._words import may_end
+
+        return may_end(fold(word).lower())
 
     def ends_secret(self, phrase: str) -> bool:
         """Return whether the last words of `phrase` are those of a secret: the API key."""
+        from statecrumbs._redact._words import is_headed, last_secret
+
         words = split_words(phrase)
         if self._extra and any("".join(words[at:]) in self._extra for at in range(len(words))):
             return True
         last = len(words) - 1
-        return last > 0 and _last_secret(words) == last
+        return last > 0 and (last_secret(words) == last or is_headed(words))
 
     def _decide(self, key: str) -> bool:
+        from statecrumbs._redact._words import is_headed, is_secret, is_secret_whole
+
         words = split_words(key)
-        if self._extra and self._is_extra(words):
+        if self._extra and (
+            self._is_extra(words)
+            or (not key.isascii() and self._is_extra(split_words(_spelled_out(key))))
+        ):
             return True
-        if _is_secret([word for word in words if not word.isdigit()]):
+        _, dot, last = key.rpartition(".")
+        if last[:1].isupper() and (
+            last.endswith(_CLASSES) or (dot and words[-2:-1] and words[-2] in _REFUSED)
+        ):
+            return False
+        if is_secret([word for word in words if not word.isdigit()]) or is_headed(words):
             return True
         # The case may change anywhere: pAsSwOrD. Then only the whole of what is between
         # punctuation counts, because `maxTokens` and `compassWord` end in such a word, too.
         whole = split_words(key.lower())
-        return whole != words and _is_secret_whole([word for word in whole if not word.isdigit()])
+        return whole != words and is_secret_whole([word for word in whole if not word.isdigit()])
 
     def _is_extra(self, words: list[str]) -> bool:
         if any(inside in word for word in words for inside in self._inside):
@@ -115,9 +132,21 @@ class SecretNames(dict[str, bool]):
 
 
 def is_holder(name: str) -> bool:
-    """Return whether an object of this name holds secrets under names that are none alone."""
+    """Return whether an object of this name holds secrets under names that are harmless alone."""
     words = split_words(name)
-    return bool(words) and words[-1] in HOLDERS
+    return bool(words) and words[-1] in _HOLDERS
+
+
+def is_plain_name(text: str) -> bool:
+    """Return whether `text` is the usual name of a secret, without other letters: `api_key`.
+
+    "mysecret" may be a secret itself.
+    """
+    try:
+        from statecrumbs._redact._words import is_plain
+    except UNFINISHED_IMPORT:
+        return False
+    return is_plain(split_words(text))
 
 
 def is_secret_within(holder: str, name: str, names: SecretNames) -> bool:
@@ -149,65 +178,16 @@ _FOLDED = {
 }
 
 
-def _is_secret(words: list[str]) -> bool:
-    """Return whether the `words` of a name, without its numbers, name a secret."""
-    if not words:
-        return False
-    last = len(words) - 1
-    alone = words[last] in LAST or (last == 0 and words[0] in ALONE)
-    end = last if alone else _last_secret(words)
-    if end < 0 or (last > 0 and words[0] in ABOUT_FIRST):
-        return False
-    # The ID of an access key is half of a credential; other IDs only tell secrets apart.
-    return end == last or words[last] not in ABOUT_LAST or words[-2:] == ["key", "id"]
+def _spelled_out(name: str) -> str:
+    """Return `name` with its umlauts written as they are where a keyboard has none: groesse."""
+    if name.isascii():
+        return name
+    import unicodedata
+
+    return unicodedata.normalize("NFC", name).translate(_UMLAUTS)
 
 
-def _is_secret_whole(words: list[str]) -> bool:
-    return any(_single(word) in SECRETS for word in words) and words[-1] not in ABOUT_LAST
-
-
-def _last_secret(words: list[str]) -> int:
-    """Return the index of the last word of a secret, alone or with others before it, or -1."""
-    for index in range(len(words) - 1, -1, -1):
-        word = words[index]
-        before = words[index - 1] if index else ""
-        if _is_secret_word(word, before, words[index + 1] if index + 1 < len(words) else ""):
-            return index
-        single = _single(word)
-        if before in PAIRS.get(single, ()):
-            return index
-        for start in range(index - 1, max(index - _MOST_JOINED, -1), -1):
-            joined = "".join(words[start:index]) + single
-            if joined in SECRETS or joined in TOGETHER:
-                return index
-    return -1
-
-
-def _is_secret_word(word: str, before: str, after: str) -> bool:
-    if word.endswith("tokens"):
-        return (word[: -len("tokens")] or before) in OPENING_TOKENS
-    single = _single(word)
-    if single in SECRETS:
-        return before not in OTHERWISE.get(single, ()) and after not in OTHERWISE_BEFORE.get(
-            single, ()
-        )
-    if single in TOGETHER:
-        return True
-    if single.endswith(ENDINGS):
-        return not (single.endswith("token") and single[: -len("token")] in OTHERWISE["token"])
-    return not word.isascii() and _is_unspaced_secret(word)
-
-
-def _is_unspaced_secret(word: str) -> bool:
-    for secret in UNSPACED:
-        _, found, rest = word.rpartition(secret)
-        if found and not rest.startswith(UNSPACED_ABOUT):
-            return True
-    return False
-
-
-def _single(word: str) -> str:
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+_UMLAUTS = {ord(umlaut): f"{letter}e" for umlaut, letter in ("äa", "öo", "üu", "ÄA", "ÖO", "ÜU")}
 
 
 def split_words(name: str) -> list[str]:

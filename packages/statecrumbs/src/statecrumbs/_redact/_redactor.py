@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from statecrumbs._redact._fields import FieldKinds
-from statecrumbs._redact._names import REDACTED, SecretNames
+from statecrumbs._redact._names import REDACTED, UNFINISHED_IMPORT, SecretNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Characters. Tokens with a known format, and tokens after `Bearer`, are longer.
 _SHORTEST_TOKEN = 12
+_LONGEST_MESSAGE = 64  # characters, or items
 
 
 class Redactor:
@@ -25,7 +26,7 @@ class Redactor:
     `X-Tenant-Id` and `oldTenantId`, and `extra=["pin"]` covers `user_pin` but not `shipping`.
 
     `is_sensitive(key)` answers for one name. It takes about 30 ns for a name that was seen before.
-    `field_kind(key)` tells more of the name of a field, as the constants of `fields` say.
+    `field_kind(key)` returns the roles of a field of that name, a sum of constants of `_fields`.
     """
 
     __slots__ = ("_names", "_scrubber", "field_kind", "is_sensitive")
@@ -56,8 +57,7 @@ class Redactor:
     def scrub_fields(self, fields: Mapping[str, str]) -> Mapping[str, str]:
         """Return the texts of the `fields` of one object with each secret replaced.
 
-        Together they tell more than each alone: one may be the name of another, or a statement
-        whose parameters are in another.
+        A field may be the name of another one, or a statement whose parameters are in another one.
         """
         scrubber = self._scrubber or self._load()
         if scrubber is None:
@@ -80,22 +80,32 @@ class Redactor:
         return scrubbed
 
     def _load(self) -> TextScrubber | None:
-        """Import the patterns at the first text; return None where that is not possible now."""
+        """Import the patterns at the first text; return None if that is not possible now."""
         try:
             from statecrumbs._redact._text import TextScrubber  # it needs `re`
-        except (
-            ImportError
-        ):  # a signal handler or a finalizer that runs in the middle of that import
+        except UNFINISHED_IMPORT:
             return None
         self._scrubber = TextScrubber(self._names)
         return self._scrubber
 
 
+def is_harmless_field(name: str, value: str | int | list[object]) -> bool:
+    """Return whether the field of a sensitive `name` is no secret: a count, a state, a message."""
+    if type(value) is not int and len(value) > _LONGEST_MESSAGE:  # type: ignore[arg-type]
+        return False
+    try:
+        from statecrumbs._redact._harmless import is_harmless_value  # it needs `re`
+    except UNFINISHED_IMPORT:
+        return False
+    return is_harmless_value(name, value)
+
+
 def load_patterns() -> None:
     """Import the patterns now, not at the first text."""
     from statecrumbs._redact._text import TextScrubber
+    from statecrumbs._redact._words import is_secret
 
-    del TextScrubber  # it is only imported
+    del TextScrubber, is_secret  # they are only imported
 
 
 if hasattr(os, "register_at_fork"):  # absent on Windows

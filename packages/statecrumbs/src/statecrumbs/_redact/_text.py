@@ -1,4 +1,4 @@
-"""Find all that is secret in a text, and blank it.
+"""Find all secrets in a text, and blank them.
 
 This module is imported at the first text that needs it, because it needs `re`. The time is linear
 in the length of the text. Secrets without a recognisable name or format are not detected.
@@ -8,15 +8,44 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact._commands import SIGNS, find_in_commands, find_in_phrase
-from statecrumbs._redact._gate import Gate, forms_of
-from statecrumbs._redact._names import REDACTED
-from statecrumbs._redact._notations import find_notations
-from statecrumbs._redact._sql import find_in_messages, find_in_statements
-from statecrumbs._redact._tables import find_in_rows, find_in_tables
-from statecrumbs._redact._tokens import RUN, find_blocks, find_cookies, find_tokens, find_webhooks
-from statecrumbs._redact._urls import find_after_schemes, find_in_urls
-from statecrumbs._redact._values import NamedValues
+from statecrumbs._redact._commands import (
+    PHRASES,
+    PROGRAMS,
+    SETTINGS,
+    find_after_schemes,
+    find_codes,
+    find_in_commands,
+    find_in_encoded_urls,
+    find_in_hashes,
+    find_in_phrase,
+    find_in_urls,
+    find_settings,
+)
+from statecrumbs._redact._escapes import without_escapes
+from statecrumbs._redact._formats import find_in_formats
+from statecrumbs._redact._gate import (
+    Gate,
+    find_options,
+    forms_of,
+    has_spaced_quote,
+    words_of,
+)
+from statecrumbs._redact._harmless import is_nothing
+from statecrumbs._redact._messages import find_changes, find_in_messages, find_said
+from statecrumbs._redact._named_values import DullNames, NamedValues
+from statecrumbs._redact._names import REDACTED, is_plain_name
+from statecrumbs._redact._notations import find_in_calls, find_notations
+from statecrumbs._redact._sql import find_in_statements
+from statecrumbs._redact._tables import find_in_blocks, find_in_fields, find_in_rows, find_in_tables
+from statecrumbs._redact._tokens import (
+    RUN,
+    find_blocks,
+    find_cookies,
+    find_granted,
+    find_links,
+    find_tokens,
+    find_webhooks,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +58,12 @@ if TYPE_CHECKING:
 class TextScrubber:
     """Blanks secrets in texts. `names` decide which names are sensitive."""
 
-    __slots__ = ("_gate", "_names")
+    __slots__ = ("_dull", "_gate", "_names")
 
     def __init__(self, names: SecretNames) -> None:
         self._names = names
         self._gate = Gate(names)
+        self._dull = DullNames(names)
 
     def scrub(self, text: str) -> str:
         """Return `text` with `[redacted]` in place of each secret."""
@@ -61,55 +91,132 @@ class TextScrubber:
         return scrubbed
 
     def _spans(self, text: str) -> list[Span]:
-        """Return where the secrets of `text` stand, in no order."""
-        spans = self._spans_by_rule(text)
-        return spans + _repeated(text, spans) if spans else spans
-
-    def _spans_by_rule(self, text: str) -> list[Span]:
+        """Return the spans of the secrets in `text`, in no order."""
         signs, kinds = forms_of(text)
+        plain = None
+        if (
+            "\\" in signs
+            or ("%" in signs and ("%%" in signs or "%u" in signs))
+            or "&" in signs
+            or "\x1b" in signs
+            or not text.isascii()
+        ):
+            plain = without_escapes(text)
+            if plain:
+                text = plain.text
+                signs, kinds = forms_of(text)
+        spans = self._spans_by_rule(text, signs, kinds)
+        if spans:
+            spans = [span for span in spans if not is_nothing(text[slice(*span)])]
+            spans += _repeated(text, spans)
+        return plain.moved(spans) if plain else spans
+
+    def _spans_by_rule(self, text: str, signs: str, kinds: str) -> list[Span]:
         spans: list[Span] = []
-        if ("=" in signs or ":" in signs) and "//" in signs:
-            if "@" in signs and "://" in text:
-                spans += find_in_urls(text)
-            if "hook" in text or "chat.g" in text:
-                spans += find_webhooks(text)
-        has_options = "-" in signs and (
-            " -" in text or ("'" in signs and "'-" in text) or ('"' in signs and '"-' in text)
-        )
-        if has_options:
+        if "@" in signs or "//" in signs or "%%%" in signs or "%A%%" in signs:
+            self._find_in_addresses(text, signs, spans)
+        options = find_options(text) if "-" in signs else ()
+        if options and not PROGRAMS.isdisjoint(words_of(text)):
             spans += find_in_commands(text)
-        if has_options or self._gate.may_name(text, signs, kinds):
+        is_spaced = has_spaced_quote(signs, kinds)
+        if self._gate.may_name(text, signs, kinds, is_spaced=is_spaced) or (
+            options and (any(map(self._names.__getitem__, options)) or "value" in options)
+        ):
             self._find_named(text, spans)
         if ("\n" in signs or "\\" in signs) and self._gate.may_head(text, kinds):
             spans += find_in_tables(text, self._names)
-        if ("(" in signs or "?" in signs or "%" in signs or "$" in signs) and any(
-            map(text.__contains__, _OF_STATEMENTS)
+            spans += find_in_fields(text, self._names)
+        is_phrase = is_spaced and _is_phrase(text, kinds)
+        if (
+            is_phrase
+            or "(" in signs
+            or "?" in signs
+            or "%" in signs
+            or "$" in signs
+            or "<" in signs
         ):
-            spans += find_in_statements(text, self._names)
+            self._find_in_code(text, signs, kinds, spans, is_phrase=is_phrase)
         self._find_said(text, signs, spans)
         if RUN in kinds:
             spans += find_tokens(text, signs, kinds)
+            if "'" in signs:
+                spans += find_granted(text)
+            if "/" in signs:
+                spans += find_links(text)
         if "---" in signs:
             spans += find_blocks(text)
         return spans
 
+    def _find_in_addresses(self, text: str, signs: str, spans: list[Span]) -> None:
+        if "@" in signs and ("://" in text or ":oracle:" in text or "(" in signs):
+            spans += find_in_urls(text)
+        if "//" in signs and ("hook" in text or "chat.g" in text):
+            spans += find_webhooks(text)
+        if "%%" in signs and ("2F%" in text or "2f%" in text):
+            spans += find_in_encoded_urls(text)
+
+    def _find_in_code(
+        self, text: str, signs: str, kinds: str, spans: list[Span], *, is_phrase: bool
+    ) -> None:
+        names = self._names
+        if (is_phrase or _is_statement(text, signs)) and any(
+            map(names.__getitem__, words_of(text))
+        ):
+            spans += find_in_statements(text, names)
+            if is_phrase:
+                spans += find_changes(text, names)
+        elif "(" in signs and _is_one_of(text, names):
+            spans += find_in_statements(text, names)
+        if "(" in signs and (
+            "a(q" in kinds
+            or "a(aq" in kinds
+            or ("\\" in signs and "a(\\" in kinds)
+            or (
+                "'" in signs
+                and (", q" in kinds or "=q" in kinds)
+                and any(map(text.__contains__, _OF_CALLS))
+            )
+        ):
+            spans += find_in_calls(text, kinds, names)
+
     def _find_named(self, text: str, spans: list[Span]) -> None:
         names = self._names
-        named = NamedValues(text, names, spans)
+        named = NamedValues(text, names, self._dull, spans)
         spans += named.spans
         spans += find_notations(text, names)
         spans += find_in_messages(text, names)
         spans += find_in_rows(text, names)
         spans += find_cookies(text)
+        spans += find_in_blocks(text, names)
         if named.has_placeholder:
+            spans += find_in_formats(text, names)
             spans += find_in_statements(text, names)
 
     def _find_said(self, text: str, signs: str, spans: list[Span]) -> None:
         """Find the secrets after words. The rare letters of a word are among the `signs`."""
-        if any(map(signs.__contains__, _OF_PHRASES)):
-            for word in SIGNS:
-                if word in text:
-                    spans += find_in_phrase(text, word)
+        for word in SETTINGS[signs]:
+            if word in text:
+                spans += find_settings(text, self._names)
+                break
+        if "code" in text:
+            spans += find_said(text, self._names)
+            spans += find_codes(text)
+        elif (
+            (("pw" in signs or "Pw" in signs) and "assw" in text)
+            or ("k" in signs and " is " in text and ("oken " in text or "key is" in text))
+            or ("P" in signs and ("PIN" in text or "OTP" in text))
+            or ("p" in signs and "passe" in text)
+            or not text.isascii()
+        ):
+            spans += find_said(text, self._names)
+        if "HT" in signs and ("HSET" in text or "HMSET" in text):
+            spans += find_in_hashes(text, self._names)
+        self._find_in_phrases(text, signs, spans)
+
+    def _find_in_phrases(self, text: str, signs: str, spans: list[Span]) -> None:
+        for word in PHRASES[signs]:
+            if word in text:
+                spans += find_in_phrase(text, word)
         if ("b" in signs or "B" in signs) and (
             "earer " in text
             or "asic " in text
@@ -118,37 +225,119 @@ class TextScrubber:
             spans += find_after_schemes(text)
 
 
-_OF_STATEMENTS = ("alues", "ALUES", "stdin", "param", "args", "(?", "($")
-# The rare letters of: requirepass, sqlplus, rabbitmqctl; password; AUTH; PASSWORD(; vault; echo |
-_OF_PHRASES = ("q", "pw", "AUTH", "A(", "vu", "|")
+_OF_CALLS = (
+    "setattr(",
+    "polation(",
+    "ogin(",
+    "uth(",
+    "word_hash(",
+)  # their first argument may be no string
+# Words before a quote or a parenthesis: LIKE '...', token IN (...), changed from '...'
+_BEFORE_QUOTES = (
+    *"LIKE like BETWEEN between SELECT select THEN then ELSE else from".split(),
+    *(" to", " TO"),
+)
+_ENDS = frozenset(word[-2:] for word in _BEFORE_QUOTES)  # looked up faster
 
+_LONGEST_NAME = 64  # characters of the name of a column
 _ALIKE = 8  # characters; a shorter value may stand elsewhere by chance
 _QUOTED_ALIKE = 6  # characters of a value in quotes in both places
 _MOST_REPEATED = 8  # values
+_ESCAPED_IN_STRINGS = re.compile(r"['\\\n]")
+_OF_DJANGO = "; args=("
+_QUOTES = ("'", '"', "\\'", '\\"')  # the last two in the string of another string
 _TELLING = re.compile(r"(?=.*\d)(?=.*[^\d\s.,:-])\S+", re.DOTALL)
 
 
+def _is_phrase(text: str, kinds: str) -> bool:
+    """Return whether a string stands behind a word of SQL, or of a change."""
+    for sign in ("a q", "a \\"):
+        at = kinds.find(sign)
+        while at >= 0:
+            if text[at - 1 : at + 1] in _ENDS and text[max(0, at - 6) : at + 1].endswith(
+                _BEFORE_QUOTES
+            ):
+                return True
+            at = kinds.find(sign, at + 1)
+    return False
+
+
+def _is_statement(text: str, signs: str) -> bool:
+    """Return whether there may be a statement of SQL with values or placeholders."""
+    if "(" in signs and (
+        ("V" in signs and "ALUES" in text)
+        or ("u" in signs and "alues" in text)
+        or "(?" in signs
+        or "($" in signs
+        or ("=" in signs and (") = (" in text or ")=(" in text))
+        or ("\n" in signs and "stdin" in text)
+        or ("\\" in signs and "stdin" in text)
+    ):
+        return True
+    return ("<" in signs and "<> '" in text) or (
+        ("?" in signs or "%" in signs or "$" in signs) and ("param" in text or "args" in text)
+    )
+
+
+def _is_one_of(text: str, names: SecretNames) -> bool:
+    """Return whether a secret is one of a list: token IN ('...', '...')."""
+    for sign in (" IN (", " in ("):
+        at = text.find(sign)
+        while at >= 0:
+            words = text[max(0, at - _LONGEST_NAME) : at].split(" ")
+            if words[-1] in ("NOT", "not"):
+                words.pop()
+            if not words or words[-1][-1:] == ")" or names[words[-1]]:
+                return True
+            at = text.find(sign, at + 1)
+    return False
+
+
 def _repeated(text: str, spans: list[Span]) -> list[Span]:
-    """Return where values that were found stand once more, without their name.
+    """Return the spans where found values stand once more, without their name.
 
     An ordinary word counts only where it is a whole string in quotes again, as in Django's log of
     SQL: ``... VALUES ('correct horse'); args=('correct horse',)``.
     """
     found: list[Span] = []
     for value in {text[start:end] for start, end in spans[:_MOST_REPEATED]}:
-        if not _QUOTED_ALIKE <= len(value) <= 256 or REDACTED in value:  # noqa: PLR2004
+        if len(value) > 256 or REDACTED in value:  # noqa: PLR2004
+            continue
+        if len(value) < _QUOTED_ALIKE:
+            if _OF_DJANGO in text:  # its parameters follow the statement with their values
+                found += _in_quotes(value, text, text.index(_OF_DJANGO))
+            continue
+        if value[-1].isalpha() and is_plain_name(
+            value
+        ):  # password=password: the word stands elsewhere, too
             continue
         if len(value) >= _ALIKE and _TELLING.fullmatch(value):
             found += _places_of(value, text, 0)
         else:
-            found += _places_of(f"'{value}'", text, 1) + _places_of(f'"{value}"', text, 1)
+            found += _in_quotes(value, text)
+        for other in _spellings(value) if _ESCAPED_IN_STRINGS.search(value) else ():
+            found += _in_quotes(other, text)
     return found
 
 
-def _places_of(value: str, text: str, quotes: int) -> list[Span]:
-    """Return where `value` stands in `text`, without as many characters at both ends."""
+def _spellings(value: str) -> set[str]:
+    """Return how Python shows a string that is escaped as in SQL, and the other way round."""
+    plain = value.replace("''", "'").replace("\\\\", "\\").replace("\\'", "'")
+    shown = repr(plain)[1:-1]
+    return {plain, shown, shown.replace("'", "\\'"), plain.replace("'", "''")} - {value}
+
+
+def _in_quotes(value: str, text: str, since: int = 0) -> list[Span]:
     places: list[Span] = []
-    at = text.find(value)
+    for quote in _QUOTES if "\\" in text else _QUOTES[:2]:
+        places += _places_of(f"{quote}{value}{quote}", text, len(quote), since)
+    return places
+
+
+def _places_of(value: str, text: str, quotes: int, since: int = 0) -> list[Span]:
+    """Return the spans of `value` in `text`, without so many `quotes` at both ends."""
+    places: list[Span] = []
+    at = text.find(value, since)
     while at >= 0:
         places.append((at + quotes, at + len(value) - quotes))
         at = text.find(value, at + len(value))

@@ -216,6 +216,52 @@ _AFTER_SCHEME = re.compile(r"(?=[A-Za-z_+/=-]{0,64}\d)[\w.~+/=-]{16,}")
 _compiled: dict[str, re.Pattern[str]] = {}
 
 
+# Names that say nothing alone; a value that looks like a token makes them those of secrets.
+_GRANTED = re.compile(
+    r"""["'](?:access|refresh)\\{0,4}["']\s{0,4}:\s{0,4}b?\\{0,4}["']"""
+    r"""(?P<value>[\w.~+/=-]{16,4096})(?=\\{0,4}["'])"""
+)
+_LIST = re.compile(r"""\b(?:[Tt]okens|TOKENS)\\{0,4}["']?\s{0,2}[:=]\s{0,2}[\[({]""")
+_ITEM = re.compile(
+    r"""\s{0,64}b?(?P<quote>\\{0,4}["'])(?P<value>[^"'\n\\]{0,400})(?P=quote)[,:]?"""
+)
+_LOOK = re.compile(
+    r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w.~+/=-]{16,}"  # mixed
+    r"|(?=\D*\d)(?:[0-9a-z]{1,13}-)?[0-9a-f]{32,}"  # hexadecimal, after a time in links of Django
+)
+# A link that a mail has: /reset/MQ/c4x2ab-3f.../
+_LINK = re.compile(
+    r"""
+    (?:activat|confirm|magic|reset|verif) [\w-]{0,24} / (?: [\w=-]{1,64} / ){0,2}?
+    (?P<value> [\w.~=-]{16,1024} ) (?=[/?&\#\s"'<>),;]|\\|\Z)
+    """,
+    re.VERBOSE,
+)
+_LINKS = ("activat", "confirm", "magic", "reset", "verif")
+
+
+def find_links(text: str) -> Iterator[Span]:
+    """Yield the tokens in the paths of links that reset or confirm something."""
+    if any(map(text.__contains__, _LINKS)):
+        for found in _LINK.finditer(text):
+            if _LOOK.fullmatch(found["value"]):
+                yield found.span("value")
+
+
+def find_granted(text: str) -> Iterator[Span]:
+    """Yield what looks like a token beside `access` or `refresh`, or in a list `tokens`."""
+    for opening in _LIST.finditer(text) if "okens" in text or "TOKENS" in text else ():
+        position = opening.end()
+        while item := _ITEM.match(text, position):
+            if _LOOK.fullmatch(item["value"]):
+                yield item.span("value")
+            position = item.end()
+    if "access" in text or "refresh" in text:
+        for found in _GRANTED.finditer(text):
+            if _LOOK.fullmatch(found["value"]):
+                yield found.span("value")
+
+
 def find_blocks(text: str) -> Iterator[Span]:
     """Yield where private keys stand in `text`."""
     for found in _pattern(_BLOCKS).finditer(text):
@@ -256,7 +302,7 @@ def find_tokens(text: str, signs: str, kinds: str) -> Iterator[Span]:
         if before not in _INSIDE and _HEXADECIMAL.match(text, start, end):
             continue
         for begin in _begins(text, before, start, end):
-            # Where a token was found, no other is looked for: it may reach to the end of the text.
+            # No other token is searched in a found one: it may reach to the end of the text.
             if begin >= done and (span := _token_at(text, begin)):
                 yield span
                 done = span[1]
@@ -276,7 +322,7 @@ def _end(kinds: str, start: int) -> int:
 
 
 def _begins(text: str, before: str, start: int, end: int) -> list[int]:
-    """Return where around a run a token may begin; `before` is the character before it."""
+    """Return the positions around a run at which a token may begin; `before` stands before it."""
     begins = [start]
     if before == "\\":  # \n, \u003d
         begins += (start + 1, start + 5)
@@ -310,3 +356,17 @@ def _pattern(form: str) -> re.Pattern[str]:
     if pattern is None:
         pattern = _compiled[form] = re.compile(form)
     return pattern
+
+
+_CARD_NUMBER = re.compile(r"""\\{0,16}["']?(?P<digits>\d(?:[ -]?\d){12,18})(?![\w-])""")
+
+
+def card_number_at(text: str, start: int) -> Span | None:
+    """Return the span of the number of a card that begins at `start`: card=4111111111111111."""
+    number = _CARD_NUMBER.match(text, start)
+    if number is None:
+        return None
+    digits = [int(digit) for digit in reversed(number["digits"]) if digit.isdigit()]
+    # The check of ISO/IEC 7812: every second digit counts twice, and its own digits are added.
+    total = sum(sum(divmod(digit * (1 + at % 2), 10)) for at, digit in enumerate(digits))
+    return None if total % 10 else number.span("digits")

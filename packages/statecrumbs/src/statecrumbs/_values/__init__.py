@@ -13,20 +13,24 @@ For small ordinary values the text is exactly `repr(value)`. Three rules keep it
 No rule can prevent that a `__repr__` opens a connection itself, or shows an object that cannot be
 seen (in a closure, in a global).
 
-    _engine       Renderer: the text within its bounds
-    _builtin      built-in types, and containers of the standard library
-    _objects      all other classes: by their fields, by their name, or by their repr
-    _frameworks   objects that must not be evaluated
-    _classes      classes and instances, read without running code of the program
+    _renderer    Renderer: the text within its bounds
+    _builtin     built-in types, and containers of the standard library
+    _objects     all other classes: by their fields, by their name, or by their repr
+    _frameworks  objects that must not be evaluated
+    _inspection  classes and instances, read without running code of the program
+    _keep        small values kept as they are, to be rendered when somebody looks
+    _plans       how the instances of one class are kept
 """
 
 from __future__ import annotations
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._values._builtin import SHOWERS
-from statecrumbs._values._classes import class_of, module_of, name_of, qualname_of
-from statecrumbs._values._engine import UNSERIALIZABLE, Renderer, encodable, fit
+from statecrumbs._values._builtin import SHOW
+from statecrumbs._values._inspection import class_of, module_of, name_of, qualname_of
+from statecrumbs._values._keep import Keepers, Kept, kept_size
 from statecrumbs._values._objects import show_object
+from statecrumbs._values._plans import is_fixed, plan
+from statecrumbs._values._renderer import HARMLESS, UNSERIALIZABLE, Renderer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,10 +41,17 @@ if TYPE_CHECKING:
     Scalar: TypeAlias = str | int | float | bool | None
 
 __all__ = [
+    "HARMLESS",
     "UNSERIALIZABLE",
+    "Keepers",
+    "Kept",
+    "class_of",
     "encodable",
     "fit",
+    "is_fixed",
     "jsonable",
+    "keepers_for",
+    "kept_size",
     "module_of",
     "name_of",
     "qualname_of",
@@ -56,8 +67,8 @@ def render(value: Any, redactor: Redactor | None, *, limit: int = 1024) -> str:
 
     Containers are shown down to 5 levels, 20 items each, 10 of longer ones. `... (4999990 more)`
     stands for what is left out, `...` for a cycle. The value of a sensitive key, field or option is
-    `'[redacted]'`, and every text is scrubbed; neither happens with `redactor=None`. Where a
-    `__repr__` fails, whatever it raises, `<unserializable>` stands for its value. The result is an
+    `'[redacted]'`, and every text is scrubbed; neither happens with `redactor=None`. If a
+    `__repr__` raises anything, `<unserializable>` stands for its value. The result is an
     exact `str` that UTF-8 can encode.
     """
     try:
@@ -68,7 +79,7 @@ def render(value: Any, redactor: Redactor | None, *, limit: int = 1024) -> str:
         elif (kind is int and -_WORD <= value < _WORD) or value is None or kind is bool:
             text = repr(value)
         if text is None or len(text) > limit:
-            renderer = Renderer(redactor, limit, SHOWERS, show_object)
+            renderer = Renderer(redactor, limit, SHOW, show_object)
             text = renderer.show(value, limit, 0)
             if renderer.has_parallels and redactor is not None:
                 text = redactor.scrub(text)
@@ -84,10 +95,10 @@ def render(value: Any, redactor: Redactor | None, *, limit: int = 1024) -> str:
 
 
 def jsonable(value: Any, redactor: Redactor | None, limit: int = 1024) -> Scalar:
-    """Return `value` as a JSON scalar: unchanged where it is one, else its `render`; never raise.
+    """Return `value` as a JSON scalar: unchanged if it is one, else its `render`; never raise.
 
-    Unchanged are `None`, `bool`, `int` of at most 64 bits and finite `float`. Strings, also of a
-    subclass, become exact ones, scrubbed, shortened to `limit` characters, and without quotes.
+    `None`, `bool`, `int` of at most 64 bits and finite `float` stay as they are. Strings, also of
+    a subclass, become exact ones, scrubbed, shortened to `limit` characters, and without quotes.
     """
     try:
         kind = class_of(value)
@@ -100,7 +111,7 @@ def jsonable(value: Any, redactor: Redactor | None, limit: int = 1024) -> Scalar
             if text.isascii() and len(text) <= limit:
                 return text
         if issubclass(kind, str):
-            renderer = Renderer(redactor, limit, SHOWERS, show_object)
+            renderer = Renderer(redactor, limit, SHOW, show_object)
             return fit(renderer.text(value, limit), limit)
     except RecursionError:
         return UNSERIALIZABLE[:limit]
@@ -109,6 +120,24 @@ def jsonable(value: Any, redactor: Redactor | None, limit: int = 1024) -> Scalar
             raise
         return UNSERIALIZABLE[:limit]
     return render(value, redactor, limit=limit)
+
+
+def encodable(text: str) -> str:
+    """Return `text` with lone surrogates escaped, as `repr` does: no file takes them."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def fit(text: str, limit: int) -> str:
+    """Return `text` cut to `limit` characters, with lone surrogates escaped."""
+    text = encodable(text)
+    if len(text) <= limit:
+        return text
+    return text[: limit - 3] + "..." if limit > 3 else text[: max(limit, 0)]  # noqa: PLR2004
+
+
+def keepers_for(redactor: Redactor | None) -> Keepers:
+    """Return what keeps small values, to be rendered when somebody looks."""
+    return Keepers(redactor, plan)
 
 
 def safe_text(value: object) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from statecrumbs._values._classes import (
+from statecrumbs._values._inspection import (
     DICT,
     FROZENSET,
     FUNCTION,
@@ -23,14 +23,14 @@ from statecrumbs._values._classes import (
     names_in,
     title_of,
 )
-from statecrumbs._values._engine import HEAD, WHOLE, first
+from statecrumbs._values._renderer import HEAD, WHOLE, first, hidden
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
-    from statecrumbs._values._engine import Renderer, Shower
+    from statecrumbs._values._renderer import Renderer, Show
 
     # The third parameter is the class of the standard library whose `__repr__` the value has.
     StdlibShower: TypeAlias = Callable[[Renderer, Any, Any, int, int], str]
@@ -157,19 +157,29 @@ def _method(renderer: Renderer, value: Any, room: int, depth: int) -> str:
 
 
 def _exception(renderer: Renderer, value: BaseException, room: int, depth: int) -> str:
-    args: tuple[Any, ...] = BaseException.__dict__["args"].__get__(value)
-    opening = f"{name_of(type(value))}("
+    return show_arguments(renderer, name_of(type(value)), arguments_of(value), room, depth)
+
+
+# The arguments of an exception, whatever its class says.
+arguments_of: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
+
+
+def show_arguments(
+    renderer: Renderer, name: str, args: Sequence[Any], room: int, depth: int
+) -> str:
+    """Return the text of an exception of the class `name` with the arguments `args`."""
+    opening = f"{name}("
     if renderer.is_secret_pair(args):
         return renderer.pair(args, opening, ")", room, depth)
     count = len(args)
-    return renderer.sequence(value, first(args, count), count, opening, ")", room, depth)
+    return renderer.sequence(args, first(args, count), count, opening, ")", room, depth)
 
 
 _EMPTY: dict[object, object] = {}
 _MODULE = class_of(sys)
 
 # For these types and their subclasses. Types with `_repr` cannot have subclasses.
-SHOWERS: dict[type, Shower] = {
+SHOW: dict[type, Show] = {
     int: _int,
     str: _str,
     bool: _repr,
@@ -289,17 +299,38 @@ def _mapping_view(renderer: Renderer, value: Any, owner: Any, room: int, depth: 
 
 def _enum(renderer: Renderer, value: Any, _owner: Any, room: int, depth: int) -> str:
     held = instance_dict(value)
-    inner = held.get("_value_")
+    title, name, inner = name_of(type(value)), held.get("_name_"), held.get("_value_")
     if type(inner) in (int, bool, float, type(None)):
         return renderer.call_repr(value, room, depth)
+    return show_member(renderer, title, name, inner, room, depth)
+
+
+def show_member(
+    renderer: Renderer, title: str, name: Any, inner: Any, room: int, depth: int
+) -> str:
+    """Return the text of the member `name` of the enumeration `title`: <Color.RED: 1>."""
+    opening = f"<{title}.{name}: "
+    if (
+        renderer.names_secret(name) or (title.endswith("s") and renderer.names_secret(title))
+    ) and not _is_kind(name, inner):
+        return f"{opening}{hidden(name, inner)!r}>"
     # Its own repr contains the whole repr of its value, which may be of any class.
-    opening = f"<{name_of(type(value))}.{held.get('_name_')}: "
     return f"{opening}{renderer.show(inner, room - len(opening) - 1, depth + 1)}>"
+
+
+def _is_kind(name: str, inner: Any) -> bool:
+    """Return whether a member stands for a kind of secret: TOKEN = "token", PASSWORD = 2."""
+    if type(inner) is int:
+        return 0 <= inner < _MOST_MEMBERS
+    return type(inner) is str and inner.lower() == name.lower()
+
+
+_MOST_MEMBERS = 100  # that are numbered
 
 
 # By module, then by the name of the class. They are known by name, since importing these modules
 # here would cost every program their import.
-STDLIB_SHOWERS: dict[str, dict[str, StdlibShower]] = {
+STDLIB_SHOW: dict[str, dict[str, StdlibShower]] = {
     "array": {"array": _typed_array},
     "collections": {
         "ChainMap": _chain_map,

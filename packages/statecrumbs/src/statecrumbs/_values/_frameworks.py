@@ -6,35 +6,35 @@ its module, anywhere among the bases of the object's class.
 
 from __future__ import annotations
 
-from statecrumbs._values._classes import instance_dict, name_of, names_in, title_of
+from statecrumbs._values._inspection import instance_dict, name_of, names_in, title_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
-    from statecrumbs._values._engine import Renderer
+    from statecrumbs._values._renderer import Renderer
 
     Bases: TypeAlias = tuple[type, ...]
-    FrameworkShower: TypeAlias = Callable[[Renderer, Any, Bases, int, int], str]
+    FrameworkShow: TypeAlias = Callable[[Renderer, Any, Bases, int, int], str]
 
 MAPPED = "_sa_class_manager"  # SQLAlchemy sets it in each class that it maps
 
 _SMALL_ARRAY = 20  # items; smaller arrays are shown
 
 
-def framework_shower(base: type, module: str) -> FrameworkShower | None:
+def framework_show(base: type, module: str) -> FrameworkShow | None:
     """Return the function for instances of `base`, defined in `module`; None for other classes."""
     known = FRAMEWORKS.get(module.partition(".")[0])
-    shower = None if known is None else known.get(name_of(base))
-    if shower is None and MAPPED in names_in(base):
+    show = None if known is None else known.get(name_of(base))
+    if show is None and MAPPED in names_in(base):
         return _mapped
-    return shower
+    return show
 
 
-def is_lazy(shower: FrameworkShower) -> bool:
-    """Return whether the `__repr__` of the classes that `shower` is for could do I/O."""
-    return shower is not _array
+def is_lazy(show: FrameworkShow) -> bool:
+    """Return whether the `__repr__` of the classes that `show` is for could do I/O."""
+    return show is not _array
 
 
 def name_only(_renderer: Renderer, value: Any, _bases: Bases, _room: int, _depth: int) -> str:
@@ -50,13 +50,18 @@ def _query_set(renderer: Renderer, value: Any, bases: Bases, room: int, depth: i
     return f"<{name} {renderer.show(fetched, room - len(name) - 3, depth)}>"
 
 
-def _model(renderer: Renderer, value: Any, bases: Bases, room: int, depth: int) -> str:
+def show_model(renderer: Renderer, value: Any, bases: Bases, room: int, depth: int) -> str:
+    """Return the class and the primary key of an instance of a model of Django."""
     # Its repr calls its __str__, which may fetch related objects. The key is in its __dict__.
-    key = None
-    meta = next((names_in(base)["_meta"] for base in bases if "_meta" in names_in(base)), None)
-    if meta is not None:
-        key = instance_dict(value).get(meta.pk.attname)
+    name = key_name(bases)
+    key = None if name is None else instance_dict(value).get(name)
     return f"<{title_of(type(value))} pk={renderer.show(key, room, depth + 1)}>"
+
+
+def key_name(bases: Bases) -> str | None:
+    """Return the attribute that holds the primary key of a model of Django, None without one."""
+    meta = next((names_in(base)["_meta"] for base in bases if "_meta" in names_in(base)), None)
+    return None if meta is None else meta.pk.attname
 
 
 def _mapped(renderer: Renderer, value: Any, _bases: Bases, room: int, depth: int) -> str:
@@ -103,14 +108,14 @@ def _array(renderer: Renderer, value: Any, _bases: Bases, room: int, depth: int)
 
 
 # By the first part of the module's name, then by the name of the class.
-FRAMEWORKS: dict[str, dict[str, FrameworkShower]] = {
+FRAMEWORKS: dict[str, dict[str, FrameworkShow]] = {
     "_asyncio": {"Future": name_only},  # its repr shows its result
     "asyncio": {"Future": name_only},
     "celery": {"Proxy": name_only},
     "dask": {"Array": name_only, "Bag": name_only, "FrameBase": name_only},
     "django": {
         "LazyObject": _lazy_object,
-        "Model": _model,
+        "Model": show_model,
         "Page": name_only,  # its repr counts the pages
         "Promise": _lazy_text,
         "QuerySet": _query_set,

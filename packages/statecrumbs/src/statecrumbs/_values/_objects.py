@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import gc
 
-from statecrumbs._values._builtin import MAX_BITS, SHOWERS, STDLIB_SHOWERS
-from statecrumbs._values._classes import (
+from statecrumbs._values._builtin import MAX_BITS, SHOW, STDLIB_SHOW
+from statecrumbs._values._frameworks import (
+    FRAMEWORKS,
+    MAPPED,
+    framework_show,
+    is_lazy,
+    name_only,
+)
+from statecrumbs._values._inspection import (
     DICT,
     FUNCTION,
     TUPLE,
@@ -18,21 +25,14 @@ from statecrumbs._values._classes import (
     qualname_of,
     read_attributes,
 )
-from statecrumbs._values._frameworks import (
-    FRAMEWORKS,
-    MAPPED,
-    framework_shower,
-    is_lazy,
-    name_only,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from statecrumbs._values._engine import Renderer
-    from statecrumbs._values._frameworks import FrameworkShower
+    from statecrumbs._values._frameworks import FrameworkShow
+    from statecrumbs._values._renderer import Renderer
 
 
 def _by_id(*classes: Any) -> dict[int, Any]:
@@ -74,16 +74,16 @@ _CLOSED = _by_id(str, bytes, float, bool, type(None), type(lambda: None), type(l
 def show_object(renderer: Renderer, value: Any, kind: type, room: int, depth: int) -> str:
     """Return the text of `value`, whose class `kind` is not itself a built-in one."""
     bases = mro_of(kind)
-    owner, module, shower = _look_at(bases)
-    if shower is not None:
-        return shower(renderer, value, bases, room, depth)
+    owner, module, show = look_at(bases)
+    if show is not None:
+        return show(renderer, value, bases, room, depth)
     if owner is object:
         return object.__repr__(value)
-    inherited = SHOWERS.get(owner) if type(owner) is type else None
+    inherited = SHOW.get(owner) if type(owner) is type else None
     if inherited is not None:
         return inherited(renderer, value, room, depth)
-    if module in STDLIB_SHOWERS:
-        known = STDLIB_SHOWERS[module].get(name_of(owner))
+    if module in STDLIB_SHOW:
+        known = STDLIB_SHOW[module].get(name_of(owner))
         if known is not None:
             return known(renderer, value, owner, room, depth)
     function = names_in(owner)["__repr__"]
@@ -93,10 +93,10 @@ def show_object(renderer: Renderer, value: Any, kind: type, room: int, depth: in
         return renderer.fields(value, name, fields, len(fields), room, depth)
     if issubclass(kind, type) or _is_harmless(function, owner, module):
         return renderer.call_repr(value, room, depth)
-    return _show_own(renderer, value, bases, owner, module, room, depth)
+    return show_own(renderer, value, bases, owner, module, room, depth)
 
 
-def _look_at(bases: tuple[type, ...]) -> tuple[type, str, FrameworkShower | None]:
+def look_at(bases: tuple[type, ...]) -> tuple[type, str, FrameworkShow | None]:
     """Return which of `bases` defines `__repr__`, its module, and the function of a framework.
 
     That function shows instances of a class with these bases; None where no framework is known.
@@ -111,9 +111,9 @@ def _look_at(bases: tuple[type, ...]) -> tuple[type, str, FrameworkShower | None
         if owner is object and "__repr__" in names:
             owner, owner_module = base, module
         if module.partition(".")[0] in FRAMEWORKS or MAPPED in names:
-            shower = framework_shower(base, module)
-            if shower is not None:
-                return owner, owner_module, shower
+            show = framework_show(base, module)
+            if show is not None:
+                return owner, owner_module, show
     return owner, owner_module, None
 
 
@@ -128,7 +128,7 @@ def _is_harmless(function: Any, owner: type, module: str) -> bool:
     )
 
 
-def _show_own(
+def show_own(
     renderer: Renderer,
     value: Any,
     bases: tuple[type, ...],
@@ -141,7 +141,7 @@ def _show_own(
     base = _base_among(bases, _SIZED)
     many = base is not None and base.__len__(value) > _MANY
     if _base_among(bases, _INT) and int.bit_length(value) > MAX_BITS:
-        return SHOWERS[int](renderer, value, room, depth)
+        return SHOW[int](renderer, value, room, depth)
     if not many:
         container = _container(bases, owner, module)
         if not _holds_lazy(value, container, big_too=base is not None):
@@ -150,7 +150,7 @@ def _show_own(
     if base is None:
         return name_only(renderer, value, bases, room, depth)
     name = name_of(type(value))
-    text = SHOWERS[base](renderer, value, room - len(name) - 2, depth)
+    text = SHOW[base](renderer, value, room - len(name) - 2, depth)
     return text if text.startswith(name) else f"{name}({text})"
 
 
@@ -158,12 +158,27 @@ def _generated_fields(
     value: Any, kind: type, owner: type, function: Any
 ) -> tuple[str, Sequence[tuple[str, Any]]] | None:
     """Return the name and the fields that a generated `__repr__` shows, None for another one."""
+    found = generated(kind, owner, function)
+    if found is None:
+        return None
+    title, names, is_tuple = found
+    if is_tuple:
+        return title, list(zip(names, TUPLE.__iter__(value)))  # noqa: B905 - as namedtuple's does
+    return title, read_attributes(value, names)
+
+
+def generated(kind: type, owner: type, function: Any) -> tuple[str, Sequence[str], bool] | None:
+    """Return what a generated `__repr__` shows: a name, those of its fields, whether it is a tuple.
+
+    None for a `function` of another origin. `owner` is the class that has it, among the bases of
+    `kind`.
+    """
     if type(function) is not FUNCTION:
         return None
     names = names_in(owner)
     maker = function.__globals__.get("__name__")
     if maker == "collections" and "_fields" in names:
-        return name_of(kind), list(zip(names["_fields"], TUPLE.__iter__(value)))  # noqa: B905 - as namedtuple's does
+        return name_of(kind), names["_fields"], True
     if maker in ("dataclasses", "reprlib") and "__dataclass_fields__" in names:
         # A handwritten function under reprlib.recursive_repr comes from a file.
         inner: Any = function.__dict__.get("__wrapped__")
@@ -174,16 +189,14 @@ def _generated_fields(
             for field in names["__dataclass_fields__"].values()
             if field.repr and field._field_type.name == "_FIELD"  # noqa: SLF001 - no ClassVar
         ]
-        name = qualname_of(kind)
-    elif function.__code__.co_filename.startswith("<attrs generated"):
+        return qualname_of(kind), shown, False
+    if function.__code__.co_filename.startswith("<attrs generated"):
         attributes = names.get("__attrs_attrs__", ())
         if not all(type(attribute.repr) is bool for attribute in attributes):
             return None  # a field has a function of its own for its text
         shown = [attribute.name for attribute in attributes if attribute.repr]
-        name = qualname_of(kind).rpartition(">.")[2]
-    else:
-        return None
-    return name, read_attributes(value, shown)
+        return qualname_of(kind).rpartition(">.")[2], shown, False
+    return None
 
 
 # --- What a `__repr__` of the program may show must not be evaluated: look for it first.
@@ -192,8 +205,8 @@ def _generated_fields(
 def _holds_lazy(value: object, container: Any, *, big_too: bool) -> bool:
     """Return whether `value` holds something lazy where its `__repr__` may show it.
 
-    Followed are attributes, items, and objects that have a `__repr__` of their own; the nearest
-    first. A huge int counts as lazy, and with `big_too` a container of many items.
+    The search follows attributes, items, and objects that have a `__repr__` of their own, the
+    nearest first. A huge int counts as lazy, and with `big_too` a container of many items.
     """
     queue = _held_by(value, container)
     seen = {id(value)}
@@ -209,9 +222,9 @@ def _holds_lazy(value: object, container: Any, *, big_too: bool) -> bool:
                 return True
             continue
         bases = mro_of(kind)
-        owner, module, shower = _look_at(bases)
-        if shower is not None:
-            if is_lazy(shower):
+        owner, module, show = look_at(bases)
+        if show is not None:
+            if is_lazy(show):
                 return True
             continue
         container = _container(bases, owner, module)

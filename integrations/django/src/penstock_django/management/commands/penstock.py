@@ -23,13 +23,13 @@ class Command(BaseCommand):
 
     help = "List, draw, check and verify this project's flows: see `manage.py penstock --help`."
 
-    # Where apps keep flows by convention; what models.py declares Django has loaded already.
+    # Apps keep flows in these by convention. Django has imported models.py already.
     modules = ("flows", "tasks", "views")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Hand everything after the command's name to ``penstock``."""
         own = ArgumentParser(add_help=False, allow_abbrev=False)
-        own.add_argument("--settings")  # Django has acted on these two, wherever they stand
+        own.add_argument("--settings")  # Django has used these two already
         own.add_argument("--pythonpath")
         _, arguments = own.parse_known_args(argv[2:])
         sys.exit(main(_with_apps(self.modules, arguments), prog=f"{argv[0]} penstock"))

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import isqrt
 from typing import TYPE_CHECKING
 
 from penstock._graph import connected
 from penstock.formats._layout._drawing import (
-    DIRECTIONS,
     Drawing,
     GroupBox,
     Line,
     NodeBox,
+    Words,
     heading_size,
     measure,
+    measure_words,
 )
-from penstock.formats._layout._engine import GroupPlace, Placed, place
 from penstock.formats._layout._fold import LOOP_ROOM, fold
 from penstock.formats._layout._groups import UNGROUPED, Grouping, Heading, Padding
+from penstock.formats._layout._layered import GroupPlace, Placed, place
 from penstock.formats._layout._layers import Arc
-from penstock.formats._style import GROUP_INSET, NAME_SIZE
+from penstock.formats._layout._words import Rectangle, places_on_lines
+from penstock.formats._style import GROUP_INSET
+from penstock.formats._wording import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock._graph import Edge, Graph, Group
-    from penstock.formats._layout._route import Path, Point
+    from penstock.formats._layout._lines import Path, Point
 
 _GAP = 32  # pixels between boxes side by side
 _GAP_BELOW = 24  # between boxes one below the other
 _PART_GAP = 44  # between parts that nothing joins
-_FITTED = 1_400  # the width of a page that a drawing is fitted to
-_COUNTED = 150  # lines whose crossings are counted one by one
-_READABLE = 9  # a name of fewer pixels cannot be read
 _PAGE = 960  # a page is at least so wide
-_SHEET = 1_700  # where a layer would be wider, it is continued in the next one
+# Where a layer would be wider than so much of a page, it is continued in the next one. The drawing
+# gets wider by lines between the boxes; its names can be read up to 14 ninths of the page.
+_SHEET = (17, 14)
 _WRAPPED, _WRAPPED_IN_GROUPS = 250, 400  # units; of more, no sheet has readable names
 _GROUP_HEADER = 68  # for the flow's name and summary above its boxes
 _BESIDE = 14  # between them and a line that comes from above
@@ -50,50 +51,17 @@ _PADDING = {
 }
 
 
-def lay_out(graph: Graph, *, direction: str = "TD") -> Drawing:
-    """Return `graph` as a drawing whose layers follow each other in `direction`.
+class Composition:
+    """Lay out one graph. `others` and `page` are as for `lay_out`.
 
-    "TD" leads from top to bottom, "BT" from bottom to top, "LR" and "RL" from side to side. "auto"
-    is "TD" or "LR": the one whose names can be read when the drawing is fitted to a page, and of
-    two such the one with fewer crossings.
+    Up to `drawing`, all lengths are (across, along).
     """
-    if direction == "auto":
-        return min((lay_out(graph, direction=each) for each in ("TD", "LR")), key=_badness)
-    if direction not in DIRECTIONS:
-        choices = ", ".join((*DIRECTIONS, "auto"))
-        raise ValueError(f"direction is {direction!r}; it must be one of {choices}")
-    return _Sheet(graph, direction).drawing()
 
-
-def _badness(drawing: Drawing) -> tuple[float, int, int]:
-    """Return how badly `drawing` fits to a page: unreadable names first, then crossings."""
-    least = _FITTED * NAME_SIZE // _READABLE  # the width with which names can just be read
-    return max(0, drawing.width - least), _crossings(drawing), max(0, drawing.width - _FITTED)
-
-
-def _crossings(drawing: Drawing) -> int:
-    """Return how many pairs of lines that share no end cross; of many lines, an estimate."""
-    if len(drawing.lines) > _COUNTED:
-        return drawing.crossings
-    parts: tuple[list[tuple[int, int, int, Edge]], ...] = ([], [])  # level and upright ones
-    for line in drawing.lines:
-        for (x1, y1), (x2, y2) in pairwise(line.points):
-            level, ends = (y1, (x1, x2)) if y1 == y2 else (x1, (y1, y2))
-            parts[x1 == x2].append((level, min(ends), max(ends), line.edge))
-    pairs: set[tuple[str, ...]] = set()
-    for y, left, right, one in parts[0]:
-        for x, top, bottom, other in parts[1]:
-            if left < x < right and top < y < bottom and not {*one[:2]} & {*other[:2]}:
-                pairs.add(one[:2] + other[:2] if one < other else other[:2] + one[:2])
-    return len(pairs)
-
-
-class _Sheet:
-    """Lay out one graph. Up to `drawing`, all lengths are (across, along)."""
-
-    def __init__(self, graph: Graph, direction: str) -> None:
+    def __init__(self, graph: Graph, direction: str, others: int, page: int) -> None:
         self._graph = graph
         self._direction = direction
+        self._others = others
+        self._sheet = page * _SHEET[0] // _SHEET[1]
         self._upright = direction in {"TD", "BT"}
         self._labels = [
             measure(node, _NAME_ROOM if self._upright else _NAME_ROOM_ALONG) for node in graph.nodes
@@ -103,18 +71,49 @@ class _Sheet:
         self._edges = [(index[edge.source], index[edge.target]) for edge in graph.edges]
         group_of = {node: at for at, group in enumerate(graph.groups) for node in group.nodes}
         self._groups = [group_of[node.id] for node in graph.nodes]
-        self._units = fold(extents, self._groups, self._edges)
+        # A label is a stop on the way of its edge: an item after all nodes, by the edge.
+        self._stops: dict[tuple[int, int], int] = {}
+        self._labelled: list[Words] = []
+        for edge, ends in zip(graph.edges, self._edges, strict=True):
+            if edge.label and ends[0] < ends[1]:
+                self._stops[ends] = len(extents)
+                self._labelled.append(words := measure_words(edge, told(edge)))
+                extents.append(self._turn((words.width, words.height)))
+                self._groups.append(self._groups[ends[1]])
+        self._loops = {  # the words beside lines from a node to itself
+            ends[0]: measure_words(edge, edge.label)
+            for edge, ends in zip(graph.edges, self._edges, strict=True)
+            if edge.label and ends[0] == ends[1]
+        }
+        # For each two items that a line joins, whether it leads back.
+        self._leads = [
+            (part, ends[0] > ends[1])
+            for ends in self._edges
+            for part in self._parts(*ends)
+            if ends[0] != ends[1]
+        ]
+        lines = [part for part, _ in self._leads]
+        lines += [ends for ends in self._edges if ends[0] == ends[1]]
+        beside = {
+            node: self._turn((words.width, words.height))[0] for node, words in self._loops.items()
+        }
+        self._units = fold(extents, self._groups, lines, beside)
         self._spots = {  # of each node: its unit, and its place among the unit's members
             node: (at, place)
             for at, unit in enumerate(self._units)
             for place, node in enumerate(unit.members)
         }
-        # Of each unit: where it begins, and its length; of each group: where it is.
+        # The start and the length of each unit; the place of each group.
         self._begins: dict[int, Point] = {}
         self._lengths: dict[int, int] = {}
         self._group_places: dict[int, GroupPlace] = {}
         self._paths: dict[tuple[int, int], Path] = {}
         self._extent = self._place_parts()
+
+    def _parts(self, source: int, target: int) -> list[tuple[int, int]]:
+        """Return the two ways of an edge that has a stop, else the one way."""
+        stop = self._stops.get((source, target))
+        return [(source, target)] if stop is None else [(source, stop), (stop, target)]
 
     def _turn(self, point: Point) -> Point:
         """Return `point` with x and y as across and along, or the other way round."""
@@ -123,9 +122,8 @@ class _Sheet:
     def _place_parts(self) -> Point:
         """Place all units, each connected part for itself, and return the extent of the whole."""
         pairs: dict[tuple[int, int], bool] = {}
-        for source, target in self._edges:
-            if source != target:
-                pairs[self._spots[source][0], self._spots[target][0]] = source > target
+        for (source, target), leads_back in self._leads:
+            pairs[self._spots[source][0], self._spots[target][0]] = leads_back
         group = [self._groups[unit.members[0]] for unit in self._units]
         ties = list(pairs)
         if len(self._graph.groups) > 1:  # what is in one group stays in one part
@@ -164,11 +162,17 @@ class _Sheet:
                 for (source, target), leads_back in pairs.items()
             ],
             self._grouping([group[unit] for unit in part]),
-            stretched={at for at, unit in enumerate(part) if len(self._units[unit].members) == 1},
+            stretched={at for at, unit in enumerate(part) if self._is_node(unit)},
             gap=_GAP if self._upright else _GAP_BELOW,
             crowd=len(self._units),
-            room=_SHEET if self._upright and len(self._units) <= most else 0,
+            others=self._others,
+            room=self._sheet if self._upright and len(self._units) <= most else 0,
         )
+
+    def _is_node(self, unit: int) -> bool:
+        """Say whether a unit is one node: not several, and not words."""
+        members = self._units[unit].members
+        return len(members) == 1 and members[0] < len(self._graph.nodes)
 
     def _grouping(self, groups: Sequence[int]) -> Grouping:
         """Return how the units of one part, whose `groups` are given, are grouped."""
@@ -210,24 +214,54 @@ class _Sheet:
             )
 
     def drawing(self) -> Drawing:
-        """Return everything with x from left to right and y from top to bottom."""
+        """Return the drawing, with x from left to right and y from top to bottom."""
         width, height = self._turn(self._extent)
         several = len(self._graph.groups) > 1
+        boxes = tuple(self._box(at) for at in range(len(self._graph.nodes)))
+        lines = tuple(
+            Line(edge, self._kind(edge, *ends), self._points(*ends))
+            for edge, ends in zip(self._graph.edges, self._edges, strict=True)
+        )
         return Drawing(
             width=width,
             height=height,
             crossings=self._crossings,
-            boxes=tuple(self._box(at) for at in range(len(self._graph.nodes))),
+            boxes=boxes,
             groups=tuple(
                 self._group(group, self._group_places[at])
                 for at, group in enumerate(self._graph.groups)
                 if several
             ),
-            lines=tuple(
-                Line(edge, self._kind(edge, *ends), self._points(*ends))
-                for edge, ends in zip(self._graph.edges, self._edges, strict=True)
-            ),
+            lines=lines,
+            words=self._words(boxes, lines),
         )
+
+    def _words(self, boxes: Sequence[NodeBox], lines: Sequence[Line]) -> tuple[Words, ...]:
+        """Return the labels where they stop their lines, and other words where there is room."""
+        found: list[Words] = []
+        for words, stop in zip(self._labelled, self._stops.values(), strict=True):
+            x, y = self._corner(self._begin(stop), self._size(stop))
+            found.append(words._replace(x=x, y=y))
+        for node, words in self._loops.items():
+            across, along = self._begin(node)
+            size, extent = self._size(node), self._turn((words.width, words.height))
+            begin = (across + size[0] + LOOP_ROOM - 4, along + (size[1] - extent[1]) // 2)
+            x, y = self._corner(begin, extent)
+            found.append(words._replace(x=x, y=y))
+        wanted: dict[int, Words] = {}
+        for at, (edge, ends) in enumerate(zip(self._graph.edges, self._edges, strict=True)):
+            is_placed = ends in self._stops or (edge.label and ends[0] == ends[1])
+            if not is_placed and (edge.label or edge.seen):
+                wanted[at] = measure_words(edge, edge.label or f"{edge.seen:,}")
+        if wanted:
+            blocked = [Rectangle(*box[2:]) for box in boxes]
+            blocked += [Rectangle(*words[2:]) for words in found]
+            paths = [line.points for line in lines]
+            sizes = {at: (words.width, words.height) for at, words in wanted.items()}
+            needed = {at for at in wanted if self._graph.edges[at].label}
+            for at, (x, y) in places_on_lines(sizes, paths, blocked, needed).items():
+                found.append(wanted[at]._replace(x=x, y=y))
+        return tuple(found)
 
     def _box(self, node: int) -> NodeBox:
         extent = self._size(node)
@@ -243,8 +277,7 @@ class _Sheet:
     def _size(self, node: int) -> Point:
         unit, _ = self._spots[node]
         across, along = self._units[unit].size
-        single = len(self._units[unit].members) == 1
-        return across, self._lengths[unit] if single else along
+        return across, self._lengths[unit] if self._is_node(unit) else along
 
     def _begin(self, node: int) -> Point:
         unit, place = self._spots[node]
@@ -260,7 +293,7 @@ class _Sheet:
         return self._turn((across, along))
 
     def _corner(self, begin: Point, extent: Point) -> Point:
-        """Return x and y of the upper left corner of what begins there."""
+        """Return x and y of the upper left corner of a rectangle."""
         one = self._on_page(begin)
         other = self._on_page((begin[0] + extent[0], begin[1] + extent[1]))
         return min(one[0], other[0]), min(one[1], other[1])
@@ -268,6 +301,8 @@ class _Sheet:
     def _kind(self, edge: Edge, source: int, target: int) -> str:
         if edge.status in {"unseen", "undeclared"}:
             return edge.status
+        if edge.implied:
+            return "implied"
         if self._groups[source] != self._groups[target]:
             return "link"
         if source >= target:
@@ -279,13 +314,17 @@ class _Sheet:
         if source == target:
             path = self._loop(source)
         else:
-            (start, place), (end, other) = self._spots[source], self._spots[target]
-            path = _corners(
-                _moved(self._units[start].exits[place], self._begins[start])
-                + self._paths[start, end]
-                + _moved(self._units[end].entries[other], self._begins[end])
-            )
+            parts = self._parts(source, target)
+            path = _corners([point for part in parts for point in self._path(*part)])
         return tuple(path if self._direction == "TD" else map(self._on_page, path))
+
+    def _path(self, source: int, target: int) -> Path:
+        (start, place), (end, other) = self._spots[source], self._spots[target]
+        return (
+            _moved(self._units[start].exits[place], self._begins[start])
+            + self._paths[start, end]
+            + _moved(self._units[end].entries[other], self._begins[end])
+        )
 
     def _loop(self, node: int) -> Path:
         """Return the line from a node to itself, at the far side of its box."""
@@ -300,7 +339,7 @@ class _Sheet:
 
 
 def _corners(path: Path) -> Path:
-    """Return `path` without points that are on the way anyhow."""
+    """Return `path` without the points that lie on a straight line between two others."""
     (x1, y1), (x2, y2) = result = path[:2]
     for point in path[2:]:  # most have only two
         x, y = point

@@ -14,12 +14,13 @@ from penstock.formats._style import (
     PROSE_GAP,
     PROSE_LINE,
     PROSE_SIZE,
+    STATUSES,
     TAG_INSET,
     TAG_SIZE,
     TAGS,
 )
+from penstock.formats._wording import status, visible
 from penstock.formats._wording import summary as summary_of
-from penstock.formats._wording import visible
 
 if TYPE_CHECKING:
     from penstock._graph import Edge, Group, Node
@@ -30,13 +31,15 @@ _PROSE_ROOM_MAX = 264
 _MIN_WIDTH = 104
 _ROUNDING = 8  # widths are multiples, so that boxes differ visibly or not at all
 _HEADING_NARROW, _HEADING_WIDE = 200, 360  # for a flow's name and summary
+_WORDS_ROOM = 150  # for the words on a line
+_WORDS_PAD = 6  # pixels beside them
 _LONGEST = 600  # characters of a text that are looked at; never more than a few dozen fit
 
 
 class Label(NamedTuple):
     """Hold a box' lines of text and the size of the box.
 
-    `counts` says how often it ran, where that was observed.
+    `counts` says how often it ran, if there is evidence.
     """
 
     name: tuple[str, ...]
@@ -75,7 +78,7 @@ class Line(NamedTuple):
     """Hold one edge's corners from its source to its target; all its parts are at right angles.
 
     `kind` is "next", "back" (closes a cycle), "link" (to another flow) or "unknown" (from a step
-    that does not exist); "unseen" or "undeclared" where the edge is that.
+    that does not exist); "unseen", "undeclared" or "implied" where the edge is that.
     """
 
     edge: Edge
@@ -83,11 +86,23 @@ class Line(NamedTuple):
     points: tuple[tuple[int, int], ...]
 
 
+class Words(NamedTuple):
+    """Hold what is written on the line of one edge, and the rectangle that it takes."""
+
+    edge: Edge
+    lines: tuple[str, ...]
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 class Drawing(NamedTuple):
     """Hold everything that is drawn, within `width` and `height` from (0, 0).
 
-    `boxes` and `lines` are in the order of the graph's nodes and edges, one for each. `crossings`
-    says how much lines cross, for comparison with other drawings of the same graph.
+    `boxes` and `lines` are in the order of the graph's nodes and edges, one for each. `words` are
+    labels, and the counts of edges that have room for them. `crossings` says how much lines cross,
+    for comparison with other drawings of the same graph.
     """
 
     width: int
@@ -96,14 +111,21 @@ class Drawing(NamedTuple):
     boxes: tuple[NodeBox, ...]
     groups: tuple[GroupBox, ...]
     lines: tuple[Line, ...]
+    words: tuple[Words, ...] = ()
+
+
+def measure_words(edge: Edge, text: str) -> Words:
+    """Return `text` in one or two lines as words on the line of `edge`, without a place."""
+    lines = wrap(text[:_LONGEST], PROSE_SIZE, _WORDS_ROOM, sans, lines=2)
+    across = max(width(line, PROSE_SIZE, sans) for line in lines) + 2 * _WORDS_PAD
+    return Words(edge, tuple(lines), 0, 0, across + across % 2, PROSE_LINE * len(lines))
 
 
 def measure(node: Node, name_room: int) -> Label:
     """Return the label for `node`: its name in one or two lines, its summary in one or two.
 
-    A line of the name has `name_room` pixels.
-
-    Then, where it was observed what runs, one or two lines of that.
+    A line of the name has `name_room` pixels. With evidence, one or two lines about the runs
+    follow.
     """
     shown = visible(node.name)
     name = wrap(_looked_at(shown), NAME_SIZE, name_room, mono, lines=2, code=True)
@@ -113,7 +135,8 @@ def measure(node: Node, name_room: int) -> Label:
     counts = () if node.ran is None else summary_of(node.ran)
     room = max([room, *(width(line, PROSE_SIZE, sans) for line in (*prose, *counts))])
     tag = TAGS.get(node.call_kind, "")
-    beside_arrow = 2 * (tag_width(tag) + TAG_INSET + 8) if tag else 0
+    word = STATUSES.get(status(node), "")
+    beside_arrow = max(2 * (tag_width(each) + TAG_INSET + 8) if each else 0 for each in (tag, word))
     height = 2 * PAD_Y + NAME_LINE * len(name) + PROSE_LINE * (len(prose) + len(counts))
     height += PROSE_GAP * (bool(prose) + bool(counts))
     return Label(
@@ -126,7 +149,7 @@ def measure(node: Node, name_room: int) -> Label:
 
 
 def _looked_at(name: str) -> str:
-    """Return `name`, without its middle where that is more than anyone will see."""
+    """Return `name`, without its middle if it is too long to be shown."""
     return name if len(name) <= _LONGEST else name[: _LONGEST // 2] + name[-_LONGEST // 2 :]
 
 

@@ -1,20 +1,19 @@
-"""Make the units that are laid out: single boxes, and grids of boxes that are joined to the same.
+"""Make the units that are laid out: single boxes, and grids of boxes that share all neighbours.
 
 Steps that have the same predecessors and the same successors would stand in one row, however many
-they are. Where such a row gets too wide to be read they are folded into rows, and the lines run
-between the columns, on rails. A row that several others lead to has one line that all of them use.
+they are. If such a row is too wide to be read, the steps are folded into rows, and the lines run
+between the columns, on rails. If several rows lead to one row, all of them use one line.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-    from penstock.formats._layout._route import Path, Point
+    from penstock.formats._layout._lines import Path, Point
 
 LOOP_ROOM = 30  # pixels beside a box, for the arrow from it to itself
 _ROW_ROOM = 920  # about as wide as a page; a row that is wider is folded
@@ -27,8 +26,7 @@ _BUS = 14  # from the line across all columns to the first row
 _BUS_TO_TOP = 24  # the same where arrows end at the upper side of boxes
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """Hold the nodes (by index) that are placed together, all lengths (across, along).
 
     `places` says where each node's box begins within the unit, `size` how large the boxes are;
@@ -49,10 +47,12 @@ def fold(
     extents: Sequence[Point],
     groups: Sequence[int],
     edges: Iterable[tuple[int, int]],
+    beside_loops: Mapping[int, int],
 ) -> list[Unit]:
     """Return all nodes as units, in the order of their first members.
 
     `extents` and `groups` are those of the nodes. Edges that lead up the order close a cycle.
+    `beside_loops` has the room that some nodes need for words beside the line to themselves.
     """
     above: list[list[int]] = [[] for _ in extents]
     below: list[list[int]] = [[] for _ in extents]
@@ -84,7 +84,9 @@ def fold(
         ):
             units.append(_row(members, extents, sources, targets))
         else:
-            units += [_single(node, extents[node], loop=node in loops) for node in members]
+            for node in members:
+                room = LOOP_ROOM + beside_loops.get(node, 0) if node in loops else 0
+                units.append(_single(node, extents[node], room))
     return sorted(units, key=lambda unit: unit.members)
 
 
@@ -93,9 +95,8 @@ _AT_START: Final[Sequence[Point]] = ((0, 0),)
 _NO_LINE: Final[Sequence[Path]] = ([],)
 
 
-def _single(node: int, extent: Point, *, loop: bool) -> Unit:
+def _single(node: int, extent: Point, room: int) -> Unit:
     across, along = extent
-    room = LOOP_ROOM if loop else 0
     return Unit((node,), (across + room, along), across // 2, extent, _AT_START, _NO_LINE, _NO_LINE)
 
 

@@ -6,7 +6,6 @@ of these layers are its borders; each side is one rigid block, so that the group
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,8 +39,7 @@ class Heading(NamedTuple):
     at_end: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(NamedTuple):
     """Say in which group each item is, from 0, and how the groups are drawn."""
 
     of: Sequence[int]
@@ -64,8 +62,7 @@ def with_borders(layered: Layered) -> tuple[Layered, list[Borders]]:
     borders = [Borders([], []) for _ in layered.spans]
     if not borders:
         return layered, borders
-    bordered = replace(
-        layered,
+    bordered = layered._replace(
         layers=[[] for _ in layered.layers],
         layer=list(layered.layer),
         group=list(layered.group),

@@ -1,4 +1,4 @@
-"""Put items into layers; `_threads` carries the arcs between them.
+"""Put items into layers; `_long_arcs` carries the arcs between them.
 
 The engine's words: an *item* is a box (a step or a grid of steps), known by its index.
 An *arc* joins two items. Layers are stacked *along* the direction of reading and items stand
@@ -7,17 +7,15 @@ An *arc* joins two items. Layers are stacked *along* the direction of reading an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock._graph import longest_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Arc:
+class Arc(NamedTuple):
     """Join item `source` to item `target`.
 
     `out` and `into` are where it leaves and enters, counted from the items' near edges. A `back`
@@ -47,33 +45,34 @@ class Segment(NamedTuple):
     ends: tuple[int, int] = (-1, -1)
 
 
-@dataclass(slots=True)
-class Thread:
+class Strand:
     """Carry the long arcs that share one end through the layers between, as virtual vertices.
 
     `shared` is that end, as item and port; `splits` says that the arcs leave it together, else
-    they arrive there together. A thread with a `lane` has no vertices: it runs outside of all
+    they arrive there together. A strand with a `lane` has no vertices: it runs outside of all
     layers, past the far end of each.
     """
 
-    shared: tuple[int, int]
-    splits: bool
-    first: int  # layer of the first virtual vertex
-    last: int
-    vertices: list[int] = field(default_factory=list[int])
-    lane: int = -1
+    __slots__ = ("first", "lane", "last", "shared", "splits", "vertices")
+
+    def __init__(self, shared: tuple[int, int], splits: bool, first: int, last: int) -> None:
+        self.shared = shared
+        self.splits = splits
+        self.first = first  # layer of the first virtual vertex
+        self.last = last
+        self.vertices: list[int] = []
+        self.lane = -1
 
     def vertex(self, layer: int) -> int:
-        """Return the virtual vertex of this thread in `layer`."""
+        """Return the virtual vertex of this strand in `layer`."""
         return self.vertices[layer - self.first]
 
 
-@dataclass(slots=True)
-class Layered:
+class Layered(NamedTuple):
     """Hold vertices in layers: first the items, then the virtual vertices, which have no width.
 
-    Gap g lies before layer g, so there is one more gap than layers. `threads` has, for each arc,
-    the thread that carries it or None.
+    Gap g lies before layer g, so there is one more gap than layers. `strands` has, for each arc,
+    the strand that carries it or None.
 
     `group` has for each vertex the group that it must stand in, or -1: the virtual vertices between
     two groups may stand in either of them, and `ends` has both. `spans` has the first and the last
@@ -85,7 +84,7 @@ class Layered:
     items: int
     up: list[list[Segment]]
     down: list[list[Segment]]
-    threads: list[Thread | None]
+    strands: list[Strand | None]
     lanes: int
     group: list[int]
     ends: dict[int, tuple[int, ...]]
@@ -93,7 +92,7 @@ class Layered:
 
     def chains(self) -> list[list[int]]:
         """Return the virtual vertices of each arc that has them for itself."""
-        every = [thread.vertices for thread in self.threads if thread and thread.vertices]
+        every = [strand.vertices for strand in self.strands if strand and strand.vertices]
         return every if every and self.up[every[0][0]][0].ends[0] >= 0 else []
 
     def add(self, layer: int, group: int) -> int:
@@ -140,6 +139,22 @@ def assign(
     elif room:
         _wrap(widths, before, after, layer, room, range(count))
     return layer
+
+
+def last_groups(
+    arcs: Sequence[Arc], groups: Sequence[int], layer: Sequence[int]
+) -> Iterator[list[int]]:
+    """Yield the layers where one of the `groups` is below all others, for each that may be.
+
+    It leads to no other group. Its lines then come to it around all others, not only beside them.
+    """
+    leading = {groups[arc.source] for arc in arcs if groups[arc.source] != groups[arc.target]}
+    for group in sorted(set(groups) - leading):
+        placed = list(zip(groups, layer, strict=True))
+        end = max((at + 1 for own, at in placed if own != group), default=0)
+        move = end - min(at for own, at in placed if own == group)
+        if move > 0:
+            yield [at + move if own == group else at for own, at in placed]
 
 
 def _side_by_side(widths: Sequence[int], groups: Sequence[int], layer: Sequence[int]) -> int:

@@ -38,17 +38,56 @@ function correlation(crumb) {
   return isObject(crumb.frame) ? crumb.frame.correlation_id ?? "" : "";
 }
 
-function groupKey(crumb) {
-  const frame = isObject(crumb.frame) ? crumb.frame : {};
-  return JSON.stringify([crumb.thread, frame.kind, frame.flow, frame.name, frame.correlation_id]);
+// Crumbs of one operation belong together; without one, those of a process do.
+function operationKey(crumb, process) {
+  return correlation(crumb) || `\0${process}`;
 }
 
-const SYSTEM = new Set([
-  "event", "ts", "thread", "context", "frame", "exception", "dropped", "process", "signal",
-]);
+// `text` in at most `most` characters. The middle goes: names of threads differ at their ends.
+function elided(text, most) {
+  if (text.length <= most) return text;
+  const tail = Math.ceil((most - 1) / 2);
+  return `${text.slice(0, most - 1 - tail)}…${text.slice(-tail)}`;
+}
+
+const LEVELS = {
+  CRITICAL: "error", FATAL: "error", ERROR: "error",
+  WARNING: "warning", WARN: "warning",
+  INFO: "info", NOTICE: "info",
+  DEBUG: "debug", TRACE: "debug",
+};
+const SIGNS = { error: "✕", warning: "▲", info: "", debug: "·", none: "" };
+
+// How serious a crumb is: by its exception, or by the level that a log record has.
+function levelOf(crumb) {
+  if (isObject(crumb.exception) || isReport(crumb)) return "error";
+  const level = typeof crumb.level === "string" ? crumb.level.replace(/^'|'$/g, "").toUpperCase() : "";
+  return Object.hasOwn(LEVELS, level) ? LEVELS[level] : "none";
+}
+
+function isReport(crumb) {
+  return crumb.event === "reported" && isObject(crumb.process);
+}
+
+const SYSTEM = new Set(["event", "ts", "thread", "context", "frame"]);
+// Fields of the last record of a dump. The data of a crumb may have these names too, but are texts.
+const OF_DUMP = new Set(["exception", "dropped", "received", "process", "signal", "in_flight", "running", "checksum"]);
 
 function dataOf(crumb) {
-  return Object.entries(crumb).filter(([key]) => !SYSTEM.has(key));
+  return Object.entries(crumb).filter(
+    ([key, value]) => !SYSTEM.has(key) && (!OF_DUMP.has(key) || typeof value === "string"),
+  );
+}
+
+// The `repr` of a scoped value, as the data of a crumb would have it.
+function reprOf(value) {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return typeof value === "string" ? `'${value}'` : String(value);
+}
+
+function repeatsScope(crumb, key, value) {
+  return isObject(crumb.context) && Object.hasOwn(crumb.context, key) && reprOf(crumb.context[key]) === value;
 }
 
 function exceptionLine(exception) {
@@ -58,7 +97,10 @@ function exceptionLine(exception) {
 
 function summaryOf(crumb) {
   if (isObject(crumb.exception)) return exceptionLine(crumb.exception);
-  return dataOf(crumb).map(([key, value]) => `${visible(key)}=${visible(value)}`).join("  ");
+  return dataOf(crumb)
+    .filter(([key, value]) => !repeatsScope(crumb, key, value) && !(key === "level" && levelOf(crumb) !== "none"))
+    .map(([key, value]) => `${visible(key)}=${visible(value)}`)
+    .join("  ");
 }
 
 // Microseconds since the epoch: Date has milliseconds only, and crumbs are often closer.
@@ -68,33 +110,42 @@ function microseconds(ts) {
   return Date.parse(parts[1] + parts[3]) * 1000 + Number((parts[2] ?? "").padEnd(6, "0"));
 }
 
+const several = new Set(recording.of).size > 1;
+const processName = (number) => visible(recording.processes[number] ?? "");
+
 const crumbs = recording.crumbs.map((crumb, index) => ({
   index,
   raw: crumb,
   event: visible(crumb.event),
-  thread: visible(crumb.thread ?? ""),
+  process: recording.of[index],
+  thread: [several && processName(recording.of[index]), visible(crumb.thread ?? "")].filter(Boolean).join("  "),
   frame: frameName(crumb.frame),
-  key: groupKey(crumb),
+  key: operationKey(crumb, recording.of[index]),
+  lane: "",
+  level: levelOf(crumb),
   time: microseconds(crumb.ts),
   text: null, // what a search looks in; made by the first one
 }));
 
-const failing = crumbs.findLast((crumb) => isObject(crumb.raw.exception)) ?? null;
+const failing = crumbs[recording.failing] ?? null;
 // What the page is about: the failure, else the last thing that was recorded.
 const focus = failing ?? crumbs.at(-1) ?? null;
 const focusOperation = focus ? correlation(focus.raw) : "";
-
-function isOfFocus(crumb) {
-  if (!focus) return false;
-  return focusOperation ? correlation(crumb.raw) === focusOperation : crumb.key === focus.key;
+for (const crumb of crumbs) {
+  crumb.isOfFocus = crumb.key === focus.key;
+  crumb.lane = JSON.stringify([crumb.process, correlation(crumb.raw) || crumb.thread]);
 }
-for (const crumb of crumbs) crumb.isOfFocus = isOfFocus(crumb);
 
-const known = crumbs.map((crumb) => crumb.time).filter((time) => !Number.isNaN(time));
-const times = known.reduce(
-  ({ first, last }, time) => ({ first: Math.min(first, time), last: Math.max(last, time) }),
-  { first: Infinity, last: -Infinity },
-);
+// From the first to the last moment of `some` crumbs.
+function spanOf(some) {
+  const span = { first: Infinity, last: -Infinity };
+  for (const { time } of some) {
+    if (time < span.first) span.first = time;
+    if (time > span.last) span.last = time;
+  }
+  return span;
+}
+const times = spanOf(crumbs);
 const origin = focus && !Number.isNaN(focus.time) ? focus.time : times.last;
 
 // One unit for the whole page, so that times can be compared at a glance.
@@ -129,19 +180,17 @@ function distance(microseconds, step) {
   return sign + (shown.join(" ") || "0 m");
 }
 
-// Groups of one thread and frame: that of the failure first, then by how late they were active.
+// Groups of one operation: that of the failure first, then by how late they were active.
 function grouped(shown) {
   const groups = new Map();
   for (const crumb of shown) {
     if (!groups.has(crumb.key)) {
-      groups.set(crumb.key, { key: crumb.key, first: crumb, crumbs: [], rank: 0 });
+      groups.set(crumb.key, { key: crumb.key, first: crumb, crumbs: [], isFocus: crumb.isOfFocus });
     }
-    const group = groups.get(crumb.key);
-    group.crumbs.push(crumb);
-    group.rank = crumb.key === focus.key ? 2 : Math.max(group.rank, crumb.isOfFocus ? 1 : 0);
+    groups.get(crumb.key).crumbs.push(crumb);
   }
   const last = (group) => group.crumbs.at(-1).index;
-  return [...groups.values()].sort((a, b) => b.rank - a.rank || last(b) - last(a));
+  return [...groups.values()].sort((a, b) => b.isFocus - a.isFocus || last(b) - last(a));
 }
 
 function matching({ words, thread, frame, onlyFocus }) {
@@ -153,11 +202,4 @@ function matching({ words, thread, frame, onlyFocus }) {
     crumb.text ??= `${crumb.frame} ${visible(crumb.raw)} ${summaryOf(crumb.raw)}`.toLowerCase();
     return words.every((word) => crumb.text.includes(word));
   });
-}
-
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
 }

@@ -1,0 +1,293 @@
+"""The place of a function: its name, its file and line, and the code that it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from functools import partial
+    from types import FrameType
+    from typing import Any
+else:
+    from _functools import partial  # as `functools` has it, which takes longer to import
+
+
+_DEEPEST = 100  # decorators on top of each other; a chain of __wrapped__ may have a cycle
+_MOST = 100  # values in an object or a collection
+_PLAIN = (str, bytes, int, float, bool, type(None))  # exactly these: subclasses may run code
+
+
+def layers(function: Any) -> Iterator[Any]:
+    """Yield `function` and the functions below it, through functools.wraps, partials, methods."""
+    for _ in range(_DEEPEST):
+        yield function
+        function = below(function)
+        if function is None:
+            return
+
+
+def below(function: Any) -> Any:
+    if isinstance(function, partial):
+        return function.func
+    return getattr(function, "__wrapped__", None) or getattr(function, "__func__", None)
+
+
+def code_in(function: Any) -> tuple[object, ...]:
+    """Return the code of `function` and of the objects in its closure, and what it is bound to.
+
+    A function that is defined inside another one is a new object at each call of the outer one,
+    with the same code. The wrapper of each decorated function is such a function, too, or an object
+    with `__call__` that holds the decorated one.
+    """
+    found: list[object] = []
+    inner = function
+    for inner in layers(function):
+        if isinstance(inner, partial):
+            found += map(comparable, inner.args)
+            found += [(key, comparable(value)) for key, value in sorted(inner.keywords.items())]
+        elif type(inner) is MethodType:
+            found.append(comparable(inner.__self__))
+    code = getattr(inner, "__code__", None)
+    found.append(comparable(inner) if code is None else code)
+    contents = closure_of(inner) if code is not None else (value for _, value in _state(inner))
+    for content in contents:
+        # issubclass, since isinstance would ask a lazy object.
+        if type(content) is FunctionType or issubclass(type(content), type):
+            found.append(comparable(content))
+    return tuple(found)
+
+
+def is_same_body(one: Any, other: Any) -> bool:
+    """Tell whether both run the same code with the same plain values of its closure and defaults.
+
+    They must have the same name in one execution of a module.
+    """
+    return code_in(one) == code_in(other) and _plain_values(one) == _plain_values(other)
+
+
+def _plain_values(function: Any) -> list[object]:
+    *_, inner = layers(function)
+    defaults: dict[str, Any] = getattr(inner, "__kwdefaults__", None) or {}
+    values = [*closure_of(inner), *(getattr(inner, "__defaults__", None) or ()), *defaults.values()]
+    return [comparable(value, depth=0) for value in values]
+
+
+def is_more_than_its_function(value: Any) -> bool:
+    """Tell whether `value` is an object around a function, and has methods that a function lacks.
+
+    An actor of a task queue is such an object: the queue knows it by itself.
+    """
+    if type(value) is FunctionType or not any(
+        type(content) is FunctionType for _, content in _state(value)
+    ):
+        return False
+    return any(
+        type(member) is FunctionType and not name.startswith("_")
+        for made in type(value).__mro__
+        for name, member in vars(made).items()
+    )
+
+
+def closure_of(function: Any) -> Iterator[Any]:
+    """Give the objects that `function` closes over."""
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            content = cell.cell_contents
+        except ValueError:  # nothing is in it yet
+            continue
+        yield content
+
+
+def comparable(value: Any, depth: int = 2) -> object:
+    """Return a key that tells `value` apart from others; at `depth` 0 by its class only.
+
+    At 1 also by the values of a collection, and at 2 by those of any object.
+    """
+    kind = type(value)
+    if kind is FunctionType:
+        return value.__code__
+    if kind in _PLAIN:
+        return kind, value
+    if issubclass(kind, type):
+        return value.__module__, value.__qualname__
+    parts: Any = ()
+    if depth:
+        if kind is list or kind is tuple:
+            parts = tuple(comparable(each, depth - 1) for each in value[:_MOST])
+        elif kind is set or kind is frozenset:
+            parts = frozenset(comparable(each, depth - 1) for each in list(value)[:_MOST])
+        elif kind is dict:
+            parts = _pairs(list(value.items()), depth)
+        elif depth > 1:
+            parts = _pairs(_state(value), depth)
+    return kind.__module__, kind.__qualname__, hash(parts)
+
+
+def _pairs(items: list[tuple[Any, Any]], depth: int) -> tuple[object, ...]:
+    return tuple(
+        (comparable(key, depth - 1), comparable(value, depth - 1)) for key, value in items[:_MOST]
+    )
+
+
+def _state(value: Any) -> list[tuple[str, Any]]:
+    """Return the names and values of the attributes that are in `value` itself."""
+    found: list[tuple[str, Any]] = []
+    for made in type(value).__mro__:
+        for name, member in list(vars(made).items()):
+            if type(member) is MemberDescriptorType and made.__module__ != "builtins":
+                try:
+                    found.append((name, member.__get__(value)))
+                except AttributeError:  # nothing is in it yet
+                    continue
+            elif name == "__dict__" and type(member) is GetSetDescriptorType:
+                found += list(member.__get__(value).items())
+    return found
+
+
+METHODS = (staticmethod, classmethod)
+
+
+def manager_maker(function: Any) -> Any:
+    """Return the decorator of contextlib that made `function` of a generator function, or None."""
+    contextlib = sys.modules.get("contextlib")
+    code = getattr(function, "__code__", None)
+    if contextlib is None or code is None:
+        return None
+    for make in (contextlib.contextmanager, contextlib.asynccontextmanager):
+        if any(each is code for each in make.__code__.co_consts):
+            return make
+    return None
+
+
+# The modules between a declaration in the program and this one.
+_OWN = ("penstock.", "penstock_celery.", "django.utils.decorators")
+_DOT = f".{os.sep}"  # in the path of a file: there may be another path to it
+
+
+class Place:
+    """The name of a function, and the place where it is written, with the attributes of a `Step`.
+
+    `code` is the code that it runs. It tells functions with the same name apart. `declared_at` is
+    the file and line that put a partial, a bound method or another object into a flow.
+    """
+
+    __slots__ = (
+        "code",
+        "declared_at",
+        "doc",
+        "file",
+        "is_interactive",
+        "line",
+        "module",
+        "name",
+        "origin",
+        "qualname",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        doc: str | None,
+        module: str,
+        qualname: str,
+        file: str | None,
+        line: int | None,
+        code: tuple[object, ...],
+        namespace: dict[str, Any],
+        declared_at: tuple[str, int] | None = None,
+    ) -> None:
+        self.name = name
+        self.doc = doc
+        self.module = module
+        self.qualname = qualname
+        # A program that runs as ``../shop.py`` and is imported too has one file, not two.
+        self.file = os.path.normpath(file) if file is not None and _DOT in file else file
+        self.line = line
+        self.code = code
+        self.declared_at = declared_at
+        self.origin: object = namespace.get("__spec__")
+        self.is_interactive = file is not None and "__file__" not in namespace
+
+
+def place_of(function: Any) -> Place:
+    """Return the place of the function below the decorators that use functools.wraps."""
+    if type(function) is FunctionType and below(function) is None:
+        plain = function.__code__
+        return Place(
+            function.__name__,
+            doc=function.__doc__,
+            module=function.__globals__.get("__name__") or function.__module__ or "",
+            qualname=function.__qualname__,
+            file=plain.co_filename,
+            line=plain.co_firstlineno,
+            code=(plain,) if function.__closure__ is None else code_in(function),
+            namespace=function.__globals__,
+        )
+    chain = list(layers(function))
+    inner = chain[-1]
+    name = name_of(function)
+    code = getattr(inner, "__code__", None)
+    namespace: dict[str, Any] | None = getattr(inner, "__globals__", None)
+    file, line = getattr(code, "co_filename", None), getattr(code, "co_firstlineno", None)
+    declared_at = None
+    if type(function) is not FunctionType:
+        frame = frame_outside()
+        declared_at = os.path.normpath(frame.f_code.co_filename), frame.f_lineno
+        # An object with `__call__`, and a builtin, know no place of their own.
+        if namespace is None:
+            namespace = frame.f_globals
+            file, line = declared_at
+    namespace = namespace or {}
+    described = next(each for each in chain if not isinstance(each, partial))
+    return Place(
+        name,
+        doc=getattr(described, "__doc__", None),
+        module=namespace.get("__name__") or getattr(function, "__module__", None) or "",
+        qualname=getattr(inner, "__qualname__", None) or name,
+        file=file,
+        line=line,
+        code=code_in(function),
+        namespace=namespace,
+        declared_at=declared_at,
+    )
+
+
+def frame_outside() -> FrameType:
+    """Return the nearest call that is neither of penstock nor of `django.utils.decorators`."""
+    frame: FrameType = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(_OWN):
+            break
+        frame = frame.f_back
+    return frame
+
+
+def name_of(function: Any) -> str:
+    """Return the name of `function`, or of the function that it is made from."""
+    name = getattr(function, "__name__", None)
+    if name is None:
+        *_, inner = layers(function)
+        name = getattr(inner, "__name__", None)
+    return name if isinstance(name, str) else type(function).__name__
+
+
+def is_property(value: Any) -> bool:
+    """Tell whether @property or @cached_property made `value`."""
+    from functools import cached_property
+
+    return isinstance(value, (property, cached_property))
+
+
+def function_in(value: Any) -> Any:
+    """Return the function in `value`, an attribute of a class such as a static method."""
+    if isinstance(value, METHODS):
+        return value.__func__
+    if is_property(value):
+        return value.fget if isinstance(value, property) else value.func
+    return value

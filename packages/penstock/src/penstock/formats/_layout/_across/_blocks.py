@@ -1,0 +1,321 @@
+"""Join vertices on straight lines as rigid blocks, and move these to where they are pulled."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, NamedTuple
+
+from penstock.formats._layout._across._settle import STEP_WEIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from penstock.formats._layout._across._settle import Places
+    from penstock.formats._layout._layers import Layered, Segment
+
+
+_JOG = 20  # pixels; a line that bends by less looks like a mistake
+_FAR_AWAY = 1 << 40  # pixels
+
+
+class _Pull(NamedTuple):
+    """Say that a block's point `own` is joined to `other`'s point `there`, so strongly."""
+
+    own: int
+    other: int
+    there: int
+    weight: int
+    below: bool  # whether the other point is in the layer below, not above
+
+
+def _leader(leader: list[int], block: int) -> int:
+    """Return the first block of the group that `block` is in."""
+    while leader[block] != block:
+        leader[block] = leader[leader[block]]
+        block = leader[block]
+    return block
+
+
+class Blocks:
+    """Hold the rigid blocks of vertices, the gaps between them and, once joined, what pulls them.
+
+    `below` has, for each vertex that is aligned with one below it, the segment between them.
+    """
+
+    def __init__(self, layered: Layered, places: Places, below: Mapping[int, Segment]) -> None:
+        self.block = [-1] * len(layered.layer)  # of each vertex
+        self.offset = [0] * len(layered.layer)  # of each vertex from its block's place
+        self.place: list[int] = []
+        for layer in layered.layers:
+            for vertex in layer:
+                if self.block[vertex] < 0:
+                    self._follow(vertex, below, places.place)
+        count = len(self.place)
+        # How far each block reaches from its place, and between which places it must stay.
+        self._near, self._far = [0] * count, [0] * count
+        for block, offset, width in zip(self.block, self.offset, places.widths, strict=True):
+            self._near[block] = min(self._near[block], offset)
+            self._far[block] = max(self._far[block], offset + width)
+        self._low, self._high = [-_FAR_AWAY] * count, [_FAR_AWAY] * count
+        # For each block, which others are beside it in some layer, and how far away at least.
+        self.before: list[list[tuple[int, int]]] = [[] for _ in range(count)]
+        self.after: list[list[tuple[int, int]]] = [[] for _ in range(count)]
+        for layer, steps in zip(layered.layers, places.steps, strict=True):
+            for left, right, step in zip(layer, layer[1:], steps[1:], strict=False):
+                gap = step + self.offset[left] - self.offset[right]
+                self.after[self.block[left]].append((self.block[right], gap))
+                self.before[self.block[right]].append((self.block[left], gap))
+        self._sides = [(self.block[near], self.block[far]) for near, far, _ in places.sides]
+        for (near, far), (_, _, least) in zip(self._sides, places.sides, strict=True):
+            self.after[near].append((far, least))
+            self.before[far].append((near, least))
+        self.order = self._sorted()
+        self.pulls: list[list[_Pull]] = [[] for _ in range(count)]
+
+    def join(self, layered: Layered, places: Places) -> None:
+        """Let the segments pull the blocks at their ends, and put the blocks apart."""
+        for segments in layered.down:
+            for segment in segments:
+                self._pull(segment, places.weight(segment))
+        self._separate()
+
+    def _follow(self, vertex: int, below: Mapping[int, Segment], place: Sequence[int]) -> None:
+        """Make a block of `vertex` and all that are aligned below it, at their mean place."""
+        block = len(self.place)
+        offset = total = count = 0
+        while True:
+            self.block[vertex] = block
+            self.offset[vertex] = offset
+            total += place[vertex] - offset
+            count += 1
+            segment = below.get(vertex)
+            if segment is None:
+                break
+            offset += segment.out - segment.into
+            vertex = segment.lower
+        self.place.append(total // count)
+
+    def _pull(self, segment: Segment, weight: int) -> None:
+        upper, lower = self.block[segment.upper], self.block[segment.lower]
+        if upper != lower:
+            start = self.offset[segment.upper] + segment.out
+            end = self.offset[segment.lower] + segment.into
+            self.pulls[upper].append(_Pull(start, lower, end, weight, below=True))
+            self.pulls[lower].append(_Pull(end, upper, start, weight, below=False))
+
+    def _sorted(self) -> list[int]:
+        """Return the blocks from near to far. They have such an order as no alignments cross."""
+        waiting = [len(each) for each in self.before]
+        order = [block for block in range(len(waiting)) if not waiting[block]]
+        for block in order:  # grows while it is read
+            for right, _ in self.after[block]:
+                waiting[right] -= 1
+                if not waiting[right]:
+                    order.append(right)
+        return order
+
+    def _separate(self) -> None:
+        """Keep the gaps: halfway between pushing all to the far and all to the near side."""
+        far, near = list(self.place), list(self.place)
+        for block in self.order:
+            for left, gap in self.before[block]:
+                far[block] = max(far[block], far[left] + gap)
+        for block in reversed(self.order):
+            for right, gap in self.after[block]:
+                near[block] = min(near[block], near[right] - gap)
+        self.place = [(one + other) // 2 for one, other in zip(far, near, strict=True)]
+
+    def width(self) -> int:
+        """Return how wide the drawing is now."""
+        ends = zip(self.place, self._near, self._far, strict=True)
+        sides = [(place + near, place + far) for place, near, far in ends]
+        return max(far for _, far in sides) - min(near for near, _ in sides) if sides else 0
+
+    def confine(self, width: int) -> None:
+        """Keep all blocks within `width` from now on, if they have room there."""
+        low = [-near for near in self._near]
+        for block in self.order:
+            for left, gap in self.before[block]:
+                low[block] = max(low[block], low[left] + gap)
+        width = max(width, *(at + far for at, far in zip(low, self._far, strict=True)))
+        high = [width - far for far in self._far]
+        for block in reversed(self.order):
+            for right, gap in self.after[block]:
+                high[block] = min(high[block], high[right] - gap)
+        nearest = min(place + near for place, near in zip(self.place, self._near, strict=True))
+        origin = nearest + (self.width() - width) // 2
+        self._low = [origin + each for each in low]
+        self._high = [origin + each for each in high]
+        for block in self.order:
+            place = min(max(self.place[block], self._low[block]), self._high[block])
+            for left, gap in self.before[block]:
+                place = max(place, self.place[left] + gap)
+            self.place[block] = place
+
+    def relax(self, rounds: int) -> None:
+        """Move each block to where it is pulled to, as far as its neighbours let it.
+
+        Blocks that are pulled against each other move together, by what all of them want.
+        """
+        for turn in range(rounds):
+            order = self.order if turn % 2 else self.order[::-1]
+            moved = [self._move([block]) for block in order]
+            if turn % 2:
+                moved += [self._move(group) for group in self._pressed()]
+            if turn % 4 == 3:  # noqa: PLR2004 -- often enough that borders are not in the way
+                self._tighten()
+            if not any(moved):
+                break
+        self._tighten()
+        self._centre(below=False)
+        self._centre(below=True)
+        if rounds > 1:  # else there are so many that nobody looks at single lines
+            self._unbend()
+        self._tighten()
+
+    def _tighten(self) -> None:
+        """Move the borders of groups as near to the blocks in the groups as they may be."""
+        for near, far in self._sides:
+            self._shift([near], _FAR_AWAY)
+            self._shift([far], -_FAR_AWAY)
+
+    def _centre(self, *, below: bool) -> None:
+        """Put each block that joins several above, or forks to several `below`, in their middle."""
+        down = range(len(self.place))  # they are numbered from layer to layer
+        for block in reversed(down) if below else down:
+            pulls = [
+                pull
+                for pull in self.pulls[block]
+                if pull.below == below and pull.weight == STEP_WEIGHT
+            ]
+            if len(pulls) > 1:
+                ends = [self.place[pull.other] + pull.there - pull.own for pull in pulls]
+                self._shift([block], (min(ends) + max(ends)) // 2 - self.place[block])
+
+    def _unbend(self) -> None:
+        """Move blocks by the little that makes a line straight, if that bends no other line."""
+        for block in self.order:
+            wants = [
+                self.place[pull.other] + pull.there - pull.own - self.place[block]
+                for pull in self.pulls[block]
+            ]
+            nearest = min(wants, key=abs, default=0)
+            if 0 < abs(nearest) <= _JOG:
+                self._shift([block], nearest)
+
+    def _pressed(self) -> list[list[int]]:
+        """Return the groups of blocks that touch and are pulled against each other."""
+        wants = [pull // weight if weight else 0 for pull, weight in map(self._pull_on, self.order)]
+        want = dict(zip(self.order, wants, strict=True))
+        leader = list(range(len(self.place)))
+        for left in self.order:
+            for right, gap in self.after[left]:
+                if self.place[left] + gap == self.place[right] and want[left] > want[right]:
+                    one, other = _leader(leader, left), _leader(leader, right)
+                    leader[max(one, other)] = min(one, other)
+        groups: dict[int, list[int]] = {}
+        for block in self.order:
+            groups.setdefault(_leader(leader, block), []).append(block)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def _pull_on(self, block: int) -> tuple[int, int]:
+        """Return the weighted sum of the pulls on `block`, in pixels, and of their weights."""
+        place, here = self.place, self.place[block]
+        total = weights = 0
+        for pull in self.pulls[block]:
+            total += pull.weight * (place[pull.other] + pull.there - pull.own - here)
+            weights += pull.weight
+        return total, weights
+
+    def _move(self, group: Sequence[int]) -> bool:
+        """Move a group of blocks by the mean of what pulls them; return whether they moved."""
+        total = weights = 0
+        for block in group:
+            pull, weight = self._pull_on(block)
+            total += pull
+            weights += weight
+        return bool(weights) and self._shift(group, (2 * total + weights) // (2 * weights))
+
+    def _shift(self, group: Sequence[int], shift: int) -> bool:
+        """Move a group of blocks as far as the others let it; return whether it moved."""
+        place = self.place
+        members = set(group)
+        for block in group if shift else ():
+            if shift < 0:
+                shift = max(shift, min(0, self._low[block] - place[block]))
+            else:
+                shift = min(shift, max(0, self._high[block] - place[block]))
+            for left, gap in self.before[block] if shift < 0 else ():
+                if left not in members:
+                    shift = max(shift, place[left] + gap - place[block])
+            for right, gap in self.after[block] if shift > 0 else ():
+                if right not in members:
+                    shift = min(shift, place[right] - gap - place[block])
+        for block in group:
+            place[block] += shift
+        return shift != 0
+
+    def places(self) -> list[int]:
+        """Return the place of each vertex."""
+        return [
+            self.place[block] + offset
+            for block, offset in zip(self.block, self.offset, strict=True)
+        ]
+
+
+def alignments(
+    layered: Layered, place: Sequence[int], rigid: Mapping[int, Segment]
+) -> dict[int, Segment]:
+    """Return the segments that shall be straight, by their upper vertices.
+
+    Those in `rigid` are straight in any case.
+    """
+    rank = {vertex: index for layer in layered.layers for index, vertex in enumerate(layer)}
+    below: dict[int, Segment] = {}
+    for layer in layered.layers:
+        inner: list[Segment] = [rigid[vertex] for vertex in layer if vertex in rigid]
+        outer: list[Segment] = []
+        above: dict[int, Segment | None] = {}  # the middle one above each of the layer below
+        for vertex in layer:
+            down = layered.down[vertex]
+            inner += [each for each in down if min(each.upper, each.lower) >= layered.items]
+            middle = _middle(down, [each.lower for each in down], layered.items, place)
+            if middle:
+                lower = middle.lower
+                if lower not in above:
+                    up = layered.up[lower]
+                    above[lower] = _middle(up, [each.upper for each in up], layered.items, place)
+                if middle is above[lower]:
+                    outer.append(middle)
+        taken: list[tuple[int, int]] = []
+        for segment in inner + outer:
+            pair = (rank[segment.upper], rank[segment.lower])
+            at = bisect_left(taken, pair)
+            if at and not _apart(taken[at - 1], pair):
+                continue
+            if at < len(taken) and not _apart(pair, taken[at]):
+                continue
+            taken.insert(at, pair)
+            below[segment.upper] = segment
+    return below
+
+
+def _apart(left: tuple[int, int], right: tuple[int, int]) -> bool:
+    return left[0] < right[0] and left[1] < right[1]
+
+
+def _middle(
+    segments: Sequence[Segment], ends: Sequence[int], items: int, place: Sequence[int]
+) -> Segment | None:
+    """Return the middle one of `segments` by the place of their `ends`, if their number is odd.
+
+    If there are items among the ends, only they count: an arc that passes by bends.
+    """
+    if len(segments) == 1:
+        return segments[0]
+    counted = [
+        index for index, end in enumerate(ends) if end < items and not segments[index].aside
+    ] or range(len(ends))
+    if len(counted) % 2 == 0:
+        return None
+    return segments[sorted(counted, key=lambda index: place[ends[index]])[len(counted) // 2]]

@@ -1,0 +1,370 @@
+"""The table of the open frames in a black box: its rows, written and read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from _weakref import ref
+from binascii import crc32
+from collections import deque
+from itertools import count
+from json.encoder import encode_basestring as quote
+from struct import Struct
+
+from corectx.lowlevel import raised_by_signal
+from statecrumbs._black_box import _format
+from statecrumbs._crumb import name_text
+from statecrumbs._work import Work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, TypeAlias
+
+    from corectx import Frame
+    from statecrumbs._black_box._file import BoxFile
+    from statecrumbs._in_flight import Trace
+
+    # offset, sequence, depth, sequence of the row around, the members that say where it runs,
+    # thread, correlation ID, flags, trace, the member that names the asyncio task
+    _Row: TypeAlias = tuple[int, int, int, int, bytes, int, str | None, int, Trace | None, bytes]
+
+_DAEMON: Final = _format.DAEMON
+_MAX_DEPTH: Final = 16  # rows of one operation inside one another
+_ROOM: Final = _format.ROW_SIZE - _format.ROW_HEAD.size
+_LENGTHS: Final = (96, 40, 20, 10)  # characters of one text, until all of them fit in a row
+_MAX_KNOWN: Final = 256  # sites whose names are kept encoded
+_COVERED: Final = Struct("<QQ40x").pack  # without a trace
+_COVERED_TRACE: Final = Struct("<QQ16s8s8sB7x").pack
+_CLEAR: Final = Struct("x").pack_into
+_STORE: Final = Struct(f"<BBHIQ56s{_ROOM}s").pack_into
+
+# The first members of the rows of a site, redacted, as bytes, and whether it may be in a task of
+# its own; by the address of the site, which the entry keeps alive. Only of steps and entrypoints,
+# whose names never change.
+_known: dict[int, tuple[object, bytes, bool]] = {}
+
+# The asyncio task that was named last, and the member with its name: most steps are in the same.
+_latest_task: list[tuple[ref[Any] | None, bytes]] = [(None, b"")]
+
+
+class RowTable:
+    """Write the open frames of this process into the rows of its `box_file`, without a lock."""
+
+    def __init__(self, box_file: BoxFile) -> None:
+        self._map = box_file.map
+        self._mark = box_file.mark
+        self._free = deque(box_file.row_offsets)
+        self._next = count(1).__next__
+        self._rows: dict[Frame | None, _Row] = {}
+        self._hidden: set[Frame] = set()
+        self._latest: _Row | None = None
+
+    def open(  # noqa: C901, PLR0912 - inline, for speed
+        self, frame: Frame, trace: Trace | None = None
+    ) -> None:
+        """Give `frame` a row. Never raises an Exception."""
+        try:
+            around = self._rows.get(frame.parent) or self._row_around(frame)
+            thread_id = frame.thread_id
+            known = _known.get(id(frame.site))
+            task = b""
+            if around is None:
+                parent = depth = 0
+                latest = self._latest  # of a flow that began before, the next step is one more root
+                if latest and latest[5] == thread_id and latest[6] is frame.correlation_id:
+                    tail, flags = latest[4], latest[7] & _DAEMON
+                else:
+                    tail, flags = _tail(frame)
+                task = _task()
+            else:
+                parent, depth = around[1], around[2] + 1
+                if around[5] == thread_id and around[6] is frame.correlation_id:
+                    tail, flags = around[4], around[7] & _DAEMON
+                    if known[2] if known is not None else _may_be_task(frame):
+                        task = _task()
+                else:
+                    tail, flags = _tail(frame)
+                    task = _task()
+            try:
+                offset = self._free.popleft() if depth < _MAX_DEPTH else None
+            except IndexError:
+                offset = self._take_inner() if depth == 0 else None
+            if offset is None:
+                self._hidden.add(frame)
+                self._count_hidden()
+                return
+            sequence = self._next()
+            correlation_id = frame.correlation_id
+            self._rows[frame] = row = (
+                offset, sequence, depth, parent, tail, thread_id, correlation_id, flags, trace, task
+            )  # fmt: skip
+            if around is None:
+                self._latest = row
+            if known is None or trace is not None:
+                self._write(frame, row)
+                return
+            payload = known[1] + task + tail
+            length = len(payload)
+            if length > _ROOM:
+                self._write(frame, row)
+                return
+            # As `_write` does, without a call: this is most of what a step costs.
+            covered = _COVERED(parent, int(frame.since * 1e9))
+            checksum = crc32(covered + payload, sequence & 0xFFFFFFFF)
+            _STORE(self._map, offset, 1, flags, length, checksum, sequence, covered, payload)
+        except Exception as error:
+            if raised_by_signal(error):
+                raise  # closed; or no memory: the frame has no row
+
+    def close(self, frame: Frame) -> None:
+        """Free the row of `frame`."""
+        row = self._rows.get(frame)
+        try:
+            if row is not None:
+                # In this order: an exception of a signal handler in between loses a free row only.
+                _CLEAR(self._map, row[0])
+                del self._rows[frame]
+                self._free.append(row[0])
+            elif frame in self._hidden:
+                self._hidden.discard(frame)
+                self._count_hidden()
+        except (ValueError, TypeError, KeyError):
+            pass  # the file is closed; or another thread was faster
+
+    def frames(self) -> list[Frame]:
+        """Return the frames that have a row."""
+        return [frame for frame in self._rows.copy() if frame is not None]
+
+    def holds(self, frame: Frame) -> int:
+        """Return how many references to `frame` this table has."""
+        return (frame in self._rows) + (frame in self._hidden)
+
+    def change(self, work: Work, trace: Trace | None = None) -> None:
+        """Write the row of `work` anew; with its `trace`, if that is known now.
+
+        The new row is whole before the old one is free: at each moment one of them can be read.
+        """
+        frame = work.frame
+        row = self._rows.get(frame)
+        if row is None or not self._mark[0]:
+            return
+        try:
+            before, sequence, depth, parent, tail, thread_id, correlation_id, flags, known, task = (
+                row
+            )
+            was_suspended = flags & _format.SUSPENDED
+            flags &= _DAEMON
+            if work.is_suspended:
+                flags |= _format.SUSPENDED
+            elif thread_id != frame.thread_id:
+                thread_id = frame.thread_id
+                tail, flags = _tail(frame)
+                task = _task()
+            elif was_suspended:
+                task = _task()
+            if work.is_left:
+                flags |= _format.LEFT
+            try:
+                offset = self._free.popleft()
+            except IndexError:
+                offset = before  # in its place: it cannot be read while it is written
+                _CLEAR(self._map, before)
+            trace = trace or known
+            row = (
+                offset, sequence, depth, parent, tail, thread_id, correlation_id, flags, trace, task
+            )  # fmt: skip
+            self._write(frame, row)
+            self._rows[frame] = row
+            if offset != before:
+                _CLEAR(self._map, before)
+                self._free.append(before)
+        except Exception as error:
+            if raised_by_signal(error):
+                raise
+
+    def note_exit(self, kind: int, code: int) -> None:
+        """Note that SystemExit or KeyboardInterrupt left an operation; 0 for neither."""
+        try:
+            _format.EXIT.pack_into(self._map, _format.EXIT_OFFSET, code, kind)
+        except (ValueError, TypeError):
+            pass  # the file is closed
+
+    def announce(self, *, is_ending: bool) -> None:
+        """Note that an ordinary end was announced, or that the process goes on all the same."""
+        try:
+            self._map[_format.ANNOUNCED_OFFSET] = is_ending
+        except (ValueError, TypeError):
+            pass  # the file is closed
+
+    def _row_around(self, frame: Frame) -> _Row | None:
+        """Return the row of the nearest frame around `frame` that has one."""
+        outer = frame.parent
+        while outer is not None:
+            row = self._rows.get(outer)
+            if row is not None:
+                return row
+            outer = outer.parent
+        return None
+
+    def _take_inner(self) -> int | None:
+        """Take the row of an inner frame for an outermost one."""
+        for frame, row in reversed(list(self._rows.items())):
+            if row[2] and frame is not None and self._rows.pop(frame, None) is not None:
+                self._hidden.add(frame)
+                self._count_hidden()
+                _CLEAR(self._map, row[0])
+                return row[0]
+        return None
+
+    def _count_hidden(self) -> None:
+        _format.HIDDEN.pack_into(self._map, _format.HIDDEN_OFFSET, len(self._hidden))
+
+    def _write(self, frame: Frame, row: _Row) -> None:
+        """Store a row, whose first byte is 0, in the order of its fields, the first byte first."""
+        offset, sequence, _, parent, tail, _, _, flags, trace, task = row
+        payload = _payload(frame, task + tail)
+        if trace is None:
+            covered = _COVERED(parent, int(frame.since * 1e9))
+        else:
+            covered = _COVERED_TRACE(parent, int(frame.since * 1e9), *trace)
+        checksum = crc32(covered + payload, sequence & 0xFFFFFFFF)
+        _STORE(self._map, offset, 1, flags, len(payload), checksum, sequence, covered, payload)
+
+
+def _may_be_task(frame: Frame) -> bool:
+    """Tell whether an inner `frame` may run in another asyncio task than the frame around it.
+
+    A call of a plain function is in the task of its caller, whose row names it.
+    """
+    return getattr(frame.site, "call_kind", None) not in ("function", "generator")
+
+
+def _task() -> bytes:
+    """Return the member of a row that names the asyncio task which runs here, b"" for none."""
+    asyncio: Any = sys.modules.get("asyncio")  # not imported: this may be a signal handler
+    if asyncio is None:
+        return b""
+    try:
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - documented, in spite of its name
+        task = None if loop is None else asyncio.current_task(loop)
+        if task is None:
+            return b""
+        latest, member = _latest_task[0]
+        if latest is None or latest() is not task:
+            name = name_text(str(task.get_name()))[: _LENGTHS[0]]
+            member = f',"task":{quote(name)}'.encode("utf-8", "backslashreplace")
+            _latest_task[0] = ref(task), member
+        return member
+    except Exception as error:
+        if raised_by_signal(error):
+            raise
+        return b""  # asyncio is being imported, or the task is of a class of the program
+
+
+def _tail(frame: Frame) -> tuple[bytes, int]:
+    """Return the last members of a row, which say where it runs, and the flags of its thread."""
+    work = Work(frame)
+    thread = work.thread()
+    tail = f',"thread":{quote(thread[: _LENGTHS[0]])}'
+    if frame.correlation_id is not None:
+        tail += f',"correlation_id":"{frame.correlation_id}"'  # of characters that need no escapes
+    is_daemon = thread != "MainThread" and work.is_in_daemon()
+    return f"{tail}}}".encode("utf-8", "backslashreplace"), _format.DAEMON if is_daemon else 0
+
+
+def _payload(frame: Frame, tail: bytes) -> bytes:
+    site = frame.site
+    texts = {"kind": site.kind, "name": site.name, "flow": frame.flow}
+    names = _encoded(texts, _LENGTHS[0])
+    if site.flow is not None and site.kind in ("step", "entrypoint"):
+        if len(_known) < _MAX_KNOWN:
+            _known[id(site)] = site, names, _may_be_task(frame)
+        path = None
+    else:
+        path = Work(frame).path()
+    if path is not None:
+        tail = tail[:-1] + f',"path":{quote(path)}}}'.encode("utf-8", "backslashreplace")
+    if len(names) + len(tail) <= _ROOM:
+        return names + tail
+    last: dict[str, str] = json.loads(b"{" + tail[1:])
+    for length in _LENGTHS:
+        cut = _encoded({**texts, **last}, length) + b"}"
+        if len(cut) <= _ROOM:
+            return cut
+    return b"{}"
+
+
+def _encoded(texts: dict[str, str | None], length: int) -> bytes:
+    """Return `texts` as the first members of a JSON object, without its end."""
+    return b"{" + _members(texts, length).encode("utf-8", "backslashreplace")
+
+
+def _members(texts: dict[str, str | None], length: int) -> str:
+    """Return `texts`, redacted and cut, as the members of a JSON object."""
+    kept = {key: _cut(name_text(text), length) for key, text in texts.items() if text is not None}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))[1:-1]
+
+
+def forget_names() -> None:
+    """Redact the names of frames again: the names of secrets have changed."""
+    _known.clear()
+    _latest_task[0] = None, b""
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def decode_rows(raw: bytes, row_size: int) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows in use as data, the outermost first, and how many are torn.
+
+    `since_ns` is when the work began, `depth` how many of the other rows are around it, `is_left`,
+    `is_suspended` and `is_daemon` are the flags. A row of an open frame has no `is_left`.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    parents: dict[int, int] = {}
+    torn = 0
+    head = _format.ROW_HEAD
+    for offset in range(0, len(raw) - row_size + 1, row_size):
+        in_use, flags, length, checksum, sequence, parent, since, trace, span, outer, sampled = (
+            head.unpack_from(raw, offset)
+        )
+        if not in_use:
+            continue
+        start = offset + head.size
+        payload = raw[start : start + min(length, row_size - head.size)]
+        covered = raw[offset + _format.ROW_COVERED : start]
+        if crc32(payload, crc32(covered, sequence & 0xFFFFFFFF)) != checksum:
+            torn += 1
+            continue
+        try:
+            row: dict[str, Any] = dict(json.loads(payload))
+        except (ValueError, TypeError, RecursionError):
+            torn += 1
+            continue
+        row = {key: text for key, text in row.items() if isinstance(text, str)}
+        row["since_ns"] = since
+        row["flags"] = flags
+        if any(trace):
+            row["trace_id"], row["span_id"] = trace.hex(), span.hex()
+            if any(outer):
+                row["parent_span_id"] = outer.hex()
+            row["trace_flags"] = sampled
+        found[sequence] = row
+        parents[sequence] = parent
+    return _ordered(found, parents), torn
+
+
+def _ordered(found: dict[int, dict[str, Any]], parents: dict[int, int]) -> list[dict[str, Any]]:
+    """Return the rows as a tree that is read from the outside in, the oldest operation first."""
+    inside: dict[int, list[int]] = {}
+    for sequence in sorted(found):
+        parent = parents[sequence] if parents[sequence] in found else 0
+        inside.setdefault(parent if parent < sequence else 0, []).append(sequence)
+    ordered: list[dict[str, Any]] = []
+    stack = [(sequence, 0) for sequence in reversed(inside.get(0, []))]
+    while stack:
+        sequence, depth = stack.pop()
+        ordered.append({**found[sequence], "depth": depth})
+        stack += [(each, depth + 1) for each in reversed(inside.get(sequence, []))]
+    return ordered

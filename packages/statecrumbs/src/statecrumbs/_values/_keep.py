@@ -1,0 +1,229 @@
+"""Keep small values of well-known kinds as they are, and render them when somebody looks.
+
+Nearly no crumb is ever looked at, and a copy of a few fields takes less time than their text. The
+copy holds no object of the program: containers are copied, of an object the fields are taken, and
+the value of a sensitive name is replaced.
+
+A value is not kept where its copy could be large. `room` bounds that: it is the number of
+characters of the text, roughly.
+"""
+
+from __future__ import annotations
+
+from _weakref import ref
+from sys import getsizeof
+
+from corectx.lowlevel import raised_by_signal
+from statecrumbs._values._builtin import SHOW
+from statecrumbs._values._renderer import WHOLE, hidden
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeAlias
+
+    from statecrumbs._redact import Redactor
+    from statecrumbs._values._renderer import Renderer
+
+    # Gets a value and the room for it; returns what to keep, or None where it is to be rendered.
+    Keep: TypeAlias = Callable[[Any, int], Any]
+    # Gets a class; returns how its instances are kept, or None where they are not.
+    Plan: TypeAlias = Callable[["Keepers", type], Keep | None]
+    # Called with a renderer, the kept value, the room and the depth; see `Show`.
+    ShowKept: TypeAlias = Callable[[Renderer, Any, int, int], str]
+
+ITEM = 8  # characters for the punctuation around one item
+_WORD = 64  # bits of an int
+
+
+class Kept(tuple):  # type: ignore[type-arg]  # Any is imported for type checkers only
+    """Stand for an object: the function that shows it, and what it needs for that."""
+
+    __slots__ = ()
+
+
+def _show(renderer: Renderer, value: Any, room: int, depth: int) -> str:
+    show, parts = value
+    text: str = show(renderer, parts, room, depth)
+    return text
+
+
+SHOW[Kept] = _show
+
+
+class Keepers(dict[int, "Keep"]):
+    """The functions that keep values, by the address of the class: a metaclass may define a hash.
+
+    An unknown class raises KeyError; `of` learns it. `plan` returns how its instances are kept, or
+    None for most classes.
+    """
+
+    __slots__ = ("_plan", "_refs", "is_sensitive")
+
+    def __init__(self, redactor: Redactor | None, plan: Plan) -> None:
+        super().__init__()
+        self._plan = plan
+        self.is_sensitive: Callable[[str], bool] = (
+            _nothing_is if redactor is None else redactor.is_sensitive
+        )
+        self._refs: dict[int, ref[type]] = {}
+        for kind, keep in _containers(self).items():
+            self[id(kind)] = keep
+
+    def of(self, kind: type) -> Keep:
+        """Return the function that keeps instances of `kind`."""
+        try:
+            return self[id(kind)]
+        except KeyError:
+            self._learn(kind)
+            return self[id(kind)]
+
+    def _learn(self, kind: type) -> None:
+        """Find out how instances of `kind` are kept. Never raises."""
+        address = id(kind)
+        try:
+            keep = self._plan(self, kind) or _refuse
+        except Exception as error:  # a class may have anything in the place of what is read here
+            if raised_by_signal(error):
+                raise
+            keep = _refuse
+        refs = self._refs
+
+        def forget(_: object) -> None:
+            refs.pop(address, None)
+            self.pop(address, None)
+
+        refs[address] = ref(kind, forget)
+        self[address] = keep
+
+
+def _nothing_is(_name: str) -> bool:
+    return False
+
+
+def _refuse(_value: object, _room: int) -> None:
+    """Keep nothing."""
+
+
+def _containers(keepers: Keepers) -> dict[type, Keep]:  # noqa: C901 - five functions
+    is_sensitive = keepers.is_sensitive
+
+    def keep_dict(  # noqa: C901, PLR0912 - inline, for speed
+        value: dict[Any, Any], room: int
+    ) -> dict[Any, Any] | None:
+        if len(value) > WHOLE:
+            return None
+        kept = value.copy()
+        room -= ITEM * (len(kept) + 1)
+        others: list[str] | None = None
+        # As in `keep_items`, but with the keys, and without a list of the items.
+        for key, item in kept.items():
+            if type(key) is not str:
+                return None
+            room -= len(key)
+            if is_sensitive(key):
+                kept[key] = hidden(key, item)
+                continue
+            kind = type(item)
+            if kind is str:
+                room -= len(item)
+            elif kind is int:
+                if item.bit_length() > _WORD:
+                    return None
+            elif item is None or kind is float or kind is bool:
+                continue
+            elif others is None:
+                others = [key]
+            else:
+                others.append(key)
+        if room < 0:
+            return None
+        if others is not None:
+            room //= len(others)
+            for key in others:
+                item = kept[key]
+                item = keepers.of(type(item))(item, room)
+                if item is None:
+                    return None
+                kept[key] = item
+        return kept
+
+    def keep_list(value: list[Any], room: int) -> Any:
+        return keep_items(keepers, value.copy(), room) if len(value) <= WHOLE else None
+
+    def keep_tuple(value: tuple[Any, ...], room: int) -> Any:
+        kept = keep_items(keepers, value, room) if len(value) <= WHOLE else None
+        return kept if kept is None or kept is value else tuple(kept)
+
+    def keep_set(value: Any, room: int) -> Any:
+        items = [*value.copy()] if len(value) <= WHOLE else None
+        # A copy in place of another item may have no hash.
+        if items is None or keep_items(keepers, items, room) is not items:
+            return None
+        return type(value)(items)
+
+    def keep_bytes(value: bytes, room: int) -> bytes | None:
+        return value if 2 * len(value) <= room else None
+
+    return {
+        dict: keep_dict,
+        list: keep_list,
+        tuple: keep_tuple,
+        set: keep_set,
+        frozenset: keep_set,
+        bytes: keep_bytes,
+        Kept: lambda value, _: value,  # a crumb of which another value was not kept
+    }
+
+
+def keep_items(  # noqa: C901 - inline, for speed
+    keepers: Keepers, items: Sequence[Any], room: int
+) -> Sequence[Any] | None:
+    """Return `items`, or a copy with what is kept in place of some; None if one cannot be kept."""
+    room -= ITEM * (len(items) + 1)
+    others: list[int] | None = None
+    for at, item in enumerate(items):
+        kind = type(item)
+        if kind is str:
+            room -= len(item)
+        elif kind is int:
+            if item.bit_length() > _WORD:
+                return None
+        elif item is None or kind is float or kind is bool:
+            continue
+        elif others is None:
+            others = [at]
+        else:
+            others.append(at)
+    if room < 0:
+        return None
+    if others is None:
+        return items
+    room //= len(others)
+    copy = [*items]
+    for at in others:
+        item = copy[at]
+        item = keepers.of(type(item))(item, room)
+        if item is None:
+            return None
+        copy[at] = item
+    return copy
+
+
+def kept_size(value: object) -> int:
+    """Return about how many bytes a kept value takes, with all that is in it."""
+    kind = type(value)
+    size = getsizeof(value)
+    if kind is dict:
+        items: Any = [*value.keys(), *value.values()]  # type: ignore[attr-defined]
+    elif kind is Kept:
+        parts = value[1]  # type: ignore[index]
+        items = parts if type(parts) in _HOLDERS else (parts,)
+    elif kind in _HOLDERS:
+        items = value
+    else:
+        return size
+    return size + sum(map(kept_size, items))
+
+
+_HOLDERS = (list, tuple, set, frozenset)
