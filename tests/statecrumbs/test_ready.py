@@ -86,6 +86,31 @@ signal.setitimer(signal.ITIMER_REAL, 0)
         assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_crumb_inside_of_the_lock_of_an_import_does_not_wait_for_it(tmp_path):
+    """Before Python 3.12 a thread that takes this lock twice waits forever."""
+    source = """
+    import sys
+    from statecrumbs import crumb, snapshot
+    inside = set()
+    def as_a_signal_handler_would(frame, event, argument):
+        code = frame.f_code
+        if code.co_filename != "<frozen importlib._bootstrap>":
+            return None
+        if code.co_name in ("acquire", "release") and frame.f_locals["self"].owner is not None:
+            inside.add(code.co_name)
+            crumb("signal", größe=1, text="password=hunter2", password="hunter2")
+            assert snapshot()[-1]["event"] == "signal"
+            assert "hunter2" not in str(snapshot()[-1])
+        return as_a_signal_handler_would
+    sys.settrace(as_a_signal_handler_would)
+    crumb("main", text="token=hunter2", token="hunter2")
+    snapshot()
+    sys.settrace(None)
+    print(*sorted(inside))
+    """
+    assert run(tmp_path, source).stdout == "acquire release\n"
+
+
 @pytest.mark.parametrize("failure", ["ImportError('half made')", "KeyError(140_735)"])
 def test_where_the_patterns_cannot_be_imported_yet_the_whole_text_is_blanked(tmp_path, failure):
     """A signal handler that interrupts their import sees one of the two errors."""

@@ -21,14 +21,19 @@ secrets here: a crash cannot be understood without them. A program adds names of
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import FrameType
 
 REDACTED = "[redacted]"  # stands in place of each secret
 # An import by a signal handler or a finalizer in the middle of the same import fails: the module is
 # half made or, before Python 3.12, the lock of the import is lost (python/cpython#106176).
 UNFINISHED_IMPORT = (ImportError, KeyError)
+
+_LOCKS_OF_IMPORTS = {("<frozen importlib._bootstrap>", name) for name in ("acquire", "release")}
 
 _LONGEST = 200  # characters; of a longer name, which nobody typed, only the two ends count
 _REMEMBERED = 2048  # names; then the dict is cleared
@@ -101,6 +106,7 @@ class SecretNames(dict[str, bool]):
         return last > 0 and (last_secret(words) == last or is_headed(words))
 
     def _decide(self, key: str) -> bool:
+        check_import("statecrumbs._redact._words")
         from statecrumbs._redact._words import is_headed, is_secret, is_secret_whole
 
         words = split_words(key)
@@ -131,6 +137,24 @@ class SecretNames(dict[str, bool]):
         )
 
 
+def check_import(name: str) -> None:
+    """Raise ImportError where importing the module `name` could wait for itself forever.
+
+    That is in a signal handler or a finalizer that Python called while the code below it held the
+    lock of an import. Python 3.12 and newer have no such place (python/cpython#106176).
+    """
+    if sys.version_info >= (3, 12):
+        return
+    module = sys.modules.get(name)
+    if module is not None and not getattr(module.__spec__, "_initializing", False):
+        return  # an import takes no lock then
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        if (frame.f_code.co_filename, frame.f_code.co_name) in _LOCKS_OF_IMPORTS:
+            raise ImportError(f"{name} is needed inside of the lock of an import")
+        frame = frame.f_back
+
+
 def is_holder(name: str) -> bool:
     """Return whether an object of this name holds secrets under names that are harmless alone."""
     words = split_words(name)
@@ -143,10 +167,12 @@ def is_plain_name(text: str) -> bool:
     "mysecret" may be a secret itself.
     """
     try:
+        check_import("statecrumbs._redact._words")
         from statecrumbs._redact._words import is_plain
+
+        return is_plain(split_words(text))
     except UNFINISHED_IMPORT:
         return False
-    return is_plain(split_words(text))
 
 
 def is_secret_within(holder: str, name: str, names: SecretNames) -> bool:
@@ -158,6 +184,7 @@ def fold(name: str) -> str:
     """Return `name` in one spelling of Unicode: compatible forms and accents are gone."""
     if name.isascii():
         return name
+    check_import("unicodedata")
     import unicodedata  # few names need it
 
     wide = unicodedata.normalize("NFKD", name)
@@ -182,6 +209,7 @@ def _spelled_out(name: str) -> str:
     """Return `name` with its umlauts written as they are where a keyboard has none: groesse."""
     if name.isascii():
         return name
+    check_import("unicodedata")
     import unicodedata
 
     return unicodedata.normalize("NFC", name).translate(_UMLAUTS)

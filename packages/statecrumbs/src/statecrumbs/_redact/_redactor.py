@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from statecrumbs._redact._fields import FieldKinds
-from statecrumbs._redact._names import REDACTED, UNFINISHED_IMPORT, SecretNames
+from statecrumbs._redact._names import REDACTED, UNFINISHED_IMPORT, SecretNames, check_import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Redactor:
     def _load(self) -> TextScrubber | None:
         """Import the patterns at the first text; return None if that is not possible now."""
         try:
+            check_import("statecrumbs._redact._text")
             from statecrumbs._redact._text import TextScrubber  # it needs `re`
         except UNFINISHED_IMPORT:
             return None
@@ -94,6 +95,7 @@ def is_harmless_field(name: str, value: str | int | list[object]) -> bool:
     if type(value) is not int and len(value) > _LONGEST_MESSAGE:  # type: ignore[arg-type]
         return False
     try:
+        check_import("statecrumbs._redact._harmless")
         from statecrumbs._redact._harmless import is_harmless_value  # it needs `re`
     except UNFINISHED_IMPORT:
         return False
