@@ -25,10 +25,10 @@ def least(*runs: Callable[[int], object], turns: int = TURNS) -> list[float]:
 
     Each is called with the number of times.
     """
+    gc.collect()
+    gc.disable()  # before the counts are found, too: a collection takes as long as one timing
     counts = [_enough(run) for run in runs]
     best = [float("inf")] * len(runs)
-    gc.collect()
-    gc.disable()
     for _ in range(turns):
         for at, run in enumerate(runs):
             best[at] = min(best[at], _taken(run, counts[at]) / counts[at])
@@ -39,7 +39,8 @@ def least(*runs: Callable[[int], object], turns: int = TURNS) -> list[float]:
 def _enough(run: Callable[[int], object]) -> int:
     run(10)  # the first time is another one: it imports and learns
     count = 1
-    while _taken(run, count) < LONG_ENOUGH and count < 1_000_000:
+    # The lower of two: other load in one of them would leave a count that times mostly the clock.
+    while min(_taken(run, count), _taken(run, count)) < LONG_ENOUGH and count < 1_000_000:
         count *= 2
     return count
 
