@@ -43,7 +43,8 @@ def _gain(left: Sequence[End], right: Sequence[End]) -> int:
     gain = 0
     pairs = len(left) * len(right)
     if pairs == 1:  # as mostly
-        ((one, (source, target)),), ((other, (start, end)),) = left, right
+        one, (source, target) = left[0]
+        other, (start, end) = right[0]
         if one == other:
             return 0
         weight = 1 if source >= 0 and (source == start or target == end) else CROSSING
@@ -164,14 +165,14 @@ class State:
 
     def sides(self, vertex: int) -> Sides:
         """Return where the segments of `vertex` end, above and below."""
-        return self._sorted(self.above[vertex]), self._sorted(self.below[vertex])
-
-    def _sorted(self, neighbours: Sequence[Neighbour]) -> list[End]:
         position = self.position
-        if len(neighbours) == 1:  # as of most vertices
-            ((other, port, of),) = neighbours
-            return [(position[other] + port, of)]
-        return sorted([(position[other] + port, of) for other, port, of in neighbours])
+        above = [(position[other] + port, of) for other, port, of in self.above[vertex]]
+        below = [(position[other] + port, of) for other, port, of in self.below[vertex]]
+        if len(above) > 1:
+            above.sort()
+        if len(below) > 1:
+            below.sort()
+        return above, below
 
     def crossings(self) -> int:
         """Return how many pairs of segments cross."""

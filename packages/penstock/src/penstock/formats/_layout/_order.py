@@ -131,17 +131,22 @@ def transpose(state: State) -> None:
     """Let neighbours in a layer change places while that removes crossings."""
     layers = range(len(state.layers))
     waiting = set(layers)
+    sides: dict[int, Sides] = {}  # of vertices whose neighbours have not moved since
     for _ in range(4):  # nearly always done after two or three
-        changed = {at for at in sorted(waiting) if _transpose(state, state.layers[at])}
+        changed = {at for at in sorted(waiting) if _transpose(state, state.layers[at], sides)}
         if not changed:
             break
         waiting = {at + by for at in changed for by in (-1, 0, 1)}.intersection(layers)
 
 
-def _transpose(state: State, layer: list[int]) -> bool:
+def _transpose(state: State, layer: list[int], known: dict[int, Sides]) -> bool:
+    """Let neighbours in `layer` change places; `known` are sides, those of other layers change."""
     position = state.position
-    sides = list(map(state.sides, layer))
-    changed = False
+    for vertex in layer:
+        if vertex not in known:
+            known[vertex] = state.sides(vertex)
+    sides = [known[vertex] for vertex in layer]
+    moved: list[int] = []
     for index in range(len(layer) - 1):
         (above, below), (over, under) = sides[index], sides[index + 1]
         if not (
@@ -155,10 +160,13 @@ def _transpose(state: State, layer: list[int]) -> bool:
             sides[index], sides[index + 1] = sides[index + 1], sides[index]
             position[left] += PORTS
             position[right] -= PORTS
-            changed = True
-    if state.has_groups:
-        changed |= _pass_groups(state, layer, dict(zip(layer, sides, strict=True)))
-    return changed
+            moved += left, right
+    if state.has_groups and _pass_groups(state, layer, known):
+        moved = layer
+    for vertex in moved:
+        for other, _, _ in (*state.above[vertex], *state.below[vertex]):
+            known.pop(other, None)
+    return bool(moved)
 
 
 def _pass_groups(state: State, layer: list[int], sides: dict[int, Sides]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from penstock.formats._layout._across._settle import STEP_WEIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from penstock.formats._layout._across._settle import Places
     from penstock.formats._layout._layers import Layered, Segment
@@ -159,9 +159,9 @@ class Blocks:
         """
         for turn in range(rounds):
             order = self.order if turn % 2 else self.order[::-1]
-            moved = [self._move([block]) for block in order]
+            moved = [self._move(block) for block in order]
             if turn % 2:
-                moved += [self._move(group) for group in self._pressed()]
+                moved += [self._move_group(group) for group in self._pressed()]
             if turn % 4 == 3:  # noqa: PLR2004 -- often enough that borders are not in the way
                 self._tighten()
             if not any(moved):
@@ -176,8 +176,8 @@ class Blocks:
     def _tighten(self) -> None:
         """Move the borders of groups as near to the blocks in the groups as they may be."""
         for near, far in self._sides:
-            self._shift([near], _FAR_AWAY)
-            self._shift([far], -_FAR_AWAY)
+            self._shift(near, _FAR_AWAY)
+            self._shift(far, -_FAR_AWAY)
 
     def _centre(self, *, below: bool) -> None:
         """Put each block that joins several above, or forks to several `below`, in their middle."""
@@ -190,7 +190,7 @@ class Blocks:
             ]
             if len(pulls) > 1:
                 ends = [self.place[pull.other] + pull.there - pull.own for pull in pulls]
-                self._shift([block], (min(ends) + max(ends)) // 2 - self.place[block])
+                self._shift(block, (min(ends) + max(ends)) // 2 - self.place[block])
 
     def _unbend(self) -> None:
         """Move blocks by the little that makes a line straight, if that bends no other line."""
@@ -201,7 +201,7 @@ class Blocks:
             ]
             nearest = min(wants, key=abs, default=0)
             if 0 < abs(nearest) <= _JOG:
-                self._shift([block], nearest)
+                self._shift(block, nearest)
 
     def _pressed(self) -> list[list[int]]:
         """Return the groups of blocks that touch and are pulled against each other."""
@@ -222,38 +222,53 @@ class Blocks:
         """Return the weighted sum of the pulls on `block`, in pixels, and of their weights."""
         place, here = self.place, self.place[block]
         total = weights = 0
-        for pull in self.pulls[block]:
-            total += pull.weight * (place[pull.other] + pull.there - pull.own - here)
-            weights += pull.weight
+        for own, other, there, weight, _ in self.pulls[block]:
+            total += weight * (place[other] + there - own - here)
+            weights += weight
         return total, weights
 
-    def _move(self, group: Sequence[int]) -> bool:
+    def _move(self, block: int) -> bool:
+        """Move a block by the mean of what pulls it; return whether it moved."""
+        total, weights = self._pull_on(block)
+        shift = (2 * total + weights) // (2 * weights) if weights else 0
+        return shift != 0 and self._shift(block, shift)
+
+    def _move_group(self, group: Sequence[int]) -> bool:
         """Move a group of blocks by the mean of what pulls them; return whether they moved."""
         total = weights = 0
         for block in group:
             pull, weight = self._pull_on(block)
             total += pull
             weights += weight
-        return bool(weights) and self._shift(group, (2 * total + weights) // (2 * weights))
-
-    def _shift(self, group: Sequence[int], shift: int) -> bool:
-        """Move a group of blocks as far as the others let it; return whether it moved."""
-        place = self.place
+        shift = (2 * total + weights) // (2 * weights) if weights else 0
         members = set(group)
         for block in group if shift else ():
-            if shift < 0:
-                shift = max(shift, min(0, self._low[block] - place[block]))
-            else:
-                shift = min(shift, max(0, self._high[block] - place[block]))
-            for left, gap in self.before[block] if shift < 0 else ():
-                if left not in members:
-                    shift = max(shift, place[left] + gap - place[block])
-            for right, gap in self.after[block] if shift > 0 else ():
-                if right not in members:
-                    shift = min(shift, place[right] - gap - place[block])
+            shift = self._possible(block, shift, members)
         for block in group:
-            place[block] += shift
+            self.place[block] += shift
         return shift != 0
+
+    def _shift(self, block: int, shift: int) -> bool:
+        """Move a block as far as the others let it; return whether it moved."""
+        possible = self._possible(block, shift)
+        self.place[block] += possible
+        return possible != 0
+
+    def _possible(self, block: int, shift: int, together: Container[int] = ()) -> int:
+        """Return how much of `shift` the blocks beside `block` allow, but for those `together`."""
+        place = self.place
+        here = place[block]
+        if shift < 0:
+            shift = max(shift, min(0, self._low[block] - here))
+            for left, gap in self.before[block]:
+                if left not in together and place[left] + gap - here > shift:
+                    shift = place[left] + gap - here
+        else:
+            shift = min(shift, max(0, self._high[block] - here))
+            for right, gap in self.after[block]:
+                if right not in together and place[right] - gap - here < shift:
+                    shift = place[right] - gap - here
+        return shift
 
     def places(self) -> list[int]:
         """Return the place of each vertex."""

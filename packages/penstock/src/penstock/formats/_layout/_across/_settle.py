@@ -129,5 +129,6 @@ def pool(wanted: Iterable[tuple[int, int]], steps: Iterable[int]) -> list[int]:
         pools.append((total, weight, count))
     result: list[int] = []
     for total, weight, count in pools:
-        result += [total // weight + offset for offset in offsets[len(result) :][:count]]
+        start, at = total // weight, len(result)
+        result += [start + offset for offset in offsets[at : at + count]]
     return result
