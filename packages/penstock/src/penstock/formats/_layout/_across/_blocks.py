@@ -256,18 +256,23 @@ class Blocks:
 
     def _possible(self, block: int, shift: int, together: Container[int] = ()) -> int:
         """Return how much of `shift` the blocks beside `block` allow, but for those `together`."""
-        place = self.place
-        here = place[block]
+        place, here = self.place, self.place[block]
         if shift < 0:
-            shift = max(shift, min(0, self._low[block] - here))
+            least = self._low[block] - here
+            if least > shift:
+                shift = min(0, least)
             for left, gap in self.before[block]:
-                if left not in together and place[left] + gap - here > shift:
-                    shift = place[left] + gap - here
+                least = place[left] + gap - here
+                if least > shift and left not in together:
+                    shift = least
         else:
-            shift = min(shift, max(0, self._high[block] - here))
+            most = self._high[block] - here
+            if most < shift:
+                shift = max(0, most)
             for right, gap in self.after[block]:
-                if right not in together and place[right] - gap - here < shift:
-                    shift = place[right] - gap - here
+                most = place[right] - gap - here
+                if most < shift and right not in together:
+                    shift = most
         return shift
 
     def places(self) -> list[int]:
