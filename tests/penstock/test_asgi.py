@@ -84,6 +84,71 @@ def test_lifespan_passes_through_untouched():
     ]
 
 
+class Lifespan:
+    """The messages of a server that begins and ends, and the answers to them."""
+
+    def __init__(self):
+        self.messages = ["lifespan.startup", "lifespan.shutdown"]
+        self.answers = []
+
+    async def receive(self):
+        return {"type": self.messages.pop(0)}
+
+    async def send(self, message):
+        self.answers.append(message["type"])
+
+    def ending(self, *, is_final):
+        self.answers.append("ending")
+
+    def run(self, app):
+        stop = corectx.subscribe(self)
+        try:
+            asyncio.run(FlowMiddleware(app)({"type": "lifespan"}, self.receive, self.send))
+        finally:
+            stop()
+        return self.answers
+
+
+WHOLE_LIFE = ["lifespan.startup.complete", "ending", "lifespan.shutdown.complete"]
+
+
+async def refusing(scope, receive, send):
+    raise ValueError("Django can only handle ASGI/HTTP connections, not lifespan.")
+
+
+async def ignoring(scope, receive, send):
+    pass
+
+
+async def living(scope, receive, send):
+    for _ in range(2):
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+
+
+@pytest.mark.parametrize("app", [refusing, ignoring, living])
+def test_the_end_of_the_server_is_announced_also_for_an_application_without_a_lifespan(app):
+    assert Lifespan().run(app) == WHOLE_LIFE
+
+
+def test_the_log_tells_why_penstock_answers_for_the_application(caplog):
+    caplog.set_level("INFO", "penstock")
+    Lifespan().run(refusing)
+    (record,) = caplog.records
+    assert "not lifespan" in record.getMessage()
+
+
+def test_an_application_that_fails_in_its_lifespan_fails_for_the_server_too():
+    async def app(scope, receive, send):
+        await receive()
+        raise OSError("no database")
+
+    lifespan = Lifespan()
+    with pytest.raises(OSError, match="no database"):
+        lifespan.run(app)
+    assert lifespan.answers == []
+
+
 def test_a_websocket_is_one_operation():
     async def app(scope, receive, send):
         await send({"type": "websocket.accept", "headers": [(b"a", b"b")]})

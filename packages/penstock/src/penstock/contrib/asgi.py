@@ -10,6 +10,7 @@ exception outside of all middleware that `add_middleware` adds, so it would have
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from corectx import enter, leave
@@ -71,8 +72,9 @@ class FlowMiddleware:
             or (options.ignore_paths and options.ignores(scope["path"]))
         ):
             if scope["type"] == "lifespan":
-                send = _announcing(send)
-            await self._app(scope, receive, send)
+                await _run_lifespan(self._app, scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
             return
         site = scope[SITE] = _Site(scope)
         values = request_values(site, scope["path"])
@@ -106,18 +108,39 @@ class FlowMiddleware:
         return send_named
 
 
-def _announcing(send: Send) -> Send:
-    """Return `send` that announces the end of the process once the application has shut down.
+async def _run_lifespan(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let `app` begin and end with its server, and announce the end of the process.
 
-    Some servers raise SIGTERM again after that, so that no exit hook runs (uvicorn).
+    Some servers raise SIGTERM again after that, so that no exit hook runs (uvicorn). If `app` does
+    not know lifespans, as Django's, its server would not tell of the end: we answer for it.
     """
+    is_known = False
+
+    async def receive_known() -> Message:
+        nonlocal is_known
+        is_known = True
+        return await receive()
 
     async def send_announcing(message: Message) -> None:
-        await send(message)
+        nonlocal is_known
+        is_known = True
         if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-            notify_ending(is_final=False)
+            notify_ending(is_final=False)  # after that message the process may end at any time
+        await send(message)
 
-    return send_announcing
+    try:
+        await app(scope, receive_known, send_announcing)
+    except Exception as error:
+        if is_known:
+            raise
+        logging.getLogger("penstock").info(
+            "penstock answers the lifespan protocol of ASGI, because the application does not: %s",
+            error,
+        )
+    if not is_known:
+        for event in ("startup", "shutdown"):
+            await receive()
+            await send_announcing({"type": f"lifespan.{event}.complete"})
 
 
 class _Site(RequestSite):
