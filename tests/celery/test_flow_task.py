@@ -16,9 +16,18 @@ import pytest
 from celery import Celery, Task, _state, chain, chord, group, shared_task
 from celery.app.trace import build_tracer
 from celery.exceptions import Ignore, Reject, Retry
+from celery.signals import task_postrun, task_success
 
 from corectx import current, subscribe
-from penstock import current_flow_id, entrypoint, flow, generate_dag, step
+from penstock import (
+    current_flow_id,
+    entrypoint,
+    flow,
+    generate_dag,
+    get_flow_context_value,
+    set_flow_context_value,
+    step,
+)
 from penstock._check import check
 from penstock.contrib.celery import flow_task
 from penstock.testing import captured_steps, isolated_registry
@@ -634,6 +643,44 @@ def ended():
     unsubscribe = subscribe(SimpleNamespace(left=lambda frame, exc: ends.append((frame.kind, exc))))
     yield ends
     unsubscribe()
+
+
+class Confirming(Task):
+    """A task that calls the step `confirm` after its body."""
+
+    def on_success(self, retval, task_id, args, kwargs):
+        self.confirm()
+
+
+@pytest.mark.parametrize(("runs", "expected"), [(1, "ann"), (2, None)])
+@pytest.mark.parametrize("signal", [task_success, task_postrun])
+def test_after_the_body_a_step_and_a_receiver_have_the_values_of_the_run_unless_there_were_several(
+    app, registry, signal, runs, expected
+):
+    orders = flow("orders")
+    seen = []
+
+    @orders.step(after="receive")
+    def confirm():
+        seen.append(get_flow_context_value("customer"))
+
+    @flow("orders")
+    @flow_task(base=Confirming, confirm=staticmethod(confirm))
+    def receive(runs):
+        set_flow_context_value("customer", "ann")
+        if runs > 1:
+            receive.run(runs - 1)
+
+    def hear(**_):
+        confirm()
+        seen.append(get_flow_context_value("customer"))
+
+    signal.connect(hear)
+    try:
+        receive.delay(runs)
+    finally:
+        signal.disconnect(hear)
+    assert seen == [expected] * 3
 
 
 def test_a_plain_call_is_a_call_of_the_function(app, registry):

@@ -131,13 +131,22 @@ def run_of(frame: Frame) -> Run | None:
     each = None if flow is None else frame
     while each is not None:
         if each.flow == flow:
-            if isinstance(each, RunFrame):
-                return each.run
-            # A task that begins a flow is in it also before and after the run.
-            if flow is not None and each.kind == "task" and _RUN + flow in each.store:
-                return latest_run(each.store, flow)
+            run = run_at(each)
+            if run is not None:
+                return run
         each = each.parent
     return None
+
+
+def run_at(frame: Frame) -> Run | None:
+    """Return the run that began or was joined in `frame` itself, or None.
+
+    A task that begins a flow is in the latest run of it, also before and after its body.
+    """
+    if isinstance(frame, RunFrame):
+        return frame.run
+    flow = frame.site.flow
+    return latest_run(frame.store, flow) if flow is not None and frame.kind == "task" else None
 
 
 def run_id(run: Run) -> str:

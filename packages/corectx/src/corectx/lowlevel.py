@@ -20,7 +20,8 @@ IDs
 Operations
     The store of an operation remembers the latest run of each flow that began in it, as the dict of
     its values, by text. Under other keys an observer may keep data of its own in a run. A
-    `RunFrame` has the run that began or was joined there, and `run_of` returns that of any frame.
+    `RunFrame` has the run that began or was joined there, `run_at` returns that of a task too, and
+    `run_of` that of any frame.
     `remember_run` keeps a run, `latest_run` returns it, `runs_of` returns all, and `is_ambiguous`
     tells whether there were several of a flow; then a step joins an `unsure_run`, as `is_unsure`
     tells. `run_id` is the name of a run in other processes, and `values_of` copies its values. A
@@ -95,6 +96,7 @@ from corectx._runs import (
     latest_run,
     remember_operation,
     remember_run,
+    run_at,
     run_id,
     run_key,
     run_of,
@@ -149,6 +151,7 @@ __all__ = [
     "remember_operation",
     "remember_run",
     "remote",
+    "run_at",
     "run_finalizer",
     "run_id",
     "run_key",

@@ -28,6 +28,7 @@ from corectx.lowlevel import (
     new_trace_id,
     remember_operation,
     remember_run,
+    run_at,
     run_key,
     unsure_run,
     values_of,
@@ -229,14 +230,19 @@ def set_flow_context_value(key: str, value: Any) -> None:
 
 
 def _layers(frame: Frame) -> Iterator[dict[str, Any]]:
-    """Yield the values of the run that `frame` is in, then those of the runs around it."""
+    """Yield the values of the run that `frame` is in, then those of the runs around it.
+
+    After the body of a task that begins a flow, that is its run, unless there were several.
+    """
     # A step of an outer flow that an inner flow calls is in the outer flow's run.
     own = frame.flow
     each: Frame | None = frame
     while each is not None:
-        if isinstance(each, RunFrame) and (own is None or each.flow == own):
+        run = run_at(each) if own is None or each.flow == own else None
+        is_any = each.kind == "task" and is_ambiguous(each.store, each.flow or "")
+        if run is not None and not is_any:
             own = None  # from here on outward, all
-            yield each.run
+            yield run
         each = each.parent
     operation: Any = frame.store.setdefault(_OPERATION, {})
     yield operation
