@@ -12,8 +12,9 @@ Frames
     `keep_signature` lets a wrapper of your own have the signature of its function. If a plain
     function returned a `COROUTINE`, `carry_on` keeps its frame until that ends. `remote` makes a
     frame that stands for a frame in another process, and `NO_VALUES` is the empty mapping of
-    values. `UNOPENED` is the `outer` of a frame that is not entered. `FrameText` is a text in a log
-    record that knows the frame in which the record was made.
+    values. `UNOPENED` is the `outer` of a frame that is not entered. A hot path makes a `BareFrame`
+    and sets its attributes itself. `FrameText` is a text in a log record that knows the frame in
+    which the record was made.
 IDs
     `as_id` turns a valid text or a UUID into a correlation ID. `arriving_id` asks the observers for
     the ID of an operation that a request or a message begins: with tracing, that of its trace.
@@ -60,7 +61,16 @@ from __future__ import annotations
 
 from corectx._current import CURRENT, arriving_id, get_current, set_current
 from corectx._failures import keep_with_failures, note_failure, treat_as_control_flow
-from corectx._frame import NO_VALUES, UNOPENED, FrameText, RunFrame, as_id, new_trace_id, remote
+from corectx._frame import (
+    NO_VALUES,
+    UNOPENED,
+    BareFrame,
+    FrameText,
+    RunFrame,
+    as_id,
+    new_trace_id,
+    remote,
+)
 from corectx._observers import (
     listeners,
     notify_crumb,
@@ -112,6 +122,7 @@ __all__ = [
     "NO_VALUES",
     "SEPARATE",
     "UNOPENED",
+    "BareFrame",
     "FrameText",
     "RunFrame",
     "around",

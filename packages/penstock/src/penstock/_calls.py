@@ -16,6 +16,7 @@ from corectx.lowlevel import (
     CURRENT,
     NO_VALUES,
     UNOPENED,
+    BareFrame,
     around,
     carry_on,
     collecting,
@@ -31,7 +32,7 @@ from corectx.lowlevel import (
     run_finalizer,
     run_key,
 )
-from penstock._context import BareFrame, OwnRunFrame, join_run, open_run
+from penstock._context import OwnRunFrame, join_run, open_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

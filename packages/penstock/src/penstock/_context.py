@@ -54,17 +54,6 @@ if TYPE_CHECKING:
 _OPERATION = "penstock.context"
 
 
-class BareFrame(Frame):
-    """A frame without `Frame.__init__`: its maker sets every attribute, in half the time."""
-
-    __slots__ = ()
-    if TYPE_CHECKING:
-
-        def __init__(self) -> None: ...
-    else:
-        __init__ = object.__init__
-
-
 class OwnRunFrame(RunFrame):
     """The frame of an entrypoint or of a step that joined a run late; made as a `BareFrame` is."""
 

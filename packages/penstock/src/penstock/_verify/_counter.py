@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from corectx import failed_frame
 from corectx.lowlevel import (
+    BareFrame,
     RunFrame,
     is_unsure,
     log_once,
@@ -23,7 +24,6 @@ from corectx.lowlevel import (
     run_of,
     runs_of,
 )
-from penstock._context import BareFrame
 from penstock._declare import Step, registry_in_use
 from penstock._graph import node_id
 from penstock._verify._questions import MOST_NAMES, Question, Questions, Run, Sample
