@@ -262,27 +262,27 @@ def test_every_kind_of_exception_can_be_marked(error):
 
 
 @pytest.mark.parametrize(
-    "raised", [ValueError("no"), AttributeError("no"), RecursionError("no")], ids=repr
+    "raised", [ValueError("no"), AttributeError("no"), SystemExit(7)], ids=repr
 )
-def test_an_exception_that_cannot_be_marked_is_raised_as_it_is(raised):
+def test_an_exception_whose_class_refuses_its_dict_is_raised_as_it_is(raised):
     class HiddenError(Exception):
         @property
         def __dict__(self):
             raise raised
 
-    error = HiddenError()
-    assert caught_in(start(TASK), error=error) is error
-    assert failed_frame(error) is None
+    error, task = HiddenError(), start(TASK)
+    assert caught_in(task, error=error) is error
+    assert failed_frame(error) is task
 
 
 @pytest.mark.parametrize("strange", [None, 5, "text", (), {}.keys()], ids=repr)
-def test_an_exception_whose_dict_is_none_is_raised_as_it_is(strange):
+def test_an_exception_whose_class_has_another_dict_is_raised_as_it_is(strange):
     class StrangeError(Exception):
         __dict__ = strange
 
-    error = StrangeError()
-    assert caught_in(start(TASK), error=error) is error
-    assert failed_frame(error) is None
+    error, task = StrangeError(), start(TASK)
+    assert caught_in(task, error=error) is error
+    assert failed_frame(error) is task
 
 
 def test_a_pickled_exception_names_its_frame_without_its_values():

@@ -312,8 +312,22 @@ def raising(error):
     return method
 
 
+class RefusingError(Exception):
+    @property
+    def __traceback__(self):
+        raise SystemExit(7)
+
+
 @pytest.mark.parametrize(
-    "error", [ValueError("x"), SystemExit(1), GeneratorExit(), asyncio.CancelledError()], ids=repr
+    "error",
+    [
+        ValueError("x"),
+        SystemExit(1),
+        GeneratorExit(),
+        asyncio.CancelledError(),
+        RefusingError(),
+    ],
+    ids=repr,
 )
 @pytest.mark.parametrize("event", ["entered", "left", "crumb"])
 def test_an_observer_that_raises_is_reported_once_and_breaks_nothing(event, error, reports, diary):

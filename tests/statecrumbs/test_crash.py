@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+import textwrap
 
 import pytest
 
@@ -586,6 +587,36 @@ def test_a_stderr_that_takes_nothing_changes_nothing_else(tmp_path, spoil):
         """
     with_us, without = run(tmp_path, source, "--enable"), run(tmp_path, source)
     assert (with_us.returncode, with_us.stdout) == (without.returncode, without.stdout)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        """
+        class Failure(Exception):
+            @property
+            def __traceback__(self):
+                raise SystemExit(7)
+        raise Failure
+        """,
+        """
+        import sys
+        del sys.excepthook
+        raise ValueError
+        """,
+    ],
+    ids=["an exception that refuses its traceback", "a deleted hook"],
+)
+def test_the_exit_hooks_fail_at_nothing_that_the_program_left(tmp_path, failure):
+    enable = """
+        import statecrumbs
+        statecrumbs.enable()
+    """
+    with_us = run(tmp_path, textwrap.dedent(enable) + textwrap.dedent(failure))
+    without = run(tmp_path, failure)
+    assert with_us.returncode == without.returncode == 1
+    assert "atexit" not in with_us.stderr
+    assert len(with_us.dumps) == 1
 
 
 def test_strange_values_never_keep_a_dump_from_being_strict_json(tmp_path):

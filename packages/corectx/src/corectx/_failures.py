@@ -29,6 +29,9 @@ _MARK = "_corectx_frame"
 # The record of the frame around. If the exception leaves that frame next, it came from inside it.
 _NEXT = "_corectx_next"
 
+# The attributes of an exception, although its class may have defined others.
+_attributes_of = BaseException.__dict__["__dict__"].__get__
+
 _IDENTITY = ("correlation_id", "id", "name", "flow")
 _MAX_STRING = 1024  # characters of a value that is kept as it is
 _MAX_BITS = 1024
@@ -55,7 +58,7 @@ def note_failure(frame: Frame, exc: BaseException) -> None:
     if issubclass(type(exc), GeneratorExit):  # isinstance would ask its class, which may raise
         return
     try:
-        marks = exc.__dict__
+        marks = _attributes_of(exc)
         record = _record_of(frame)
         mark = marks.get(_MARK)
         if mark is None or (marks.get(_NEXT) is not record and not _is_part(mark, frame)):
@@ -80,7 +83,7 @@ def failed_frame(exc: BaseException | None) -> Frame | None:
     values. An exception group has a frame of its own, and so has each exception in it.
     """
     try:
-        mark: _Record | dict[str, Any] | None = exc.__dict__.get(_MARK)
+        mark: _Record | dict[str, Any] | None = _attributes_of(exc).get(_MARK)
     except Exception:
         return None
     if type(mark) is _Record:

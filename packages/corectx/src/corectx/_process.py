@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 # MADV_WIPEONFORK of madvise(2), since Linux 4.14; the mmap module does not name it.
 _MADV_WIPEONFORK = 18
 
+# The attribute of an exception, although its class may have defined another of that name.
+_traceback_of = BaseException.__dict__["__traceback__"].__get__
+
 
 class _ProcessID:
     """A mark that compares process IDs, which is slower."""
@@ -153,7 +156,9 @@ def log_once(kind: Hashable, message: str, error: BaseException | None = None) -
     try:
         import logging
 
-        logging.getLogger("corectx").warning("%s", message, exc_info=error)
+        # As a tuple, so that logging does not ask the class for the traceback.
+        shown = None if error is None else (type(error), error, _traceback_of(error))
+        logging.getLogger("corectx").warning("%s", message, exc_info=shown)
     except Exception:  # noqa: S110 - a broken log handler: there is nowhere else to log
         pass
 
@@ -173,7 +178,7 @@ def raised_by_signal(error: BaseException) -> bool:
     if signal is None:  # no handler was ever set
         return False
     codes = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()}
-    traceback = error.__traceback__
+    traceback = _traceback_of(error)
     while traceback is not None:
         if traceback.tb_frame.f_code in codes:
             return True

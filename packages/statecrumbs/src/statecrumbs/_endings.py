@@ -95,6 +95,9 @@ _CHILDREN: Final = frozenset(("multiprocessing.process", "billiard.process"))
 # The modules whose outermost call is the program itself.
 _MAIN: Final = ("__main__", "runpy")
 
+# The attribute of an exception, although its class may have defined another of that name.
+_traceback_of: Final = BaseException.__dict__["__traceback__"].__get__
+
 _MAX_STATUS: Final = 255  # wait(2) tells the low 8 bits of an exit code
 
 _DEAD: Final = "ZXx"  # a zombie has died, but its parent has not waited for it yet
@@ -135,7 +138,7 @@ def was_caught(exc: BaseException) -> bool:
 
     False also means that it is not known.
     """
-    traceback = exc.__traceback__
+    traceback = _traceback_of(exc)
     if traceback is None:
         return False
     frame = _last_reached(traceback.tb_frame)
@@ -190,7 +193,7 @@ def _is_running(frame: FrameType) -> bool:
 
 def has_ended_main(exc: BaseException) -> bool:
     """Return whether `exc`, which is no SystemExit, left the outermost call of the program."""
-    traceback = exc.__traceback__
+    traceback = _traceback_of(exc)
     if traceback is None or traceback.tb_frame.f_back is not None:
         return False
     return traceback.tb_frame.f_globals.get("__name__") in _MAIN and not was_caught(exc)

@@ -70,7 +70,7 @@ def report_last_exception() -> bool:
     exc = _last_exception()
     if exc is None or id(exc) == _last_before or not has_ended_main(exc):
         return False
-    if not isinstance(sys.excepthook, _Hook):
+    if not isinstance(getattr(sys, "excepthook", None), _Hook):  # the program may have deleted it
         _report(exc, is_end=True)
     return not issubclass(type(exc), KeyboardInterrupt)
 
