@@ -51,7 +51,10 @@ def by_coroutine(work):
     async def body():
         return work()
 
-    running = around(body, lambda: current().child(TASK))()
+    return awaited(around(body, lambda: current().child(TASK))())
+
+
+def awaited(running):
     try:
         running.send(None)
     except StopIteration as stop:
@@ -73,6 +76,17 @@ def by_step(work):
         detach(token)
 
 
+def by_async_step(work):
+    async def body():
+        return work()
+
+    token = attach(current().child(Site("entrypoint", "first", "inlined")))
+    try:
+        return awaited(flow("inlined").step(name="second")(body)())
+    finally:
+        detach(token)
+
+
 WAYS = [
     by_enter_and_leave,
     by_with_scope,
@@ -81,6 +95,7 @@ WAYS = [
     by_coroutine,
     by_entrypoint,
     by_step,
+    by_async_step,
 ]
 
 

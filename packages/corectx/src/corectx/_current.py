@@ -11,8 +11,8 @@ chain of these is the stack of this context. To leave a frame is to take it out 
 the frame is not in the chain (it is of another context or thread, or was left already), nothing
 happens.
 
-Two hot paths do inline what `enter` and `leave` do, since a call would cost as much as all else:
-`corectx.scope`, and the wrapper that penstock puts around a plain function. In this order they make
+Some hot paths do inline what `enter` and `leave` do, since a call would cost as much as all else:
+`corectx.scope`, and the wrappers that penstock puts around functions. In this order they make
 the frame current, tell `listeners.entered`, run the work, note the failure, tell `listeners.left`,
 and make the outer frame current. tests/system/test_inlined.py proves that all of them behave the
 same. Change them together.

@@ -3,14 +3,16 @@
 An entrypoint begins a run of its flow, and a step joins one. A step that finds no run is a plain
 call, without a frame.
 
-Nearly every call is of a plain function in one flow. Such a function has a wrapper with everything
-inline. All other calls go through `corectx.lowlevel.around`, once for each flow.
+Nearly every call is of a function or a coroutine function in one flow. Such a function has a
+wrapper with everything inline. All other calls go through `corectx.lowlevel.around`, once for each
+flow.
 """
 
 from __future__ import annotations
 
 from time import time
 
+from corectx import leave
 from corectx.lowlevel import (
     COROUTINE,
     CURRENT,
@@ -31,6 +33,7 @@ from corectx.lowlevel import (
     opens_inline,
     run_finalizer,
     run_key,
+    set_current,
 )
 from penstock._context import OwnRunFrame, join_run, open_run
 
@@ -111,6 +114,8 @@ class Calls:
         if kind == "function":
             wrap = _around_entrypoint if is_entrypoint else _around_step
             wrapper, self._set_single = wrap(function, self._call)
+        elif kind == "coroutine" and not is_entrypoint:
+            wrapper, self._set_single = _around_async_step(function, self._call)
         else:
             wrapper = self._around_all(like=function)
         self.wrapper: Function = wrapper
@@ -141,7 +146,7 @@ class Calls:
         return around(inner, self._open_outermost, kind=self._kind)
 
     def _call(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a plain function that is in several flows or in none; few functions are."""
+        """Call a function that is in several flows or in none; few functions are."""
         if self._general is None:
             self._general = self._around_all(like=self._inner)
         return self._general(*args, **kwargs)
@@ -184,9 +189,9 @@ def _open(step: Step) -> Frame | None:
     return None if frame is None else join_run(step, frame)
 
 
-# The two functions below do inline the work of `enter` and `leave`, for calls that one flow
-# records. `general` stands for no single flow: they pass all other calls to it. `opens_inline`
-# looks for their local variable `frame`.
+# The functions below do inline the work of `enter` and `leave`, for calls that one flow records.
+# `general` stands for no single flow: they pass all other calls to it. `opens_inline` looks for
+# the local variable `frame` in the call of a plain function.
 
 
 def _around_step(  # noqa: C901 - inline, see above
@@ -250,6 +255,52 @@ def _around_step(  # noqa: C901 - inline, see above
         step = single
 
     opens_inline(wrapper)
+    return wrapper, set_single
+
+
+def _around_async_step(function: Function, general: Function) -> tuple[Function, SetSingle]:
+    from functools import wraps
+
+    step: Any = None
+    own: Any = general  # as in `_around_step`
+
+    @wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        outer = get_current()
+        if outer is None:
+            return await (general if _outside_listeners else function)(*args, **kwargs)
+        if outer.flow is not own or collecting:
+            return await general(*args, **kwargs)
+        frame = BareFrame()
+        frame.site = step
+        frame.parent = frame.outer = outer
+        frame.flow = own
+        frame.correlation_id = outer.correlation_id
+        frame.values = outer.values
+        frame.store = outer.store
+        frame.recorder_cache = None
+        set_current(frame)
+        try:
+            if listeners.entered:
+                notify_entered(frame)
+            result = await function(*args, **kwargs)
+        except BaseException as exc:
+            leave((frame, outer, True), exc)
+            del frame, outer  # the traceback of an exception holds this call
+            raise
+        # A coroutine may end in another context, or in a finalizer.
+        if listeners.left or collecting or frame.outer is UNOPENED or get_current() is not frame:
+            leave((frame, outer, True))
+        else:
+            set_current(frame.outer)
+            frame.outer = UNOPENED  # as `detach` says
+        return result
+
+    def set_single(single: Step | None) -> None:
+        nonlocal step, own
+        own = general if single is None else single.flow
+        step = single
+
     return wrapper, set_single
 
 
