@@ -18,7 +18,7 @@ from werkzeug.test import Client
 import corectx
 from corectx import current
 from penstock.contrib import asgi, wsgi
-from penstock.contrib.http import RequestOptions, RequestSite
+from penstock.contrib.http import RequestOptions, RequestSite, request_frame
 
 
 def ask_asgi(path="/", headers=(), own=(), status=200, app=None, root_path="", **options):
@@ -223,6 +223,33 @@ def test_a_backend_that_fails_at_a_response_breaks_no_request(caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "A tracing backend failed at a response."
     ]
+
+
+def test_a_status_line_is_read_when_somebody_asks_for_the_code():
+    site = RequestSite("GET")
+    for line, code in (
+        ("404 Not Found", 404),
+        ("200", 200),
+        ("OK", None),
+        ("\u00b2\u00b2\u00b2", None),
+    ):
+        site.begin_response(line)
+        assert site.status == code
+
+
+def test_a_status_line_whose_digits_are_no_number_breaks_no_request():
+    _, headers = ask_wsgi(status="\u00b2\u00b2\u00b2")
+    assert [name for name, _ in headers] == ["x-correlation-id"]
+
+
+def test_the_site_of_other_middleware_gives_the_header_with_the_id():
+    class Site(RequestSite):
+        def read_headers(self, request):
+            return request
+
+    options = RequestOptions(trust_inbound=True, header="X-Request-ID")
+    site = Site("GET", {"x-request-id": "abc"})
+    assert request_frame(site, {}, options).correlation_id == "abc"
 
 
 def test_a_mounted_application_has_the_prefix_in_its_route():

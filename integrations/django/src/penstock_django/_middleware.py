@@ -140,6 +140,10 @@ class _Site(RequestSite):
     frameworks = ("DJANGO",)
     __slots__ = ()
 
+    def read_header(self, request: HttpRequest, name: str) -> str | None:
+        header: str | None = request.headers.get(name)
+        return header
+
     def read_headers(self, request: HttpRequest) -> dict[str, str]:
         return {name.lower(): value for name, value in request.headers.items()}
 
@@ -160,18 +164,10 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
     """
     scope: dict[str, Any] | None = getattr(request, "scope", None)
     site = _Site(request.method or "GET", request)
-
-    def find_header(name: str) -> str | None:
-        # Django makes `request.headers` at the first use, which most requests do not need.
-        return request.headers.get(name)
-
     values: dict[str, object] = {"method": site.method}
     # A middleware of ours may be around the whole WSGI or ASGI application.
     around = current() if is_begun(request.META if scope is None else scope) else None
-    if around is None:
-        frame = request_frame(site, values, chosen, find_header)
-    else:
-        frame = around.child(site, values)
+    frame = request_frame(site, values, chosen) if around is None else around.child(site, values)
     frame.store[_TOKEN] = attach(frame)
     frame.store[_IS_OPEN] = id(request)
     if listeners.entered:
@@ -196,10 +192,13 @@ def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpRe
     """Put the ID into `response`, and end the work of `frame` now or with the streaming body."""
     site: Any = frame.site
     site.begin_response(response.status_code)
-    added = chosen.response_headers(frame.correlation_id)
-    given = [(name, response.headers[name]) for name, _ in added if name in response.headers]
-    for name, value in add_headers(given, added):
-        response.headers[name] = value
+    header = chosen.response_header
+    if header is not None and frame.correlation_id is not None:
+        headers = response.headers
+        names = (header, *(name for name, _ in chosen.response_lists))
+        given = [(name, headers[name]) for name in names if name in headers]
+        for name, value in add_headers(given, header, frame.correlation_id, chosen.response_lists):
+            headers[name] = value
     if not response.streaming or getattr(response, "file_to_stream", None) is not None:
         _end(frame, None)
     else:

@@ -65,7 +65,9 @@ class RequestOptions:
         "generate_id",
         "header",
         "ignore_paths",
+        "makes_ids",
         "response_header",
+        "response_lists",
         "transform_id",
         "trust_inbound",
         "validate_id",
@@ -89,8 +91,9 @@ class RequestOptions:
             "response_header", header if response_header is _SAME else response_header
         )
         self.expose_header: bool = expose_header
+        # The function of corectx is the default.
         self.generate_id: Callable[[], str | UUID] | None = _checked_function(
-            "generate_id", generate_id
+            "generate_id", None if generate_id is new_correlation_id else generate_id
         )
         self.validate_id: Callable[[str], bool] | None = _checked_function(
             "validate_id", validate_id
@@ -99,6 +102,12 @@ class RequestOptions:
             "transform_id", transform_id
         )
         self.ignore_paths: tuple[re.Pattern[str], ...] = _checked_paths(ignore_paths)
+        # The headers of the response that get an item more, for `add_headers`.
+        self.response_lists: tuple[tuple[str, str], ...] = ()
+        if expose_header and self.response_header is not None:
+            self.response_lists = (("Access-Control-Expose-Headers", self.response_header),)
+        # Whether each request gets an ID of corectx, unless a tracing backend has one.
+        self.makes_ids: bool = not trust_inbound and self.generate_id is None
 
     def spelled(self, option: str) -> str:
         """Return `option` as the user writes it, for messages."""
@@ -110,7 +119,7 @@ class RequestOptions:
 
     def new_id(self) -> str | None:
         """Return an ID of `generate_id`, or None for one of corectx."""
-        if self.generate_id is None or self.generate_id is new_correlation_id:
+        if self.generate_id is None:
             return None
         try:
             made = as_id(self.generate_id())
@@ -141,15 +150,6 @@ class RequestOptions:
         else:
             _logger.warning("Replaced the header %s of a request: it is no ID.", self.header)
         return None
-
-    def response_headers(self, correlation_id: str | None) -> list[tuple[str, str]]:
-        """Return the headers that the response gets, for `add_headers`."""
-        if self.response_header is None or correlation_id is None:
-            return []
-        headers = [(self.response_header, correlation_id)]
-        if self.expose_header:
-            headers.append(("Access-Control-Expose-Headers", self.response_header))
-        return headers
 
 
 def _checked_header(option: str, header: Any) -> str | None:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["FlowMiddleware", "mount_of_scope", "route_of_scope"]
 
 
+_REQUESTS = ("http", "websocket")
+
 # The messages that have the headers of the response.
 _WITH_HEADERS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
@@ -62,23 +64,33 @@ class FlowMiddleware:
     def __init__(self, app: Application, **options: Unpack[RequestKeywords]) -> None:
         self._app = app
         self._options = RequestOptions(**options)
+        name = self._options.response_header
+        # In lower case, as ASGI, HTTP/2 and HTTP/3 demand.
+        self._name = None if name is None else name.lower().encode("ascii")
+        self._lists = [
+            (other.lower().encode("ascii"), item.encode("ascii"))
+            for other, item in self._options.response_lists
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run `app` in the frame of its request; other scopes (lifespan) have none."""
         options = self._options
+        kind = scope["type"]
         if (
-            scope["type"] not in ("http", "websocket")
+            kind not in _REQUESTS
             or is_begun(scope)
             or (options.ignore_paths and options.ignores(scope["path"]))
         ):
-            if scope["type"] == "lifespan":
+            if kind == "lifespan":
                 await _run_lifespan(self._app, scope, receive, send)
             else:
                 await self._app(scope, receive, send)
             return
-        site = scope[SITE] = _Site(scope)
+        site = scope[SITE] = _Site(scope.get("method") or "WEBSOCKET", scope)
+        # A mount around this middleware is part of the route, and the root path of a server is not.
+        site.root = scope.get("app_root_path") or scope.get("root_path") or ""
         values = request_values(site, scope["path"])
-        frame = request_frame(site, values, options, lambda name: _header(scope, name))
+        frame = request_frame(site, values, options)
         token = enter(frame)
         try:
             await self._app(scope, receive, self._naming(send, site, frame.correlation_id))
@@ -93,17 +105,19 @@ class FlowMiddleware:
     def _naming(self, send: Send, site: RequestSite, correlation_id: str | None) -> Send:
         """Return `send` with the ID added to the headers of the response."""
 
-        async def send_named(message: Message) -> None:
+        # No coroutine around that of `send`: a response has many messages.
+        def send_named(message: Message) -> Awaitable[None]:
             if message["type"] in _WITH_HEADERS:
                 site.begin_response(message.get("status"))
-                # In lower case, as ASGI, HTTP/2 and HTTP/3 demand.
-                added = [
-                    (name.lower().encode("ascii"), value.encode("ascii"))
-                    for name, value in self._options.response_headers(correlation_id)
-                ]
-                if added:
-                    message = {**message, "headers": add_headers(message.get("headers", ()), added)}
-            await send(message)
+                if self._name is not None and correlation_id is not None:
+                    headers = add_headers(
+                        message.get("headers", ()),
+                        self._name,
+                        correlation_id.encode("ascii"),
+                        self._lists,
+                    )
+                    message = {**message, "headers": headers}
+            return send(message)
 
         return send_named
 
@@ -147,15 +161,14 @@ class _Site(RequestSite):
     """The site of the request in an ASGI scope."""
 
     frameworks = ("FASTAPI", "STARLETTE", "ASGI")
-    __slots__ = ("_root",)
-
-    def __init__(self, scope: Scope) -> None:
-        super().__init__(scope.get("method") or "WEBSOCKET", scope)
-        # A mount around this middleware is part of the route, and the root path of a server is not.
-        self._root: str = scope.get("app_root_path") or scope.get("root_path") or ""
+    __slots__ = ("root",)
+    root: str
 
     def find_route(self, request: Scope) -> str | None:
-        return route_of_scope(request, self._root)
+        return route_of_scope(request, self.root)
+
+    def read_header(self, request: Scope, name: str) -> str | None:
+        return _header(request, name)
 
     def read_headers(self, request: Scope) -> dict[str, str]:
         return _headers(request)
@@ -218,9 +231,9 @@ def route_of_scope(scope: Mapping[str, Any], root: str = "") -> str | None:
     application that knows no route, the route is that of the mount.
     """
     route = scope.get("route")
-    prefix = mount_of_scope(scope, root)
     # Litestar has no route in the scope, but its path.
     path = scope.get("path_template") if route is None else _path_of(scope, route)
+    prefix = mount_of_scope(scope, root)
     if not isinstance(path, str):
         return prefix or None
     if _is_mount(route):

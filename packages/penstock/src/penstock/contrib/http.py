@@ -4,7 +4,7 @@
 describes it to tracing backends, by `http_attributes` or `environ_attributes`. `request_frame`
 makes its frame, and `add_headers` puts the ID into the response::
 
-    frame = request_frame(site, values, options, find_header)
+    frame = request_frame(site, values, options)
     token = corectx.enter(frame)
 
 `set_route` names the request by its route, if no middleware can see which one matched.
@@ -19,18 +19,23 @@ from __future__ import annotations
 
 import logging
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corectx import HEADER, current, extract, start
-from corectx.lowlevel import arriving_id, listeners, log_once, notify_renamed
+from corectx import HEADER, Frame, current, extract, start
+from corectx.lowlevel import (
+    arriving_id,
+    get_current,
+    listeners,
+    log_once,
+    new_trace_id,
+    notify_renamed,
+)
 from penstock.contrib._options import RequestOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, AnyStr
-
-    from corectx import Frame
-
 
 __all__ = [
     "SITE",
@@ -54,6 +59,8 @@ _KNOWN = frozenset(
     each.strip()
     for each in (os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS") or _METHODS).split(",")
 )
+# A WebSocket begins with a GET, but its name says WEBSOCKET, which tells more.
+_NAMES = _KNOWN | {"WEBSOCKET"}
 
 # In lists of headers, which are bytes in ASGI: between items, and the item for all of them.
 _SIGNS: Mapping[type, Any] = {str: (",", ", ", "*"), bytes: (b",", b", ", b"*")}
@@ -63,32 +70,43 @@ SITE = "penstock.request"
 
 
 def add_headers(
-    headers: Iterable[tuple[AnyStr, AnyStr]], added: list[tuple[AnyStr, AnyStr]]
+    headers: Iterable[tuple[AnyStr, AnyStr]],
+    name: AnyStr,
+    correlation_id: AnyStr,
+    lists: Iterable[tuple[AnyStr, AnyStr]],
 ) -> list[tuple[AnyStr, AnyStr]]:
-    """Return the `headers` of a response with `added`; headers of the application stay.
+    """Return the `headers` of a response with the ID under `name`, unless they have that name.
 
-    The first of `added` has one value, and is left out if the application has set it. The others
-    are lists, which get an item more.
+    `lists` are names of other headers, each with an item that its list gets.
     """
     merged = list(headers)
-    for position, (name, value) in enumerate(added):
-        key = name.lower()
-        for other, _ in merged:
-            if other.lower() == key:
-                break
-        else:
-            merged.append((name, value))
-            continue
-        if position:
-            given = [each for other, each in merged if other.lower() == key]
-            comma, separator, everything = _SIGNS[type(name)]
-            items: list[Any] = []
-            for each in given:
-                items += [item.strip() for item in each.split(comma) if item.strip()]
-            if everything not in items and value.lower() not in [each.lower() for each in items]:
-                merged = [pair for pair in merged if pair[0].lower() != key]
-                merged.append((name, separator.join([*items, value])))
+    size = len(name)
+    for other, _ in merged:
+        # Few names are as long, and to change the case of a text takes longer than all else.
+        if len(other) == size and other.lower() == name.lower():
+            break
+    else:
+        merged.append((name, correlation_id))
+    for key, item in lists:
+        merged = _add_item(merged, key, item)
     return merged
+
+
+def _add_item(
+    headers: list[tuple[AnyStr, AnyStr]], name: AnyStr, item: AnyStr
+) -> list[tuple[AnyStr, AnyStr]]:
+    """Return `headers` with `item` in the list of the header `name`, which is there once then."""
+    key = name.lower()
+    comma, separator, everything = _SIGNS[type(name)]
+    items: list[Any] = []
+    for other, text in headers:
+        if other.lower() == key:
+            items += [each.strip() for each in text.split(comma) if each.strip()]
+    if everything in items or item.lower() in [each.lower() for each in items]:
+        return headers
+    kept = [pair for pair in headers if pair[0].lower() != key]
+    kept.append((name, separator.join([*items, item])))
+    return kept
 
 
 def http_attributes(
@@ -152,28 +170,31 @@ class RequestSite:
     __slots__ = (
         "_is_named",
         "_route",
+        "_status",
         "is_open",
         "method",
         "on_response",
         "original_method",
         "request",
-        "status",
     )
 
     def __init__(self, method: str, request: Any = None) -> None:
-        # A WebSocket begins with a GET, but its name says WEBSOCKET, which tells more.
-        self.method: str = method if method in _KNOWN or method == "WEBSOCKET" else "_OTHER"
+        self.method: str = method if method in _NAMES else "_OTHER"
         self.original_method: str = method
         self.request: Any = request
         self._route: str | None = None
         self._is_named = False
         self.on_response: Callable[[], None] | None = None
-        self.status: int | None = None
+        self._status: int | str | None = None
         self.is_open: bool = True
 
     def find_route(self, request: Any) -> str | None:  # noqa: ARG002 - for subclasses
         """Return the route of `request`, or None while the framework does not know it."""
         return None
+
+    def read_header(self, request: Any, name: str) -> str | None:
+        """Return the header of `request` with `name`, in any case, or None."""
+        return self.read_headers(request).get(name.lower())
 
     def read_headers(self, request: Any) -> Mapping[str, str]:  # noqa: ARG002
         """Return the headers of `request`, with names in lower case."""
@@ -217,9 +238,21 @@ class RequestSite:
         if request is not None and not self._is_named:
             self._route = self.find_route(request) or self._route
 
-    def begin_response(self, status: int | None) -> None:
-        """Note the `status` of the response, and the route, which may be forgotten later."""
-        self.status = status
+    @property
+    def status(self) -> int | None:
+        """The status code of the response, or None: it did not begin, or its line has no code."""
+        status = self._status
+        if not isinstance(status, str):
+            return status
+        code = status[:3]
+        return int(code) if code.isdecimal() else None
+
+    def begin_response(self, status: int | str | None) -> None:
+        """Note the `status` of the response, and the route, which may be forgotten later.
+
+        The status is a code, or a line such as "200 OK", which is read if a backend asks.
+        """
+        self._status = status
         self.look()
         if self.on_response is not None:
             try:
@@ -231,7 +264,7 @@ class RequestSite:
 
     def close(self) -> None:
         """Forget the request: its frame may live longer, and must not keep it alive."""
-        if self.status is None:  # there was no response, at which the route was looked for
+        if self._status is None:  # there was no response, at which the route was looked for
             self.look()
         self.is_open = False
         self.request = self.on_response = None
@@ -245,9 +278,11 @@ def is_begun(request: Mapping[str, Any]) -> bool:
     frame is current. The frame of a request of WSGI may have leaked, that of ASGI has not.
     """
     site: RequestSite | None = request.get(SITE)
-    if site is not None or "REQUEST_METHOD" not in request:
-        return site is not None and site.is_open
-    frame = current()
+    if site is not None:
+        return site.is_open
+    frame = get_current()
+    if frame is None or "REQUEST_METHOD" not in request:
+        return False
     while frame is not None and frame.kind != "request":
         frame = frame.parent
     around = None if frame is None else frame.site
@@ -266,7 +301,10 @@ def is_begun(request: Mapping[str, Any]) -> bool:
 
 def environ_path(environ: Mapping[str, Any]) -> str:
     """Return the path of the request with the WSGI environment `environ`, as text."""
-    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    path: str = environ.get("PATH_INFO", "")
+    root = environ.get("SCRIPT_NAME")
+    if root:
+        path = root + path
     if path.isascii():
         return path
     return path.encode("latin-1", "replace").decode("utf-8", "replace")  # PEP 3333's bytes
@@ -291,23 +329,21 @@ def request_values(site: RequestSite, path: str) -> dict[str, object]:
     return {"method": site.method, "path": path[:_LONGEST_PATH]}
 
 
-def request_frame(
-    site: RequestSite,
-    values: dict[str, object],
-    options: RequestOptions,
-    find_header: Callable[[str], str | None],
-) -> Frame:
+def request_frame(site: RequestSite, values: dict[str, object], options: RequestOptions) -> Frame:
     """Return the root frame of a request; it never joins the frame that is current in the server.
 
-    `find_header` returns the inbound header of a name, in any case. It is called only if inbound
-    headers are trusted. They are checked nevertheless.
+    The frame keeps `values` itself, no copy. If inbound headers are trusted, the site reads those
+    with an ID, which are checked nevertheless.
     """
+    if options.makes_ids and not listeners.arriving and not listeners.starting:
+        # As `start` makes it, for nearly every request
+        return Frame(site, None, site.flow, new_trace_id(), MappingProxyType(values), {})
     sender = inbound = None
     if options.trust_inbound:
-        own = find_header(HEADER)
+        own = site.read_header(site.request, HEADER)
         sender = None if own is None else extract({HEADER: own}, http=True)
         if (sender is None or sender.correlation_id is None) and options.header is not None:
-            inbound = options.inbound_id(find_header(options.header))
+            inbound = options.inbound_id(site.read_header(site.request, options.header))
     taken = inbound if sender is None or sender.correlation_id is None else sender.correlation_id
     traced = arriving_id(site)
     if traced is not None and taken is not None and taken != traced:

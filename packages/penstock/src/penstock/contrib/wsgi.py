@@ -61,9 +61,9 @@ class FlowMiddleware:
         path = environ_path(environ)
         if is_begun(environ) or (options.ignore_paths and options.ignores(path)):
             return self._app(environ, start_response)
-        site = environ[SITE] = _Site(environ, path)
-        values = request_values(site, path)
-        frame = request_frame(site, values, options, lambda name: environ.get(_key(name)))
+        site = environ[SITE] = _Site(environ["REQUEST_METHOD"], environ)
+        site.path = path
+        frame = request_frame(site, request_values(site, path), options)
         # Older than the body of the application: of two objects that are dropped in one cycle, the
         # collector ends the older one first.
         streamed = _Body()
@@ -88,13 +88,18 @@ class FlowMiddleware:
         self, start_response: StartResponse, correlation_id: str | None, site: RequestSite
     ) -> StartResponse:
         """Return `start_response` with the ID added to the headers."""
+        options = self._options
 
         def start_named(
-            status: str, headers: list[tuple[str, str]], *exc_info: Any
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            site.begin_response(int(status[:3]) if status[:3].isdigit() else None)
-            added = self._options.response_headers(correlation_id)
-            return start_response(status, add_headers(headers, added), *exc_info)
+            site.begin_response(status)
+            name = options.response_header
+            if name is not None and correlation_id is not None:
+                headers = add_headers(headers, name, correlation_id, options.response_lists)
+            if exc_info is None:
+                return start_response(status, headers)
+            return start_response(status, headers, exc_info)
 
         return start_named
 
@@ -103,20 +108,32 @@ class _Site(RequestSite):
     """The site of the request in a WSGI environment."""
 
     frameworks = ("FLASK", "PYRAMID", "WSGI")
-    __slots__ = ("_path",)
-
-    def __init__(self, environ: WSGIEnvironment, path: str) -> None:
-        super().__init__(environ["REQUEST_METHOD"], environ)
-        self._path = path
+    __slots__ = ("path",)
+    path: str
 
     def find_route(self, request: WSGIEnvironment) -> str | None:
-        return _rule(request)
+        """Return the rule of Flask or Bottle that matched, below SCRIPT_NAME, where it is mounted.
+
+        Flask keeps its request in the environment, and Bottle its route.
+        """
+        asked = request.get("werkzeug.request")
+        found = None if asked is None else getattr(asked, "url_rule", None)
+        if found is None:
+            found = request.get("bottle.route")
+            if found is None:
+                return None
+        rule: str | None = getattr(found, "rule", None)
+        return None if rule is None else request.get("SCRIPT_NAME", "").rstrip("/") + rule
+
+    def read_header(self, request: WSGIEnvironment, name: str) -> str | None:
+        header: str | None = request.get(_key(name))
+        return header
 
     def read_headers(self, request: WSGIEnvironment) -> dict[str, str]:
         return _headers(request)
 
     def read_attributes(self, request: WSGIEnvironment) -> dict[str, Any]:
-        return environ_attributes(request, scheme=request.get("wsgi.url_scheme"), path=self._path)
+        return environ_attributes(request, scheme=request.get("wsgi.url_scheme"), path=self.path)
 
 
 class _Body:
@@ -223,18 +240,3 @@ def _headers(environ: WSGIEnvironment) -> dict[str, str]:
         for key, value in environ.items()
         if key.startswith("HTTP_")
     }
-
-
-def _rule(environ: WSGIEnvironment) -> str | None:
-    """Return the rule of Flask or Bottle that matched, below SCRIPT_NAME, where it is mounted.
-
-    Flask keeps its request in the environment, and Bottle its route.
-    """
-    request = environ.get("werkzeug.request")
-    found = None if request is None else getattr(request, "url_rule", None)
-    if found is None:
-        found = environ.get("bottle.route")
-        if found is None:
-            return None
-    rule: str | None = getattr(found, "rule", None)
-    return None if rule is None else environ.get("SCRIPT_NAME", "").rstrip("/") + rule
