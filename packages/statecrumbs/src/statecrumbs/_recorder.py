@@ -33,7 +33,7 @@ from statecrumbs._crumb import (
 )
 from statecrumbs._options import options
 from statecrumbs._ring import Ring, copied
-from statecrumbs._trail import cache_of, renew_lease, trail_of, trails_around
+from statecrumbs._trail import bound_trails, cache_of, renew_lease, trail_of, trails_around
 from statecrumbs._values import keepers_for, name_of
 
 TYPE_CHECKING = False
@@ -241,7 +241,7 @@ def _remember(event: str, data: dict[str, Any], *, is_large: bool = False) -> No
         remember(record)
         append(record)
         if next(ticks, None) is None:
-            renew_lease(frame, ticks)
+            renew_lease(frame, ticks, record)
         elif is_large:
             trail_of(frame).weigh_large()
     if _mirror is not None:
@@ -258,7 +258,7 @@ def _finish(frame: Frame | None, spent: Ticks, record: Record) -> None:
     """Do the rest of the fast path for a `record` that came at the end of its lease."""
     try:
         if frame is not None:
-            renew_lease(frame, spent)
+            renew_lease(frame, spent, record)
         if _mirror is not None:
             _mirror(record)
         if listeners.crumb:
@@ -335,6 +335,7 @@ def reconfigure() -> None:
     global _keepers, _message_names
     if _ring.bound not in (options.max_crumbs, None):  # None: a test collects all
         exchange_ring(Ring(options.max_crumbs, _ring.records(), unframed=_ring.unframed()))
+    bound_trails()
     _known.clear()
     _message_names = set()
     _keepers = keepers_for(options.redactor)

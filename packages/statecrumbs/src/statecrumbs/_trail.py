@@ -4,13 +4,16 @@ The ring is shared by the process, so that a busy neighbour could push out the c
 that fails. Every root frame therefore has a bounded trail in its store.
 
 All trails together take at most `max_trails_bytes`. To count bytes at each crumb would cost more
-than the crumb. So a trail has a *lease*: the number of crumbs until it is weighed again. Each crumb
-takes one step of an iterator, which counts it too. The end of the iterator is the end of the lease;
-it raises an exception, which costs the fast path nothing. The weight of a trail is the size of one
-record times the number of its records and of those that its next lease allows. When all weights
-come to too much, all trails are surveyed. First their leases become short. If they still take too
-much, the longest trails are cut to one length: they lose their oldest crumbs, and each keeps its
-last `KEPT`. Until there is room again, a trail longer than that is cut at the end of its lease.
+than the crumb. So bytes are counted when a trail gets *room*, the number of crumbs that it can
+keep: the room times the size of one record. A trail begins with little room, and gets twice as much
+when it is full. When all rooms come to too much, the trails are surveyed: the largest get less
+room, all of the same length, and lose their oldest crumbs; each keeps its last `KEPT`. Until there
+are fewer trails, none gets more room than that.
+
+A trail has a *lease*: its deque, and the number of crumbs until it must be looked at again, which
+is when the deque is full. Each crumb takes one step of an iterator, which counts it too. The end of
+the iterator is the end of the lease; it raises an exception, which costs the fast path nothing. The
+next lease has another deque if the room is another one.
 """
 
 from __future__ import annotations
@@ -23,12 +26,13 @@ from sys import getsizeof
 from corectx.lowlevel import keep_with_failures
 from statecrumbs._crumb import NOWHERE, place_of
 from statecrumbs._options import options
-from statecrumbs._ring import bounded
+from statecrumbs._ring import bounded, copied
 from statecrumbs._values import kept_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections import deque
+    from collections.abc import Callable, Iterator
     from typing import Any, TypeAlias
 
     from corectx import Frame
@@ -36,13 +40,14 @@ if TYPE_CHECKING:
     from statecrumbs._values import Scalar
 
     Ticks: TypeAlias = Iterator[Any]
+    # The append of its deque, its ticks, the deque, how many ticks it has; who pops the True makes
+    # the next lease.
+    Lease: TypeAlias = tuple[Callable[[Record], None], Ticks, deque[Record], int, list[bool]]
 
 KEPT = 5  # crumbs that each operation keeps, whatever the others take
 _BARE = 1600  # bytes of a trail and its operation without crumbs
-_INHERITED = 700  # bytes of a crumb that came with a message
-_FIRST_LEASE = 32  # crumbs; most operations have no more, and are not weighed
-_FEW = 8  # crumbs; a trail is weighed once in so many
-_TURNS = 16  # times that a full trail may replace all its crumbs until it is weighed again
+_FIRST = 32  # crumbs that a trail has room for at first; most operations have no more
+_TURNS = 16  # times that a trail may replace all its crumbs until it is weighed again
 _SAMPLE = 50  # never weighed trails that a survey weighs
 
 _CACHES = 64  # steps of one operation whose frames have the same cache each time
@@ -51,8 +56,8 @@ _STEPS = frozenset(("step", "entrypoint"))
 _KEY = "statecrumbs.trail"
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
-# The trails of all operations that are there.
-_trails: dict[ref[Trail], None] = {}
+# The trails of all operations that are there, and the bytes that the room of each takes.
+_trails: dict[ref[Trail], int] = {}
 
 
 class Trail:
@@ -60,40 +65,47 @@ class Trail:
 
     __slots__ = (
         "__weakref__",
+        "_bound",
         "_cleared",
         "_counted",
         "_late",
-        "_leases",
-        "_weight",
+        "_strays",
         "caches",
         "contexts",
+        "entry",
         "inherited",
-        "records",
-        "ticks",
+        "lease",
+        "room",
+        "weighed",
     )
 
-    def __init__(self, bound: int, lease: int = _FIRST_LEASE) -> None:
-        self.records = bounded(bound)
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
         # Crumbs that came with the message that started the operation, from another process.
         self.inherited: list[Crumb] = []
-        # Each append of a record takes a tick. The length hint of `repeat` counts down. That is
-        # cheaper than `itertools.count`, which makes a number each time. (Without a GIL two ticks
-        # at the very same moment may count as one.)
-        self.ticks: Ticks = repeat(True, lease)
-        self._leases: dict[Ticks, int] = {self.ticks: lease}
         self._counted = 0  # crumbs of earlier leases
-        self._late: list[None] = []  # crumbs at the end of a lease that another thread renewed
+        self._late: list[None] = []  # crumbs that came after the end of their lease
+        self._strays: list[Record] = []  # may be in the deque of an earlier lease only
         self._cleared = 0
-        self._weight = 0  # bytes of one record, as last weighed
+        self.weighed = 0  # bytes of one record, as last weighed; 0 = never
         self.contexts: Contexts = {}
         # For the next frame of the same step, by the address of its site: see `cache_of`.
         self.caches: dict[int, tuple[object, object, object, RecorderCache]] = {}
+        self.entry = ref(self, _forget)
+        self.room = room = min(bound, _Survey.first_room())  # for crumbs of this process
+        self.lease = _lease(bounded(bound), room - 1)
+        _Survey.note(self)
+
+    @property
+    def records(self) -> deque[Record]:
+        """The crumbs of this process, oldest first."""
+        return self.lease[2]
 
     def recorded(self) -> int:
         """Return how many crumbs were recorded, since the beginning or the last `clear`."""
-        ticks = self.ticks
-        taken = self._leases.get(ticks, 0) - _left(ticks)
-        return self._counted + taken + len(self._late) - self._cleared
+        _, ticks, _, length, _ = self.lease
+        left: int = ticks.__length_hint__()  # type: ignore[attr-defined]  # a `repeat` has one
+        return self._counted + length - left + len(self._late) - self._cleared
 
     def clear(self) -> None:
         """Forget the crumbs, and that there were any."""
@@ -101,48 +113,67 @@ class Trail:
         self.records.clear()
         self.inherited.clear()
 
-    def renew(self, spent: Ticks) -> None:
-        """Replace the lease `spent`, which has ended, and count the crumb that came at its end."""
-        lease = self._leases.pop(spent, None)
-        if lease is None:  # another thread does, or a signal handler did
-            self._late.append(None)
-            return
-        # If leases are short, not every renewal weighs the trail.
-        if (self._counted + lease) // _FEW != self._counted // _FEW or not self._weight:
+    def renew(self, spent: Ticks, record: Record) -> None:
+        """Begin another lease: the one of the ticks `spent` has ended with `record`."""
+        _, ticks, records, _, claims = lease = self.lease
+        self._late.append(None)
+        if ticks is spent:
             self.weigh()
-        length = len(self.records)
-        cap = _Survey.cap
-        is_cut = length > cap
-        is_full = length == self.records.maxlen
-        if is_cut:
-            self.cut(cap)
-        next_lease = max(_FIRST_LEASE, _TURNS * length if is_full else length)
-        next_lease = min(next_lease, _Survey.lease)
+            room = self.room
+            if len(records) >= room:
+                room = max(room, min(2 * room, _Survey.most_room(), self._bound))
+            if _is_first(claims):
+                self._begin(lease, room)
+                return
+        # The lease was renewed for another frame of the operation, or another thread does it now,
+        # which perhaps has copied the deque already.
+        self._strays.append(record)
+        if self.lease[1] is not spent:
+            self._take_strays()
+
+    def _begin(self, before: Lease, room: int) -> None:
+        """Begin a lease with so much room after the one `before`, which was claimed."""
+        _, ticks, records, length, claims = before
+        try:
+            # In this order: who takes no tick any more may have come too late for the copy.
+            unused = sum(ticks)
+            taken = len(records)
+            bound = room if taken >= room else self._bound
+            if records.maxlen != bound:
+                records = bounded(bound, copied(records))
+            # Until it is full, and one crumb more comes, which ends the lease.
+            lease = _lease(records, _TURNS * room if taken >= room else room - taken - 1)
+        except BaseException:  # of a signal handler; or no memory
+            claims.append(True)
+            raise
+        self._counted += length - unused
+        self.lease, self.room = lease, room
+        self.caches.clear()  # they have the old lease
+        if self._strays:
+            self._take_strays()
         late = len(self._late)
         del self._late[:late]
-        self._counted += lease + late
-        self._take(next_lease)
-        self.take_tick()
-        _Survey.note(0 if is_cut or is_full else next_lease * self._weight)
+        self._counted += late
+        _Survey.note(self)
 
-    def take_tick(self) -> None:
-        """Count a crumb that came at the end of its lease."""
-        if next(self.ticks, None) is None:
-            self._late.append(None)
-
-    def _take(self, lease: int) -> None:
-        ticks: Ticks = repeat(True, lease)
-        self._leases[ticks] = lease
-        self.ticks = ticks
-        self.caches.clear()  # they have the old ticks
+    def _take_strays(self) -> None:
+        """Keep those strays that are not in the deque of this lease. Each goes to one thread."""
+        try:
+            while True:
+                stray = self._strays.pop(0)
+                records = self.records
+                if not any(each is stray for each in copied(records)):
+                    records.append(stray)
+        except IndexError:
+            pass
 
     def weigh_large(self) -> None:
-        """Weigh the trail by its last crumb, which is large; it may have been light before."""
-        before = self._weight or _Survey.guess
+        """Weigh the trail by its last crumb, which is large: it may have been light before."""
+        before = self.weight
         self.weigh()
-        if self._weight > before:
-            self.shorten_lease(KEPT)
-            _Survey.note(len(self.records) * (self._weight - before))
+        if self.weighed > before:
+            self.cut(len(self) + KEPT)
+            _Survey.note(self)
 
     def weigh(self) -> None:
         """Weigh the trail by its last crumb."""
@@ -150,101 +181,109 @@ class Trail:
             weight = _size_of(self.records[-1])
         except IndexError:  # cleared just now
             return
-        self._weight = (3 * self._weight + weight) // 4 if self._weight else weight
+        self.weighed = (3 * self.weighed + weight) // 4 if self.weighed else weight
         _Survey.guess += (weight - _Survey.guess) // 8
 
     @property
     def weight(self) -> int:
         """The bytes of one record of this trail, roughly."""
-        return self._weight or _Survey.guess
-
-    @property
-    def is_weighed(self) -> bool:
-        """Whether a crumb of this trail was ever weighed."""
-        return bool(self._weight)
+        return self.weighed or _Survey.guess
 
     def __len__(self) -> int:
         return len(self.records) + len(self.inherited)
 
-    def cut(self, length: int) -> None:
-        """Drop the oldest crumbs until only `length` are left."""
-        del self.inherited[: max(0, len(self) - length)]
-        records = self.records
-        try:
-            while len(records) > length:
-                records.popleft()
-        except IndexError:  # cleared just now
-            pass
-
     def allowed(self) -> int:
-        """Return how many crumbs the trail may have by the end of its lease."""
-        left: int = _left(self.ticks)
-        return min(self.records.maxlen or 0, len(self.records) + left) + len(self.inherited)
+        """Return how many crumbs there may be at the end of the lease."""
+        return self.room + len(self.inherited)
 
-    def shorten_lease(self, lease: int) -> None:
-        """Leave at most `lease` crumbs of the lease."""
-        ticks = self.ticks
-        if _left(ticks) <= lease:
-            return
-        before = self._leases.pop(ticks, None)
-        if before is not None:  # otherwise another thread renews it right now
-            left = sum(ticks)  # then nobody can take these any more
-            self._counted += before - left
-            self._take(lease)
+    def cut(self, room: int) -> None:
+        """Leave room for at most so many crumbs, the last ones."""
+        del self.inherited[: max(0, len(self) - room)]
+        own = max(KEPT, room - len(self.inherited))
+        lease = self.lease
+        if own < self.room:
+            if not self.weighed:
+                self.weigh()
+            if _is_first(lease[4]):
+                self._begin(lease, own)
 
 
-def _left(ticks: Any) -> int:
-    left: int = ticks.__length_hint__()  # a repeat has one
-    return left
+def _lease(records: deque[Record], length: int) -> Lease:
+    """Return a lease for so many crumbs.
+
+    Each append of a record takes a tick. The length hint of `repeat` counts down. That is cheaper
+    than `itertools.count`, which makes a number each time. (Without a GIL two ticks at the very
+    same moment may count as one.)
+    """
+    return records.append, repeat(True, length), records, length, [True]
+
+
+def _is_first(claims: list[bool]) -> bool:
+    """Tell the first caller that it makes the next lease. No lock is taken."""
+    try:
+        return claims.pop()
+    except IndexError:
+        return False
 
 
 class _Survey:
-    """Hold the bounds that all trails have together at this moment."""
+    """Hold what all trails take together, and the bounds that follow from it."""
 
     guess = 400  # bytes of one record of a trail that was not weighed
-    # Where there is room, both are sys.maxsize. First leases become short, then trails are cut.
-    lease = sys.maxsize  # the longest lease
-    cap = sys.maxsize  # the length that trails are cut to
-    _added = 0  # bytes that leases have allowed since the last survey
-    _renewed = 0  # leases since the last survey
+    taken = 0  # bytes
+    _cap = sys.maxsize  # the most room of a trail; sys.maxsize where there is enough
+    # Bytes, at which new trails begin with the least room, and at which there is a survey: at once.
+    _much = _due = 0
 
     @classmethod
-    def note(cls, allowed: int) -> None:
-        """Note that a new lease allows so many bytes; survey all trails if it is time."""
-        cls._added += allowed
-        cls._renewed += 1
-        is_over = cls._added > options.max_trails_bytes // 8
-        # While leases are short, see now and then whether there is room again.
-        is_due = cls.lease != sys.maxsize and cls._renewed > 4 * len(_trails) + 1000
-        if is_over or is_due:
+    def first_room(cls) -> int:
+        """Return the room of a new trail."""
+        return _FIRST if cls.taken < cls._much else min(KEPT, cls.most_room())
+
+    @classmethod
+    def most_room(cls) -> int:
+        """Return the most room that a trail may have now."""
+        if cls.taken < 2 * cls._much:
+            cls._cap = sys.maxsize
+        return cls._cap
+
+    @classmethod
+    def note(cls, trail: Trail) -> None:
+        """Note how much `trail` takes now; survey all trails if that is too much."""
+        size = _BARE + trail.allowed() * trail.weight
+        cls.taken += size - _trails.get(trail.entry, 0)
+        _trails[trail.entry] = size
+        if cls.taken > cls._due:
             cls.survey()
 
     @classmethod
     def survey(cls) -> None:
-        """Weigh all trails; if they take too much, shorten leases and cut the longest trails."""
-        cls._added = cls._renewed = 0
+        """Weigh the trails that were not yet; if all take too much, leave the largest less room."""
         there = [trail for trail in (each() for each in list(_trails)) if trail is not None]
-        for trail in islice((each for each in there if not each.is_weighed), _SAMPLE):
+        for trail in islice((each for each in there if not each.weighed), _SAMPLE):
             trail.weigh()
-        bound = options.max_trails_bytes
-        room = bound * 3 // 4 - _BARE * len(there)  # for crumbs; an eighth is for new leases
-        if sum(trail.allowed() * trail.weight for trail in there) <= room:
-            cls.lease = cls.cap = sys.maxsize
-            return
-        lengths = sorted((len(trail), trail.weight) for trail in there)
-        taken = sum(length * weight for length, weight in lengths)
-        one_of_each = sum(weight for _, weight in lengths) or 1
-        if taken <= room * 3 // 4 or not there:
-            cls.cap = sys.maxsize
-            cls.lease = max(1, (room - taken) // one_of_each)
-        else:
-            # Leases let trails grow by a quarter before they are cut again.
-            cls.cap = max(KEPT, _cap_for(lengths, room * 4 // 5))
-            cls.lease = max(1, cls.cap // 4)
+        cls.taken = 0
         for trail in there:
-            if len(trail) > cls.cap:
-                trail.cut(cls.cap)
-            trail.shorten_lease(cls.lease)
+            _trails[trail.entry] = size = _BARE + trail.allowed() * trail.weight
+            cls.taken += size
+        bound = options.max_trails_bytes * 3 // 4  # the rest is for crumbs larger than the last one
+        cls._much = bound // 4
+        cls._due = sys.maxsize  # each cut is noted
+        try:
+            if cls.taken > bound:
+                rooms = sorted((trail.allowed(), trail.weight) for trail in there)
+                # They may take more by a quarter before they are cut again.
+                cls._cap = max(KEPT, _cap_for(rooms, (bound - _BARE * len(there)) * 4 // 5))
+                for trail in there:
+                    trail.cut(cls._cap)
+        finally:
+            # If they take too much at their least, not each new one begins a survey.
+            cls._due = max(bound, cls.taken + options.max_trails_bytes // 8)
+
+
+def bound_trails() -> None:
+    """Take over the bytes that all trails may take, from the options in force."""
+    _Survey.survey()
 
 
 def _cap_for(lengths: list[tuple[int, int]], room: int) -> int:
@@ -280,7 +319,7 @@ def trail_of(frame: Frame) -> Trail:
     trail = frame.store.get(_KEY)
     if trail is None:
         # setdefault: of two threads that come first, one wins and both use its trail.
-        trail = frame.store.setdefault(_KEY, _new_trail())
+        trail = frame.store.setdefault(_KEY, Trail(options.max_trail))
     return trail  # type: ignore[return-value]
 
 
@@ -301,7 +340,8 @@ def cache_of(frame: Frame) -> RecorderCache:
     except KeyError:
         pass
     place, lasting = place_of(frame, trail.contexts)
-    cache = (trail.records.append, trail.ticks, place)
+    lease = trail.lease  # which another thread may replace
+    cache = (lease[0], lease[1], place)
     if lasting:
         frame.recorder_cache = cache
         if site.kind in _STEPS:  # each other site has one frame
@@ -311,29 +351,18 @@ def cache_of(frame: Frame) -> RecorderCache:
     return cache
 
 
-def renew_lease(frame: Frame, spent: Ticks) -> None:
-    """Renew the lease of the trail of `frame`, which ended with the ticks `spent`."""
+def renew_lease(frame: Frame, spent: Ticks, record: Record) -> None:
+    """Renew the lease of the trail of `frame`, which ended with the ticks `spent` and `record`."""
     trail = trail_of(frame)
-    if trail.ticks is spent:
-        trail.renew(spent)
-    else:  # it was renewed for another frame of the operation
-        trail.take_tick()
+    trail.renew(spent, record)
     cache = frame.recorder_cache
     if cache is not None:
-        frame.recorder_cache = (cache[0], trail.ticks, cache[2])
-
-
-def _new_trail() -> Trail:
-    cap = _Survey.cap
-    lease = min(_FIRST_LEASE, cap)
-    trail = Trail(options.max_trail, lease)
-    _trails[ref(trail, _forget)] = None
-    _Survey.note(_BARE + lease * _Survey.guess)
-    return trail
+        lease = trail.lease
+        frame.recorder_cache = (lease[0], lease[1], cache[2])
 
 
 def _forget(dead: ref[Trail]) -> None:
-    _trails.pop(dead, None)
+    _Survey.taken -= _trails.pop(dead, 0)
 
 
 def trails_around(frame: Frame | None) -> Iterator[Trail]:
