@@ -44,13 +44,18 @@ if TYPE_CHECKING:
     RecorderCache: TypeAlias = tuple[Callable[[Record], None], Iterator[Any], "Place"]
 
 
-class Place(tuple):  # type: ignore[type-arg]  # noqa: SLOT001 - it has a `fragment`
+class Place:
     """The ambient values and the identity of a frame, ready to be shown; either may be empty.
 
     `fragment` is there if a black box has encoded them.
     """
 
+    __slots__ = ("context", "fragment", "identity")
     fragment: str
+
+    def __init__(self, context: dict[str, Scalar], identity: dict[str, str]) -> None:
+        self.context = context
+        self.identity = identity
 
 
 SYSTEM_FIELDS = frozenset(("event", "ts", "thread", "context", "frame"))
@@ -67,7 +72,7 @@ _MAX_CRUMB = 4096  # of all of them; a character outside ASCII counts as the 4 b
 
 
 _NOBODY: dict[str, str] = {}
-NOWHERE = Place(({}, _NOBODY))
+NOWHERE = Place({}, _NOBODY)
 
 
 class Rendered(str):
@@ -200,17 +205,17 @@ def place_of(frame: Frame, contexts: Contexts | None = None) -> tuple[Place, boo
     """
     values = frame.values
     if not values:
-        return Place((NOWHERE[0], identity_of(frame))), True
+        return Place(NOWHERE.context, identity_of(frame)), True
     # By the address of the mapping. The entry keeps the mapping alive, so no other one has it.
     remembered = None if contexts is None else contexts.get(id(values))
     if remembered is not None:
-        return Place((remembered[1], identity_of(frame))), True
+        return Place(remembered[1], identity_of(frame)), True
     context, lasting = _shown(values)
     if contexts is not None and lasting:
         if len(contexts) >= _CONTEXTS:
             contexts.clear()
         contexts[id(values)] = values, context
-    return Place((context, identity_of(frame))), lasting
+    return Place(context, identity_of(frame)), lasting
 
 
 def _shown(values: Mapping[str, object]) -> tuple[dict[str, Scalar], bool]:
@@ -344,7 +349,8 @@ def to_crumb(record: Record, *, is_own: bool = True) -> Crumb:
 
     If it is not the caller's own, it shares the dicts of its place with other crumbs.
     """
-    time_ns, event, data, (context, frame), thread = record
+    time_ns, event, data, place, thread = record
+    context, frame = place.context, place.identity
     crumb: Crumb = {"event": event if type(event) is str else shown_event(event)}
     if options.include_timestamp:
         crumb["ts"] = timestamp(time_ns)

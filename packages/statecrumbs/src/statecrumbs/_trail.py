@@ -308,9 +308,9 @@ def _size_of(record: Record) -> int:
         size += getsizeof(value) if type(value) in _SCALARS else kept_size(value)
     if len(event) > 128:  # noqa: PLR2004 - shorter ones are shared
         size += getsizeof(event)
-    if place is not NOWHERE and place[0]:
+    if place is not NOWHERE and place.context:
         # A place is shared by the crumbs of a frame, unless its values may change.
-        size += sum(getsizeof(value) for value in place[0].values()) // 4
+        size += sum(getsizeof(value) for value in place.context.values()) // 4
     return size
 
 
@@ -381,8 +381,7 @@ def trails_around(frame: Frame | None) -> Iterator[Trail]:
 def context_of(frame: Frame) -> dict[str, Scalar]:
     """Return the values of `frame` as text, to be kept with an exception."""
     place, _ = place_of(frame)
-    context: dict[str, Scalar] = place[0]
-    return context
+    return place.context
 
 
 # A dump of an exception shows the trail and the context of the frame that it left first. The frame

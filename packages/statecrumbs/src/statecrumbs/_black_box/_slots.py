@@ -163,8 +163,7 @@ _heads = Heads()
 
 def _fragment_of(place: Place) -> str:
     """Return the part of a crumb that says where it was recorded; the place keeps it."""
-    context, identity = place
-    fragment = place.fragment = scope_fragment(context, identity or None)
+    fragment = place.fragment = scope_fragment(place.context, place.identity or None)
     return fragment
 
 

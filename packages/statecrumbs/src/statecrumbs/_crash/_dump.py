@@ -59,11 +59,11 @@ def dump_of(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crum
     if options.include_thread:
         last["thread"] = thread_name()
     if frame is not None:
-        (context, identity), _ = place_of(frame)
-        if context:
-            last["context"] = context
-        if identity:
-            last["frame"] = identity
+        place, _ = place_of(frame)
+        if place.context:
+            last["context"] = place.context
+        if place.identity:
+            last["frame"] = place.identity
     last.update(cause)
     last["dropped"] = dropped
     received = received_by(frame)
