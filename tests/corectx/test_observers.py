@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import gc
 import logging
 import signal
 import threading
+import weakref
 from types import SimpleNamespace
 from unittest import mock
 
@@ -509,6 +512,30 @@ def test_what_a_signal_handler_raises_in_an_observer_passes(event, error, make, 
         end()
         signal.signal(signal.SIGALRM, earlier)
     assert reports() == []
+
+
+def end_in_time(_number, _frame):
+    raise TimeoutError
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="POSIX only: SIGALRM")
+@pytest.mark.parametrize("event", ["entered", "left"])
+def test_what_a_signal_handler_raises_in_an_observer_keeps_no_frame_alive(event):
+    """The work of a frame that is still there may still be in flight."""
+    earlier = signal.signal(signal.SIGALRM, end_in_time)
+    end = subscribe(SimpleNamespace(**{event: lambda *_: signal.raise_signal(signal.SIGALRM)}))
+    frame = start(TASK)
+    known = weakref.ref(frame)
+    gc.disable()
+    try:
+        with contextlib.suppress(TimeoutError):
+            leave(enter(frame))
+        del frame
+        assert known() is None
+    finally:
+        gc.enable()
+        end()
+        signal.signal(signal.SIGALRM, earlier)
 
 
 def test_a_failure_in_the_standard_library_is_no_signal(reports):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import signal
+import weakref
 
 import pytest
 
@@ -66,6 +69,29 @@ def test_passes_where_the_code_of_a_value_is_interrupted(error, record):
             record()
         crumb("after")
     assert captured.events[-1] == "after"
+
+
+def test_what_passes_keeps_no_object_of_the_program_alive():
+    def handle(_number, _frame):
+        raise TimeoutError
+
+    class Order:
+        def __repr__(self):
+            arrive()
+            return "order"
+
+    order = Order()
+    known = weakref.ref(order)
+    earlier = signal.signal(signal.SIGALRM, handle)
+    gc.disable()
+    try:
+        with captured_crumbs(), contextlib.suppress(TimeoutError):
+            crumb("paid", order=order)
+        del order
+        assert known() is None
+    finally:
+        gc.enable()
+        signal.signal(signal.SIGALRM, earlier)
 
 
 @pytest.mark.parametrize("event", ["known", "seen for the first time"])

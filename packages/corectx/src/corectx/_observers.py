@@ -329,7 +329,10 @@ def notify_received(frame: Frame, fields: Mapping[str, Any]) -> None:
 def _contain(method: Callable[..., object], error: BaseException) -> None:
     """Log the first failure of an observer; raise a Ctrl-C and exceptions of signal handlers."""
     if isinstance(error, KeyboardInterrupt) or raised_by_signal(error):
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this call: a cycle would keep what all of them hold
     observer = _owners.get(id(method), method)
     kind = type(observer)  # by its type: its repr may be what failed
     log_once(

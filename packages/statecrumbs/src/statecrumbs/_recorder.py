@@ -380,7 +380,10 @@ def _log_failure(error: BaseException) -> None:
     """Log the first failure of ours, and go on; raise an exception of a signal handler."""
     global _has_failed
     if raised_by_signal(error):
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this call: a cycle would keep what all of them hold
     if _has_failed:
         return
     _has_failed = True
