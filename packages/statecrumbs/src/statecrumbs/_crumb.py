@@ -306,8 +306,13 @@ def _cost(value: Scalar) -> int:
 
 def rendered_data(data: dict[str, Any]) -> dict[str, str]:
     """Return the data of a record as text: the `repr` of each value, secrets blanked."""
-    redactor = options.redactor
     texts: dict[str, str] = {}
+    _render(data, texts, options.redactor)
+    return texts
+
+
+def _render(data: dict[str, Any], texts: dict[str, str], redactor: Redactor | None) -> None:
+    """Add the data of a record to `texts`."""
     for key, value in data.items():
         kind = type(value)
         if kind is int or value is None:
@@ -323,12 +328,11 @@ def rendered_data(data: dict[str, Any]) -> dict[str, str]:
             text = render(value, redactor, limit=_MAX_VALUE)
             texts[key] = _bounded(text, _MAX_CRUMB // len(data))
         elif len(value) <= HARMLESS and value.isalnum() and value.isascii():
-            texts[key] = repr(value)
+            texts[key] = f"'{value}'"
         elif len(value) > _SHORT:
             texts[key] = render(value, redactor, limit=_MAX_VALUE)
         else:
             texts[key] = _quoted(value, redactor)
-    return texts
 
 
 def _quoted(text: str, redactor: Redactor | None) -> str:
@@ -344,29 +348,30 @@ def _bounded(text: str, room: int) -> str:
     return text[:room] if text.isascii() else text[: room // 4]
 
 
-def to_crumb(record: Record, *, is_own: bool = True) -> Crumb:
-    """Return `record` as the dict that `snapshot` and the dumps consist of.
-
-    If it is not the caller's own, it shares the dicts of its place with other crumbs.
-    """
-    time_ns, event, data, place, thread = record
-    context, frame = place.context, place.identity
-    crumb: Crumb = {"event": event if type(event) is str else shown_event(event)}
-    if options.include_timestamp:
-        crumb["ts"] = timestamp(time_ns)
-    if options.include_thread:
-        crumb["thread"] = thread
-    if context:
-        crumb["context"] = dict(context) if is_own else context
-    if frame:
-        crumb["frame"] = dict(frame) if is_own else frame
-    crumb.update(rendered_data(data))
-    return crumb
-
-
 def to_crumbs(records: Iterable[Record], *, is_own: bool = True) -> list[Crumb]:
-    """Return `records` as crumbs, in the same order."""
-    return [to_crumb(record, is_own=is_own) for record in records]
+    """Return `records` as the dicts that `snapshot` and the dumps consist of, in the same order.
+
+    If these are not the caller's own, they share the dicts of their places with one another.
+    """
+    redactor, has_time, has_thread = (
+        options.redactor,
+        options.include_timestamp,
+        options.include_thread,
+    )
+    crumbs: list[Crumb] = []
+    for time_ns, event, data, place, thread in records:
+        crumb: Crumb = {"event": event if type(event) is str else shown_event(event)}
+        if has_time:
+            crumb["ts"] = timestamp(time_ns)
+        if has_thread:
+            crumb["thread"] = thread
+        if context := place.context:
+            crumb["context"] = dict(context) if is_own else context
+        if frame := place.identity:
+            crumb["frame"] = dict(frame) if is_own else frame
+        _render(data, crumb, redactor)
+        crumbs.append(crumb)
+    return crumbs
 
 
 # The second of the last timestamp, and its text.
@@ -377,7 +382,7 @@ def timestamp(time_ns: int) -> str:
     """Return Unix time in nanoseconds as ISO 8601 in UTC, with microseconds."""
     global _second
     # Without `datetime`: a signal handler may come in the middle of its import.
-    seconds, rest = divmod(time_ns, 1_000_000_000)
+    seconds = time_ns // 1_000_000_000
     second, text = _second
     if second != seconds:
         at = gmtime(seconds)
@@ -386,4 +391,6 @@ def timestamp(time_ns: int) -> str:
             f"T{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
         )
         _second = seconds, text
-    return f"{text}.{rest // 1000:06}+00:00"
+    # A second more, so that its fraction has all nine digits; `format` would take twice as long.
+    fraction = str(time_ns % 1_000_000_000 + 1_000_000_000)
+    return f"{text}.{fraction[1:7]}+00:00"

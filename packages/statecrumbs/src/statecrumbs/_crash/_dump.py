@@ -97,9 +97,9 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
     crumbs outside of frames are counted.
     """
     ring = records()
-    in_ring = set(map(id, ring))
     inherited: list[Crumb] = []
     trails = list(trails_around(frame))
+    in_ring = set(map(id, ring)) if trails else set()
     older: list[Record] = []
     for around in trails:
         inherited[:0] = around.inherited
