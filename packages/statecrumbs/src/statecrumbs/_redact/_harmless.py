@@ -91,15 +91,20 @@ _OF_A_FILE = re.compile(
 _WEAK = frozenset(
     "auth authorization bearer clave cookie csrf jwt otp sess session sig signature xsrf".split()
 )
-_COMMON = re.compile(r"[A-Z]?[a-z]{1,12}(?:[_-][a-z]{1,12}){0,2}|[A-Z]{2,8}")
-_ARGUMENTS = re.compile(r"\w{0,64}\([A-Za-z_*/][\w\s:,.*=|\[\]/]{0,400}\)")
+# A look-ahead, since no shorter part of a word can match, either
+_WORD = r"[a-z]{1,12}(?![a-z])"
+_COMMON = rf"[A-Z]?{_WORD}(?:[_-]{_WORD}){{0,2}}|[A-Z]{{2,8}}"
+_is_word = re.compile(_COMMON).fullmatch
 _IN_CALL = re.compile(r",(?=\s|\Z)|\s{0,64}\)")
 _NEXT_WORD = re.compile(r" [a-z0-9]+\b(?![=:@])")
 _OPERATOR = re.compile(r" (?:[+*/%|&-]|or|and) [A-Za-z_(\"']")
 _SUBJECTS = frozenset(("credential", "credentials", "secret", "secrets", "token", "tokens"))
 _PASSWORDS = ("password", "passwd", "passphrase", "pwd", "pw", "pass", "secret")
-# jwt: HS256, signature: v4, jwt: 2.8.0
-_ALGORITHM = re.compile(r"[A-Z]{2}\d{3}|v?\d{1,2}(?:\.\d{1,3}){0,3}")
+# The value of a weak name that is no secret; also signature: (a, b), jwt: HS256, jwt: 2.8.0
+_is_weak = re.compile(
+    rf"{_COMMON}|\w{{0,64}}\([A-Za-z_*/][\w\s:,.*=|\[\]/]{{0,400}}\)"
+    r"|[A-Z]{2}\d{3}|v?\d{1,2}(?:\.\d{1,3}){0,3}"
+).fullmatch
 _COUNT = re.compile(r"\d{1,3}")
 _PLAIN_URL = re.compile(r"https?://[\w.-]{1,200}(?:/[\w./-]{0,200})?")
 _CONTACT = re.compile(r"(?:GPIO|[A-Z]{0,2})\d{1,2}")  # of a chip
@@ -364,7 +369,7 @@ def _is_common(value: str, name: str, sign: str) -> bool:
     value = value.rstrip(".,")
     last = _last_word(name)
     if last in _WEAK:
-        return any(form.fullmatch(value) for form in (_COMMON, _ARGUMENTS, _ALGORITHM))
+        return _is_weak(value) is not None
     if last == "pin":
         return _CONTACT.fullmatch(value) is not None
     if name == "accesskey":
@@ -379,6 +384,6 @@ def _is_common(value: str, name: str, sign: str) -> bool:
         return (
             value in _RIGHTS
             or _COUNT.fullmatch(value) is not None
-            or (last[:-1] in _WEAK and _COMMON.fullmatch(value) is not None)
+            or (last[:-1] in _WEAK and _is_word(value) is not None)
         )
     return False

@@ -94,12 +94,24 @@ def is_harmless_field(name: str, value: str | int | list[object]) -> bool:
     """Return whether the field of a sensitive `name` is no secret: a count, a state, a message."""
     if type(value) is not int and len(value) > _LONGEST_MESSAGE:  # type: ignore[arg-type]
         return False
+    decide = _is_harmless_value or _load_harmless()
+    return decide is not None and decide(name, value)
+
+
+# Once it is imported: an import that finds its module loaded takes longer than the decision.
+_is_harmless_value: Callable[[str, str | int | list[object]], bool] | None = None
+
+
+def _load_harmless() -> Callable[[str, str | int | list[object]], bool] | None:
+    """Import what decides about values; return None if that is not possible now."""
+    global _is_harmless_value
     try:
         check_import("statecrumbs._redact._harmless")
         from statecrumbs._redact._harmless import is_harmless_value  # it needs `re`
     except UNFINISHED_IMPORT:
-        return False
-    return is_harmless_value(name, value)
+        return None
+    _is_harmless_value = is_harmless_value
+    return is_harmless_value
 
 
 def load_patterns() -> None:
