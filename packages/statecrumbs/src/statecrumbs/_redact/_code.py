@@ -6,8 +6,10 @@ A name of another value, a call, a type: `password=form.password`, `getpass()`, 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from statecrumbs._redact._names import is_plain_name
+from statecrumbs._redact._words import PAIRS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +62,19 @@ def is_code(value: str, name: str, names: SecretNames) -> bool:
         return True
     code = _CODE.fullmatch(value)
     return code is not None and (
-        not code["last"] or names[code["last"]] or value.startswith(name + ".")
+        not code["last"] or _leads_to_secret(code["last"], names) or value.startswith(name + ".")
+    )
+
+
+def _leads_to_secret(path: str, names: SecretNames) -> bool:
+    """Return whether an attribute in `path` names a secret, or two: config.api.key.
+
+    Letters of two attributes make no word: P.W is no pw.
+    """
+    parts = path.split(".")
+    return names[path] and (
+        any(map(names.__getitem__, parts))
+        or any(first.lower() in PAIRS.get(second.lower(), ()) for first, second in pairwise(parts))
     )
 
 
