@@ -19,14 +19,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_addoption(parser):
-    """Let tests/attacks try more than the minutes of CI allow."""
+    """Let fuzzers try more than the minutes of CI allow."""
     parser.addoption(
         "--attacks",
         type=int,
         default=1,
         metavar="N",
-        help="how many times as long the fuzzers and soaks of tests/attacks run",
+        help="how many times as long fuzzers, soaks and random drawings run",
     )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Give each test as many times its time as `--attacks` asks for."""
+    times = config.getoption("--attacks")
+    for item in items if times > 1 else ():
+        own = item.get_closest_marker("timeout")
+        seconds = own.args[0] if own else float(config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(seconds * times), append=False)
 
 
 def pytest_sessionstart():

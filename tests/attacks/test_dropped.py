@@ -26,7 +26,6 @@ def test_the_collector_may_end_it_at_any_moment(version, kind, attacks):
         done = interpreters.run(
             INTERPRETERS[version],
             *("-m", "tests.attacks.dropped", kind, str(threshold), str(3000 * attacks)),
-            timeout=280,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", ""), threshold
 
