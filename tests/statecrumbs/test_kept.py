@@ -244,6 +244,41 @@ def test_a_repr_that_was_replaced_later_counts():
     assert snapshot()[-1]["thing"] == "<changed>"
 
 
+def test_the_class_of_a_kept_value_runs_no_code_of_its_own_class():
+    asked = []
+
+    class Meta(type):
+        def __getattribute__(cls, name):
+            asked.append(name)
+            return super().__getattribute__(name)
+
+        def __hash__(cls):
+            asked.append("__hash__")
+            return super().__hash__()
+
+        def __eq__(cls, other):
+            asked.append("__eq__")
+            return cls is other
+
+    @dataclasses.dataclass
+    class Counted(metaclass=Meta):
+        x: int
+
+    class CountedError(Exception, metaclass=Meta):
+        pass
+
+    class Holder(enum.Enum):
+        ONE = Counted(1)
+
+    values = [Counted(1), CountedError("x"), Holder.ONE, [Counted(1)], {"password": Counted(1)}]
+    asked.clear()
+    for value in values * 2:
+        crumb("it", value=value)
+    assert asked == []
+    shown = [each["value"].rpartition("<locals>.")[2] for each in snapshot()]
+    assert shown[:2] == shown[5:7] == ["Counted(x=1)", "CountedError('x')"]
+
+
 class Handwritten(Order):
     def __repr__(self):
         return "<handwritten>"

@@ -300,7 +300,8 @@ def _mapping_view(renderer: Renderer, value: Any, owner: Any, room: int, depth: 
 def _enum(renderer: Renderer, value: Any, _owner: Any, room: int, depth: int) -> str:
     held = instance_dict(value)
     title, name, inner = name_of(type(value)), held.get("_name_"), held.get("_value_")
-    if type(inner) in (int, bool, float, type(None)):
+    kind = type(inner)
+    if inner is None or kind is int or kind is bool or kind is float:
         return renderer.call_repr(value, room, depth)
     return show_member(renderer, title, name, inner, room, depth)
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ITEM = 8  # characters for the punctuation around one item
 _WORD = 64  # bits of an int
+# By address, as `Keepers` has its classes.
+SCALARS = frozenset(map(id, (str, int, float, bool, type(None))))
 
 
 class Kept(tuple):  # type: ignore[type-arg]  # Any is imported for type checkers only
@@ -176,37 +178,34 @@ def _containers(keepers: Keepers) -> dict[type, Keep]:  # noqa: C901 - five func
     }
 
 
-def keep_items(  # noqa: C901 - inline, for speed
-    keepers: Keepers, items: Sequence[Any], room: int
-) -> Sequence[Any] | None:
+def keep_items(keepers: Keepers, items: Sequence[Any], room: int) -> Sequence[Any] | None:
     """Return `items`, or a copy with what is kept in place of some; None if one cannot be kept."""
     room -= ITEM * (len(items) + 1)
-    others: list[int] | None = None
-    for at, item in enumerate(items):
+    others = 0
+    for item in items:
         kind = type(item)
         if kind is str:
             room -= len(item)
         elif kind is int:
-            if item.bit_length() > _WORD:
+            if item.bit_length() > 64:  # noqa: PLR2004 - faster than a name
                 return None
-        elif item is None or kind is float or kind is bool:
-            continue
-        elif others is None:
-            others = [at]
-        else:
-            others.append(at)
+        elif not (item is None or kind is float or kind is bool):
+            others += 1
     if room < 0:
         return None
-    if others is None:
-        return items
-    room //= len(others)
+    return _keep_others(keepers, items, room // others) if others else items
+
+
+def _keep_others(keepers: Keepers, items: Sequence[Any], share: int) -> list[Any] | None:
+    """Return a copy of `items` where those that are no scalars are kept, each within `share`."""
     copy = [*items]
-    for at in others:
-        item = copy[at]
-        item = keepers.of(type(item))(item, room)
-        if item is None:
-            return None
-        copy[at] = item
+    for at, item in enumerate(items):
+        kind = type(item)
+        if id(kind) not in SCALARS:
+            kept = keepers.of(kind)(item, share)
+            if kept is None:
+                return None
+            copy[at] = kept
     return copy
 
 

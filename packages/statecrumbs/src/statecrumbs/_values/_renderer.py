@@ -40,7 +40,6 @@ HARMLESS = 8  # characters; shorter than any secret that is recognised without a
 _STATEMENT = 4096  # characters of one, in which a placeholder is looked for
 _WORD = 1 << 63
 _SECRET = repr(REDACTED)
-_MAY_BE_HARMLESS = frozenset((str, int, list))
 
 UNSERIALIZABLE = "<unserializable>"
 
@@ -384,7 +383,8 @@ def hidden(name: Any, item: Any) -> Any:
     if item is None or item is True or item is False:
         return item
     kind = type(item)
-    if type(name) is not str or kind not in _MAY_BE_HARMLESS or not is_harmless_field(name, item):
+    may_be_harmless = kind is str or kind is int or kind is list
+    if type(name) is not str or not may_be_harmless or not is_harmless_field(name, item):
         return REDACTED
     return [*item] if kind is list else item
 
