@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 _ATOMS = frozenset((int, float, bool, type(None)))
 
 # Texts are kept quoted, since they come back all the time: a lookup takes a tenth of the work.
-_NAMES = 256  # events, threads and names of values
+_NAMES = 256  # events and names of values
 _THREADS = 256
 _VALUES = 64  # strings that one name had
 _LENGTH = 64  # characters of a string
+
+_ESCAPED = bytes(range(32)) + b'"\\'  # what JSON escapes in a string
 
 # A lone surrogate is not valid UTF-8. This error handler writes it as \udc80, which is the escape
 # that JSON has for it, and it can occur within JSON strings only.
@@ -39,15 +41,15 @@ _SURROGATES = "backslashreplace"
 
 
 class Names(dict[str, str]):
-    """Each name as a JSON string."""
+    """Each name as the beginning of a member of a JSON object, with a comma in front."""
 
     def __missing__(self, name: str) -> str:
-        quoted = quote(name)
+        beginning = f",{quote(name)}:"
         if len(name) <= _LENGTH:
             if len(self) >= _NAMES:
                 self.clear()
-            self[name] = quoted
-        return quoted
+            self[name] = beginning
+        return beginning
 
 
 class Head(dict[str, str]):
@@ -56,10 +58,10 @@ class Head(dict[str, str]):
     __slots__ = ("_thread",)
 
     def __init__(self, thread: str | None) -> None:
-        self._thread = "" if thread is None else f',"thread":{_names[thread]}'
+        self._thread = "" if thread is None else f',"thread":{quote(thread)}'
 
     def __missing__(self, event: str) -> str:
-        head = f'{{"event":{_names[event]}{self._thread}'
+        head = f'{{"event":{quote(event)}{self._thread}'
         if len(event) <= _LENGTH:
             if len(self) >= _NAMES:
                 self.clear()
@@ -88,11 +90,13 @@ class Values(dict[str, str]):
         self._render = render
 
     def __missing__(self, value: str) -> str:
-        member = f",{quote(self._name)}:{quote(self._render(self._name, value))}"
-        if len(value) <= _LENGTH:
-            if len(self) >= _VALUES:
-                self.clear()
-            self[value] = member
+        text = self._render(self._name, value)
+        if len(value) > _LENGTH:
+            return _names[self._name] + _quoted(text)
+        member = _names[self._name] + quote(text)
+        if len(self) >= _VALUES:
+            self.clear()
+        self[value] = member
         return member
 
 
@@ -111,6 +115,13 @@ class Members(dict[str, Values]):
                 self.clear()
             self[name] = values
         return values
+
+
+def _quoted(text: str) -> str:
+    """Return a long `text` as a JSON string. Few need escapes, and to find that out is cheaper."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    is_plain = len(encoded.translate(None, _ESCAPED)) == len(encoded)
+    return f'"{text}"' if is_plain else quote(text)
 
 
 def scope_fragment(
@@ -216,9 +227,9 @@ def storing(  # noqa: C901, PLR0915 - inline, for speed
                 if kind is str:
                     text += members[name][value]
                 elif kind is int or kind in _ATOMS:
-                    text += f',{names[name]}:"{value!r}"'
+                    text = f'{text}{names[name]}"{value!r}"'
                 else:
-                    text += f",{names[name]}:{quote(render(name, value))}"
+                    text += names[name] + _quoted(render(name, value))
             text += "}"
             try:
                 payload = text.encode()
