@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from statecrumbs._redact import REDACTED, Redactor
+from statecrumbs._redact import REDACTED, Redactor, is_harmless_field
 from statecrumbs._redact import _names as names
 from statecrumbs._redact._text import TextScrubber
 from tests.statecrumbs.render_strategies import (
@@ -463,6 +463,16 @@ def test_a_megabyte_of_hostile_text_takes_seconds_at_most(unit):
     redactor.scrub("password=" + unit * (1_000_000 // len(unit)))
 
     assert time.thread_time() - start < 10
+
+
+@pytest.mark.parametrize("name", ["PWD", "pwd"])
+def test_a_long_path_that_is_no_usual_one_is_compared_once(name):
+    # Each way to split its names was tried, which never ended.
+    path = "/home/ann/projects/warehouse/releases/stable/(old)/templates"
+
+    assert redactor.scrub(f"{name}='{path}'") == f"{name}='[redacted]'"
+    assert is_harmless_field(name, path) is False
+    assert is_harmless_field(name, path.replace("(old)", "old")) is True
 
 
 def test_importing_loads_neither_the_regular_expressions_nor_the_words_of_names():

@@ -113,8 +113,8 @@ _ARCHITECTURE = re.compile(
     r"amd64|arm64|armhf|armel|i386|ppc64el|s390x|riscv64|mips64el|aarch64|x86_64|noarch|all|any"
 )
 # The working directory; in lower case a password may begin with a slash, too
-_DIRECTORY = re.compile(r"~?/(?:[\w.@+ -]+/?)*|[A-Za-z]:[\\/].*")
-_PLAIN_DIRECTORY = re.compile(r"~?/(?:[a-z._-][a-z0-9._-]*/?)*")
+_DIRECTORY = re.compile(r"~?/(?:[\w.@+ -]+/)*[\w.@+ -]*|[A-Za-z]:[\\/].*")
+_PLAIN_DIRECTORY = re.compile(r"~?/(?:[a-z._-][a-z0-9._-]*/)*(?:[a-z._-][a-z0-9._-]*)?")
 # Before what a parser found in a text of its own language: unexpected token: SEMICOLON
 _PARSED = re.compile(
     r"(?:expected|illegal|parse error:|syntax error:?) token\b[^\n]{0,40}\Z", re.IGNORECASE
