@@ -40,6 +40,7 @@ from penstock._context import OwnRunFrame, join_run, open_run
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from functools import partial
     from typing import Any, Protocol, TypeAlias
 
     from corectx import Frame
@@ -57,6 +58,10 @@ if TYPE_CHECKING:
     Function: TypeAlias = Callable[..., Any]
     # Tells an inline wrapper the one step that it records, or None if it must call `general`.
     SetSingle: TypeAlias = Callable[[Step | None], None]
+else:
+    from _functools import partial  # as `functools` has it, which takes longer to import
+
+# `functools` is imported where a function is wrapped: that takes half as long as `import penstock`.
 
 # Bound once, as in corectx; its `set_current` hides the token that `reset` takes.
 _set_current = CURRENT.set
@@ -136,10 +141,9 @@ class Calls:
 
     def _around_all(self, like: Function) -> Function:
         """Return a function with the name of `like` and the frames of all flows around it."""
-        # Its import takes half as long as `import penstock`; every decorated function needs it.
-        from functools import wraps
+        import functools
 
-        @wraps(like)
+        @functools.wraps(like)
         def inner(*args: Any, **kwargs: Any) -> Any:
             return self._inner(*args, **kwargs)
 
@@ -197,16 +201,15 @@ def _open(step: Step) -> Frame | None:
 def _around_step(  # noqa: C901 - inline, see above
     function: Function, general: Function
 ) -> tuple[Function, SetSingle]:
-    from functools import partial, wraps
+    import functools
 
     step: Any = None
     own: Any = general  # the name of the single flow; `general` stands for no single flow
 
-    @wraps(function)
+    @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912 - inline, see above
         if collecting and in_collector():
-            # A lambda would make cells of both, which costs each call.
-            return run_finalizer(partial(wrapper, *args, **kwargs))
+            return run_finalizer(partial(general, *args, **kwargs))
         outer = get_current()
         if outer is None:
             return (general if _outside_listeners else function)(*args, **kwargs)
@@ -259,12 +262,12 @@ def _around_step(  # noqa: C901 - inline, see above
 
 
 def _around_async_step(function: Function, general: Function) -> tuple[Function, SetSingle]:
-    from functools import wraps
+    import functools
 
     step: Any = None
     own: Any = general  # as in `_around_step`
 
-    @wraps(function)
+    @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         outer = get_current()
         if outer is None:
@@ -307,15 +310,15 @@ def _around_async_step(function: Function, general: Function) -> tuple[Function,
 def _around_entrypoint(  # noqa: C901, PLR0915 - inline, see above
     function: Function, general: Function
 ) -> tuple[Function, SetSingle]:
-    from functools import partial, wraps
+    import functools
 
     step: Step | None = None
     own = own_key = ""  # the name of the flow, and the key of its run in a store
 
-    @wraps(function)
+    @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912 - inline, see above
         if collecting and in_collector():
-            return run_finalizer(partial(wrapper, *args, **kwargs))
+            return run_finalizer(partial(general, *args, **kwargs))
         if step is None:
             return general(*args, **kwargs)
         outer = get_current()

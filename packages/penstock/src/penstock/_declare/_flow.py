@@ -245,12 +245,15 @@ def declare(
         raise TypeError(not_a_name(name, f"name= of @{kind}"))
 
     def decorate(target: Any) -> Any:
-        if isinstance(target, METHODS):
-            return type(target)(decorate(target.__func__))
-        make = manager_maker(target)
-        if make is not None:
-            return make(decorate(_generator_of(target)))
-        _check_target(target, kind, flow)
+        # A mark, an earlier declaration and other decorators leave an attribute.
+        is_bare = type(target) is FunctionType and not target.__dict__
+        if not is_bare:
+            if isinstance(target, METHODS):
+                return type(target)(decorate(target.__func__))
+            make = manager_maker(target)
+            if make is not None:
+                return make(decorate(_generator_of(target)))
+            _check_target(target, kind, flow)
         own_kind = kind_of(target)
         step = read_step(
             target,
@@ -267,7 +270,7 @@ def declare(
             registry.add_waiting(step)
         else:
             step = registry.add(step)
-        earlier = declaration_of(target)
+        earlier = None if is_bare else declaration_of(target)
         calls = Calls(
             target,
             own_kind,
@@ -279,15 +282,22 @@ def declare(
         declaration = Declaration(step, calls, registry, flows)
         wrapper = calls.wrapper
         setattr(wrapper, _DECLARATION, declaration)
-        for attribute in _OF_A_CACHE:
-            if hasattr(target, attribute):
-                setattr(wrapper, attribute, getattr(target, attribute))
-        for tied in vars(wrapper).pop(_FLOWS, ()):  # @flow stands below this decorator
-            tied.registry.remove_waiting(read_step(target, "", flow=tied.name))
-            declaration.claim(tied)
+        if not is_bare:
+            _take_over(target, declaration)
         return wrapper
 
     return decorate if function is None else decorate(function)
+
+
+def _take_over(target: Any, declaration: Declaration) -> None:
+    """Let the wrapper have what other decorators noted on `target`: a cache, and flows."""
+    wrapper = declaration.wrapper
+    for attribute in _OF_A_CACHE:
+        if hasattr(target, attribute):
+            setattr(wrapper, attribute, getattr(target, attribute))
+    for tied in vars(wrapper).pop(_FLOWS, ()):  # @flow stands below this decorator
+        tied.registry.remove_waiting(read_step(target, "", flow=tied.name))
+        declaration.claim(tied)
 
 
 def _generator_of(manager: Any) -> Any:
@@ -308,8 +318,6 @@ def declaration_of(function: object) -> Declaration | None:
 
 def _check_target(target: Any, kind: str, flow: Flow | None) -> None:
     """Raise TypeError if `target` cannot be declared as `kind`."""
-    if type(target) is FunctionType and not target.__dict__:
-        return  # a mark or an earlier declaration is an attribute
     is_other = is_task(target) or replaced_by(target) or is_more_than_its_function(target)
     if not is_decoratable(target) or is_other:
         raise TypeError(misplaced(target, f"@{kind}"))

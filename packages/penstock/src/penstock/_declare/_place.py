@@ -216,7 +216,7 @@ class Place:
 
 def place_of(function: Any) -> Place:
     """Return the place of the function below the decorators that use functools.wraps."""
-    if type(function) is FunctionType and below(function) is None:
+    if type(function) is FunctionType and (not function.__dict__ or below(function) is None):
         plain = function.__code__
         return Place(
             function.__name__,
