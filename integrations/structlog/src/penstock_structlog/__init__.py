@@ -38,7 +38,7 @@ def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDic
     Outside of any flow, request or task nothing is added. A record of the standard library has the
     ID that `penstock.logging.FlowFilter` put on it: it may be written later and elsewhere.
     """
-    made = _made_in(event_dict)
+    made = _made_in(event_dict) if "_record" in event_dict else None
     if made is None:
         flow_id = correlation_id()
     elif isinstance(made, FrameText):
@@ -52,8 +52,7 @@ def flow_processor(logger: WrappedLogger, method_name: str, event_dict: EventDic
 
 def _made_in(event_dict: EventDict) -> object:
     """Return the `flow_id` of a log record, which knows its frame, or is of another process."""
-    record = event_dict.get("_record")
-    return None if record is None else getattr(record, "flow_id", None)
+    return getattr(event_dict["_record"], "flow_id", None)
 
 
 def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:  # noqa: ARG001
@@ -61,7 +60,7 @@ def values_processor(logger: WrappedLogger, method_name: str, event_dict: EventD
 
     A value whose key has a meaning for structlog is added as ``level_``, ``event_``, ...
     """
-    made = _made_in(event_dict)
+    made = _made_in(event_dict) if "_record" in event_dict else None
     if not isinstance(made, FrameText):
         found = values()
     else:

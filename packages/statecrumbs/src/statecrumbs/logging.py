@@ -6,7 +6,6 @@ logging.getLogger().addHandler(CrumbHandler())
 from __future__ import annotations
 
 import logging
-import math
 import os
 import threading
 from contextlib import contextmanager, nullcontext
@@ -54,7 +53,7 @@ class CrumbHandler(logging.Handler):
         self, level: int | str = logging.NOTSET, *, dump_at: int | str | None = None
     ) -> None:
         super().__init__(level)
-        self._dump_at = math.inf if dump_at is None else _level(dump_at)
+        self._dump_at = None if dump_at is None else _level(dump_at)
         self._recording = threading.local()
 
     def createLock(self) -> None:  # noqa: N802 - overrides
@@ -63,7 +62,10 @@ class CrumbHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]
         """Record `record` unless a filter of this handler refuses it."""
-        passed: Any = self.filter(record) if self.filters else True
+        if not self.filters:
+            self.emit(record)
+            return True
+        passed: Any = self.filter(record)
         if passed:  # since Python 3.12 a filter may return another record
             self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         return passed  # type: ignore[no-any-return]
@@ -78,17 +80,31 @@ class CrumbHandler(logging.Handler):
             return
         recording.now = True
         try:
-            if _is_of_here(record):
-                self._record(record, name)
+            # Most records have no `extra`, and so no `flow_id` that says where they are of.
+            extra = None if _STANDARD.issuperset(vars(record)) else vars(record)
+            if _is_of_thread(record) and (extra is None or _is_of_frame(extra)):
+                self._record(record, name, extra)
                 return
             with _elsewhere(record):
-                self._record(record, name)
+                self._record(record, name, extra)
         finally:
             recording.now = False
 
-    def _record(self, record: logging.LogRecord, name: str) -> None:
+    def _record(
+        self, record: logging.LogRecord, name: str, extra: dict[str, object] | None
+    ) -> None:
+        """Record the crumb; `extra` are the attributes of `record`, if any is not a usual one."""
         message = _message(record)
-        record_message(message, _data(record, name))
+        data: dict[str, Any] = {"level": record.levelname, "logger": name}
+        if record.exc_info is not None:
+            exception = _exception_class(record.exc_info)
+            if exception is not None:
+                data["exception"] = exception
+        if extra is not None:
+            _add_extra(data, extra)
+        record_message(message, data)
+        if self._dump_at is None:
+            return
         level: Any = record.levelno  # a record that is made by hand may have anything there
         if isinstance(level, int) and level >= self._dump_at:
             from statecrumbs._crash import report_once
@@ -106,12 +122,18 @@ def as_caller_of(record: logging.LogRecord) -> AbstractContextManager[None]:
 
 
 def _is_of_here(record: logging.LogRecord) -> bool:
+    return _is_of_thread(record) and _is_of_frame(vars(record))
+
+
+def _is_of_thread(record: logging.LogRecord) -> bool:
     if not _mark[0]:
         _look_at_process()
-    if record.thread != get_ident() or not (record.process == _pid or record.process is None):
-        return False
+    return record.thread == get_ident() and (record.process == _pid or record.process is None)
+
+
+def _is_of_frame(fields: dict[str, object]) -> bool:
     # A handler that keeps records may write them in another operation of the same thread.
-    made = vars(record).get("flow_id")
+    made = fields.get("flow_id")
     return type(made) is not FrameText or made.frame is current()
 
 
@@ -174,14 +196,7 @@ def _message(record: logging.LogRecord) -> str:
     return text or "(no message)"
 
 
-def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
-    data: dict[str, Any] = {"level": record.levelname, "logger": name}
-    exception = _exception_class(record.exc_info)
-    if exception is not None:
-        data["exception"] = exception
-    fields = vars(record)
-    if _STANDARD.issuperset(fields):
-        return data
+def _add_extra(data: dict[str, Any], fields: dict[str, object]) -> None:
     own = frozenset(data)
     for key, value in fields.items():
         if key not in _STANDARD:
@@ -189,7 +204,6 @@ def _data(record: logging.LogRecord, name: str) -> dict[str, Any]:
             if type(value) is FrameText:
                 value = str(value)  # noqa: PLW2901 - an exact text is kept fastest
             data[f"{text}_" if text in own else text] = value
-    return data
 
 
 def _exception_class(exc_info: Any) -> str | None:
