@@ -31,7 +31,7 @@ from kombu.utils.imports import symbol_by_name
 
 from corectx import attach, current, detach, enter, failed_frame, leave
 from corectx.lowlevel import notify_ending
-from penstock_celery._messages import close_site, frame_of, is_tracing, sending_frame
+from penstock_celery._messages import TRACING, close_site, frame_of, is_tracing, sending_frame
 from statecrumbs import report
 from statecrumbs.lowlevel import forget_inherited_duplicates
 
@@ -127,12 +127,11 @@ def _end_last() -> None:
     For a moment it is connected twice, since a task may end in another thread. The second call does
     nothing.
     """
-    if task_postrun.receivers[-1][1] is not _end:
-        turn = _turns[0]
-        _turns[0] = turn + 1
-        uid = "penstock_celery.task_postrun"
-        task_postrun.connect(_end, weak=False, dispatch_uid=f"{uid}.{turn + 1}")
-        task_postrun.disconnect(dispatch_uid=f"{uid}.{turn}")
+    turn = _turns[0]
+    _turns[0] = turn + 1
+    uid = "penstock_celery.task_postrun"
+    task_postrun.connect(_end, weak=False, dispatch_uid=f"{uid}.{turn + 1}")
+    task_postrun.disconnect(dispatch_uid=f"{uid}.{turn}")
 
 
 def execution_of(task_id: str | None) -> Execution | None:
@@ -162,8 +161,10 @@ def _begin(task_id: str, task: Any, **_: object) -> None:
     execution = Execution(task_id, frame_of(task, request, task_id, sender=sender))
     execution.token = enter(execution.frame)
     _executions.stack.append(execution)
-    _end_last()
-    _begin_after_tracing()
+    if task_postrun.receivers[-1][1] is not _end:
+        _end_last()
+    if TRACING in sys.modules:
+        _begin_after_tracing()
 
 
 def _caller(task: Any, task_id: str) -> Frame | None:
@@ -212,10 +213,13 @@ def _before_in_canvas() -> Execution | None:
 def _end(task_id: str, retval: object = None, state: str | None = None, **_: object) -> None:
     stack = _executions.stack
     # Executions above it ended without a signal, because the thread was interrupted.
-    while stack and any(execution.task_id == task_id for execution in stack):
+    while stack and (
+        stack[-1].task_id == task_id or any(execution.task_id == task_id for execution in stack)
+    ):
         execution = stack.pop()
         if execution.token is not None:
-            leave(execution.token, _failure(retval, state))
+            # Without a failure there is none to look for, which is the usual case.
+            leave(execution.token, None if state == "SUCCESS" else _failure(retval, state))
             close_site(execution.frame)
         if execution.task_id == task_id:
             _executions.ended = execution

@@ -17,8 +17,8 @@ from weakref import WeakKeyDictionary
 from celery import _state
 from celery.signals import before_task_publish
 
-from corectx import HEADER, Frame, Site, attach, current, detach, extract, inject, start
-from corectx.lowlevel import SEPARATE, arriving_id, is_ambiguous, latest_operation
+from corectx import HEADER, Frame, Site, current, extract, start
+from corectx.lowlevel import SEPARATE, arriving_id, header_of, is_ambiguous, latest_operation
 from penstock.lowlevel import declaration_of
 from statecrumbs.lowlevel import MAX_OUTGOING_CRUMBS, inherit_crumbs, outgoing_crumbs
 
@@ -36,7 +36,7 @@ CRUMBS_HEADER = "statecrumbs"  # beside the frame, with `configure(crumbs=...)`
 
 # A field in our header, and a header of W3C by which others go on with the trace.
 _TRACEPARENT = "traceparent"
-_TRACING = "opentelemetry.instrumentation.celery"
+TRACING = "opentelemetry.instrumentation.celery"
 
 
 class Options:
@@ -105,23 +105,20 @@ def _write_headers(headers: dict[str, Any], sender: object = None, **_: object) 
     A retry has the headers of the message before it, perhaps also in a nested dict. The nested dict
     may belong to the caller, so it is replaced and not changed.
     """
-    active = current()
-    frame = _frame_of_span(headers) if active is None else active
+    frame = current() or _frame_of_span(headers)
     if frame is None:
         return
-    sending = sending_frame(frame, sender, headers.get("group"))
-    if sending is active:
-        inject(headers, allow=options.values)
-    else:
-        token = attach(sending)
-        inject(headers, allow=options.values)
-        detach(token)
-    crumbs = outgoing_crumbs(options.crumbs)
+    if SEPARATE in frame.store:
+        frame = sending_frame(frame, sender, headers.get("group"))
+    # `inject` would look at the names of all headers, in any case.
+    text = headers[HEADER] = header_of(frame, allow=options.values)
+    crumbs = outgoing_crumbs(options.crumbs) if options.crumbs else None
     if crumbs is None:
         headers.pop(CRUMBS_HEADER, None)
     else:
         headers[CRUMBS_HEADER] = crumbs
-    _write_trace(headers)
+    if _TRACEPARENT in text:
+        _write_trace(headers)
     nested: dict[str, Any] | None = headers.get("headers")
     if isinstance(nested, dict) and not nested.keys().isdisjoint((HEADER, CRUMBS_HEADER)):
         ours = {HEADER: headers[HEADER], CRUMBS_HEADER: crumbs}
@@ -134,7 +131,7 @@ def _write_headers(headers: dict[str, Any], sender: object = None, **_: object) 
 
 def is_tracing(receiver: object) -> bool:
     """Tell whether OpenTelemetry's instrumentation connected `receiver` to a signal of Celery."""
-    return getattr(receiver, "__module__", None) == _TRACING
+    return getattr(receiver, "__module__", None) == TRACING
 
 
 def _write_trace(headers: dict[str, Any]) -> None:
@@ -205,25 +202,32 @@ def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = No
     The sender's frame is `sender`, or is read from the headers of the message in `request`, a dict
     or Celery's `Context`.
     """
-    site = site_of(task, request)
+    fields = _fields(request)
+    site = site_of(task, fields)
     values = {"task_id": task_id}
     if sender is None:
-        sender = extract({HEADER: _header(request, HEADER)}, allow=options.values)
+        header = _header(fields, HEADER)
+        sender = None if header is None else extract({HEADER: header}, allow=options.values)
     if sender is not None and sender.correlation_id is not None:
         frame = sender.child(site, values)
     else:
         frame = start(site, correlation_id=arriving_id(site), parent=sender, values=values)
-    crumbs = _header(request, CRUMBS_HEADER)
+    crumbs = _header(fields, CRUMBS_HEADER)
     if crumbs is not None:
         inherit_crumbs(frame, crumbs)
     return frame
 
 
-def _header(request: Any, key: str) -> Any:
+def _fields(request: Any) -> dict[str, Any]:
+    """Return what a message brought: a worker's main process has a dict, a task a `Context`."""
+    return request if isinstance(request, dict) else vars(request)
+
+
+def _header(fields: Mapping[str, Any], key: str) -> Any:
     """Return one header: it is at the top, or with an older protocol in a nested dict."""
-    found = request.get(key)
+    found = fields.get(key)
     if found is None:
-        nested: Mapping[str, Any] | None = request.get("headers")
+        nested: Mapping[str, Any] | None = fields.get("headers")
         found = nested.get(key) if isinstance(nested, dict) else None
     return found
 
@@ -238,24 +242,26 @@ class TaskSite(Site):
     number of results that arrived.
     """
 
-    __slots__ = ("_request", "_task", "after_parts", "part")
+    __slots__ = ("_fields", "_task", "after_parts", "part")
     part: tuple[str, int] | None
     after_parts: tuple[str, int] | None
 
-    def __init__(self, task: Any, request: Any, flow: str | None) -> None:
-        super().__init__("task", task.name, flow)
+    def __init__(self, task: Any, fields: dict[str, Any], flow: str | None) -> None:
+        self.kind = "task"
+        self.name = task.name
+        self.flow = flow
         self._task: Any = task
-        self._request: Any = request
+        self._fields: dict[str, Any] | None = fields
 
     def headers(self) -> dict[str, str]:
         """Return the headers of the message that are text, by their names in lower case.
 
         An eager task has none.
         """
-        if self._request is None or self._request.get("is_eager"):
+        fields = self._fields
+        if fields is None or fields.get("is_eager"):
             return {}
         found: dict[str, str] = {}
-        fields: Any = self._request if isinstance(self._request, dict) else vars(self._request)
         for source in (fields.get("headers"), fields):
             if isinstance(source, dict):
                 texts = cast("dict[str, object]", source)
@@ -269,20 +275,21 @@ class TaskSite(Site):
 
         Source: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
         """
-        if self._request is None or self._request.get("is_eager"):
+        fields = self._fields
+        if fields is None or fields.get("is_eager"):
             return {}
-        delivery: Any = self._request.get("delivery_info") or {}
+        delivery: Any = fields.get("delivery_info") or {}
         return {
             "messaging.system": _system(self._task.app),
             "messaging.operation.name": "process",
             "messaging.operation.type": "process",
             "messaging.destination.name": delivery.get("routing_key"),
-            "messaging.message.id": self._request.get("id"),
+            "messaging.message.id": fields.get("id"),
         }
 
     def close(self) -> None:
         """Forget the request: the frame may live longer, and must not keep it alive."""
-        self._task = self._request = None
+        self._task = self._fields = None
 
 
 def close_site(frame: Frame) -> None:
@@ -325,29 +332,29 @@ def _read_system(app: Any) -> str:
     return _SYSTEMS.get(scheme, scheme)
 
 
-def site_of(task: Any, request: Any) -> TaskSite:
-    """Return the site for one execution of `task`; `request` is Celery's `Context` or a dict.
+def site_of(task: Any, fields: dict[str, Any]) -> TaskSite:
+    """Return the site for one execution of `task`; `fields` are what its message brought.
 
     If the task begins a flow, its frame is in that flow too: a chain sends the next task after the
     body has returned.
     """
     declaration = declaration_of(task.run)
     flow = None if declaration is None else declaration.begins
-    group: object = request.get("group")
-    site = TaskSite(task, request, flow)
+    group: object = fields.get("group")
+    site = TaskSite(task, fields, flow)
     # A retry is inside the first try, which other processes know.
-    if not isinstance(group, str) or request.get("retries"):
+    if not isinstance(group, str) or fields.get("retries"):
         return site
-    number: object = request.get("group_index")
+    number: object = fields.get("group_index")
     if number is None:
         # Celery gives the body the ID of its header as a group, and the results as an argument.
-        args = request.get("args")
+        args = fields.get("args")
         # A message from elsewhere may have a mapping of arguments instead.
         results: object = args[0] if isinstance(args, (list, tuple)) and args else None
         if isinstance(results, (list, tuple)):
             site.part = None
             site.after_parts = (group, len(cast("list[object]", results)))
-    elif isinstance(number, int) and request.get("chord") is not None:
+    elif isinstance(number, int) and fields.get("chord") is not None:
         site.part = (group, number)
         site.after_parts = None
     return site

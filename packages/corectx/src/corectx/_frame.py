@@ -336,7 +336,11 @@ def is_valid_id(value: object) -> bool:
 def as_id(value: Any) -> str | None:
     """Return `value` as a correlation ID: a valid text, or the hex digits of a UUID; else None."""
     if isinstance(value, str):
-        return value if 0 < len(value) <= _MAX_LENGTH and _ALLOWED.issuperset(value) else None
+        if not 0 < len(value) <= _MAX_LENGTH:
+            return None
+        # Nearly every ID has only letters and digits; a set looks at each of them in turn.
+        is_plain = str.isalnum(value) and str.isascii(value)
+        return value if is_plain or _ALLOWED.issuperset(value) else None
     uuid: Any = sys.modules.get("uuid")  # without it nobody has made one
     return str(value.hex) if uuid is not None and isinstance(value, uuid.UUID) else None
 

@@ -55,11 +55,12 @@ _MAX_VALUES = 32
 _MAX_AMBIGUOUS = 33  # flows: those of the runs, as many that were forgotten, and the frame's own
 _MAX_VALUE = 1024  # characters of one string value
 _MAX_BITS = 64  # of one integer
-_HEX = frozenset("0123456789abcdef")
+_HEX = "0123456789abcdef"
 _FRAME_ID_LENGTH = 16
 
-# One function, from the first message on: `json.dumps` with separators makes an encoder each time.
-_encoders: list[Callable[[object], str]] = []
+# From the first message on: the functions that quote a text, encode any value, and decode a text.
+# `json.dumps` with separators and `json.loads` take twice the time of these for a header.
+_codecs: list[Callable[..., Any]] = []
 
 
 def inject(carrier: Carrier, *, http: bool = False, allow: Collection[str] = ()) -> Carrier:
@@ -74,6 +75,11 @@ def inject(carrier: Carrier, *, http: bool = False, allow: Collection[str] = ())
     if frame is not None:
         write(frame, carrier, http=http, allow=allow)
     return carrier
+
+
+def header_of(frame: Frame, *, allow: Collection[str] = ()) -> str:
+    """Return the text that `inject` writes under `HEADER`, for a message that carries `frame`."""
+    return _encode(frame, allow, False)
 
 
 def write(
@@ -119,48 +125,67 @@ def extract(
 
 def _encode(frame: Frame, allow: Collection[str], http: bool) -> str:
     fields: dict[str, object] = {}
-    if is_valid_id(frame.correlation_id):
-        fields["id"] = frame.correlation_id
+    correlation_id = as_id(frame.correlation_id)
+    if correlation_id is not None:
+        fields["id"] = correlation_id
     fields["parent"] = frame.id
     if frame.flow is not None:
         fields["flow"] = frame.flow[:_MAX_NAME]
     named: Frame | None = frame
-    while named is not None and named.name is None:
+    while named is not None:
+        name = named.site.name
+        if name is not None:
+            fields["step"] = name[:_MAX_NAME]
+            break
         named = named.parent
-    if named is not None and named.name is not None:
-        fields["step"] = named.name[:_MAX_NAME]
-    run = run_of(frame)
+    run = None if frame.flow is None else run_of(frame)
     if run is not None:
         fields["run"] = run_id(run)
     runs = {} if http else _runs_beside(frame, run)
     added: dict[str, object] = _added(frame, http) if listeners.sent else {}
     kept = _kept(frame.values, allow) if allow else None
     values: dict[str, object] = {"values": kept} if kept else {}
-    text = ""
-    for extra in ({**added, **values, **runs}, {**values, **runs}, runs, values, added, {}):
-        text = _as_json({**extra, **fields})
-        if len(text) <= _MAX_HEADER:
-            break
+    text = _as_json({**added, **values, **runs, **fields})
+    if len(text) > _MAX_HEADER:
         log_once(
             "size",
             "The frame is larger than a header may be: values or observers' fields were left out.",
         )
+        for extra in ({**values, **runs}, runs, values, added, {}):
+            text = _as_json({**extra, **fields})
+            if len(text) <= _MAX_HEADER:
+                break
     return text
 
 
 def _as_json(fields: dict[str, object]) -> str:
-    if not _encoders:
-        from json import JSONEncoder
+    """Return `fields` as a JSON object; nearly all of them are texts."""
+    if not _codecs:
+        _make_codecs()
+    quote, encode, _ = _codecs
+    pairs = [
+        f"{quote(key)}:{quote(each) if isinstance(each, str) else encode(each)}"
+        for key, each in fields.items()
+    ]
+    return "{" + ",".join(pairs) + "}"
 
-        _encoders.append(JSONEncoder(separators=(",", ":")).encode)
-    return _encoders[0](fields)
+
+def _make_codecs() -> None:
+    from json import JSONDecoder, JSONEncoder
+    from json.encoder import encode_basestring_ascii
+
+    encode = JSONEncoder(separators=(",", ":")).encode
+    _codecs[:] = encode_basestring_ascii, encode, JSONDecoder().raw_decode
 
 
 def _runs_beside(frame: Frame, own: Run | None) -> dict[str, object]:
     """Return the fields with the runs of the operation beside the run `own` of `frame` itself."""
+    runs = runs_of(frame.store)
+    if not runs and own is None:
+        return {}
     ids = {
         flow: run_id(run)
-        for flow, run in runs_of(frame.store).items()
+        for flow, run in runs.items()
         if flow != frame.flow and len(flow) <= _MAX_NAME
     }
     ambiguous: list[str] = []
@@ -169,8 +194,8 @@ def _runs_beside(frame: Frame, own: Run | None) -> dict[str, object]:
         ambiguous += [flow for flow in forgotten_flows(frame.store) if len(flow) <= _MAX_NAME]
     if own is not None and is_unsure(own) and frame.flow is not None:
         ambiguous.append(frame.flow[:_MAX_NAME])
-    runs: dict[str, object] = {"runs": ids} if ids else {}
-    return {**runs, "ambiguous": ambiguous} if ambiguous else runs
+    fields: dict[str, object] = {"runs": ids} if ids else {}
+    return {**fields, "ambiguous": ambiguous} if ambiguous else fields
 
 
 def _added(frame: Frame, http: bool) -> dict[str, object]:
@@ -187,33 +212,37 @@ def _added(frame: Frame, http: bool) -> dict[str, object]:
 
 
 def _decode(text: str, allow: Collection[str], http: bool) -> Frame | None:
-    import json
-
     fields: dict[str, Any] | None = None
     if len(text) <= _MAX_HEADER:
+        if not _codecs:
+            _make_codecs()
+        text = text.strip()
         try:
-            fields = json.loads(text)
+            fields, end = _codecs[2](text)
         except (ValueError, RecursionError):
+            end = -1
+        if end != len(text):
             fields = None
     if not isinstance(fields, dict):
         log_once("header", f"Ignored a {HEADER!r} header that was not written by inject().")
         return None
-    parent = fields.get("parent")
+    parent, run, name = fields.get("parent"), fields.get("run"), fields.get("step")
     values: dict[str, object] | None = fields.get("values") if allow else None
-    flow = _checked_name(fields.get("flow"))
-    run = fields.get("run")
-    ambiguous = [] if http else _ambiguous(fields)
+    flow = _checked_name(fields["flow"]) if "flow" in fields else None
+    ambiguous = [] if http or "ambiguous" not in fields else _ambiguous(fields)
     frame = remote(
         correlation_id=_checked_id(fields["id"]) if "id" in fields else None,
         id=parent if _is_frame_id(parent) else None,
-        name=_checked_name(fields.get("step")),
+        name=None if name is None else _checked_name(name),
         flow=flow,
         values=_kept(values, allow) if isinstance(values, dict) else None,
-        run=named_run(run if _is_frame_id(run) else None, is_unsure=flow in ambiguous),
+        run=named_run(run if _is_frame_id(run) else None, is_unsure=flow in ambiguous)
+        if run is not None or ambiguous
+        else None,
     )
     if http:
         fields = {key: value for key, value in fields.items() if not key.startswith(OF_RUNS)}
-    else:
+    elif "runs" in fields or ambiguous:
         _remember_runs(frame, fields, [each for each in ambiguous if each != flow])
     if listeners.received:
         notify_received(frame, fields)
@@ -253,7 +282,7 @@ def _is_frame_id(text: object) -> bool:
     return (
         isinstance(text, str)
         and len(text) == _FRAME_ID_LENGTH
-        and _HEX.issuperset(text)
+        and not text.strip(_HEX)
         and text.strip("0") != ""
     )
 

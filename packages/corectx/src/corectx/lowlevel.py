@@ -15,6 +15,7 @@ Frames
     values. `UNOPENED` is the `outer` of a frame that is not entered. A hot path makes a `BareFrame`
     and sets its attributes itself. `FrameText` is a text in a log record that knows the frame in
     which the record was made.
+    `header_of` is the text that `inject` writes for a message.
 IDs
     `as_id` turns a valid text or a UUID into a correlation ID. `arriving_id` asks the observers for
     the ID of an operation that a request or a message begins: with tracing, that of its trace.
@@ -71,6 +72,7 @@ from corectx._frame import (
     new_trace_id,
     remote,
 )
+from corectx._headers import header_of
 from corectx._observers import (
     listeners,
     notify_crumb,
@@ -132,6 +134,7 @@ __all__ = [
     "collecting",
     "forget_open",
     "get_current",
+    "header_of",
     "in_collector",
     "is_ambiguous",
     "is_kept",
