@@ -35,7 +35,6 @@ _LENGTHS: Final = (96, 40, 20, 10)  # characters of one text, until all of them 
 _MAX_KNOWN: Final = 256  # sites whose names are kept encoded
 _COVERED: Final = Struct("<QQ40x").pack  # without a trace
 _COVERED_TRACE: Final = Struct("<QQ16s8s8sB7x").pack
-_CLEAR: Final = Struct("x").pack_into
 _STORE: Final = Struct(f"<BBHIQ56s{_ROOM}s").pack_into
 
 # The first members of the rows of a site, redacted, as bytes, and whether it may be in a task of
@@ -66,19 +65,20 @@ class RowTable:
         try:
             around = self._rows.get(frame.parent) or self._row_around(frame)
             thread_id = frame.thread_id
+            correlation_id = frame.correlation_id
             known = _known.get(id(frame.site))
             task = b""
             if around is None:
                 parent = depth = 0
                 latest = self._latest  # of a flow that began before, the next step is one more root
-                if latest and latest[5] == thread_id and latest[6] is frame.correlation_id:
+                if latest and latest[5] == thread_id and latest[6] is correlation_id:
                     tail, flags = latest[4], latest[7] & _DAEMON
                 else:
                     tail, flags = _tail(frame)
                 task = _task()
             else:
                 parent, depth = around[1], around[2] + 1
-                if around[5] == thread_id and around[6] is frame.correlation_id:
+                if around[5] == thread_id and around[6] is correlation_id:
                     tail, flags = around[4], around[7] & _DAEMON
                     if known[2] if known is not None else _may_be_task(frame):
                         task = _task()
@@ -94,7 +94,6 @@ class RowTable:
                 self._count_hidden()
                 return
             sequence = self._next()
-            correlation_id = frame.correlation_id
             self._rows[frame] = row = (
                 offset, sequence, depth, parent, tail, thread_id, correlation_id, flags, trace, task
             )  # fmt: skip
@@ -110,7 +109,7 @@ class RowTable:
                 return
             # As `_write` does, without a call: this is most of what a step costs.
             covered = _COVERED(parent, int(frame.since * 1e9))
-            checksum = crc32(covered + payload, sequence & 0xFFFFFFFF)
+            checksum = crc32(covered + payload, sequence)
             _STORE(self._map, offset, 1, flags, length, checksum, sequence, covered, payload)
         except Exception as error:
             if raised_by_signal(error):
@@ -122,9 +121,10 @@ class RowTable:
         try:
             if row is not None:
                 # In this order: an exception of a signal handler in between loses a free row only.
-                _CLEAR(self._map, row[0])
+                offset = row[0]
+                self._map[offset] = 0
                 del self._rows[frame]
-                self._free.append(row[0])
+                self._free.append(offset)
             elif frame in self._hidden:
                 self._hidden.discard(frame)
                 self._count_hidden()
@@ -168,7 +168,7 @@ class RowTable:
                 offset = self._free.popleft()
             except IndexError:
                 offset = before  # in its place: it cannot be read while it is written
-                _CLEAR(self._map, before)
+                self._map[before] = 0
             trace = trace or known
             row = (
                 offset, sequence, depth, parent, tail, thread_id, correlation_id, flags, trace, task
@@ -176,7 +176,7 @@ class RowTable:
             self._write(frame, row)
             self._rows[frame] = row
             if offset != before:
-                _CLEAR(self._map, before)
+                self._map[before] = 0
                 self._free.append(before)
         except Exception as error:
             if raised_by_signal(error):
@@ -212,7 +212,7 @@ class RowTable:
             if row[2] and frame is not None and self._rows.pop(frame, None) is not None:
                 self._hidden.add(frame)
                 self._count_hidden()
-                _CLEAR(self._map, row[0])
+                self._map[row[0]] = 0
                 return row[0]
         return None
 
@@ -227,7 +227,7 @@ class RowTable:
             covered = _COVERED(parent, int(frame.since * 1e9))
         else:
             covered = _COVERED_TRACE(parent, int(frame.since * 1e9), *trace)
-        checksum = crc32(covered + payload, sequence & 0xFFFFFFFF)
+        checksum = crc32(covered + payload, sequence)
         _STORE(self._map, offset, 1, flags, len(payload), checksum, sequence, covered, payload)
 
 
