@@ -278,14 +278,25 @@ def is_locked(path: str | os.PathLike[str]) -> bool:
     except OSError:
         return False
     try:
+        return is_held(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_held(descriptor: int) -> bool:
+    """Return whether a process has the file locked that is open as `descriptor`.
+
+    If not, it may be locked until `descriptor` is closed, so that others who ask are not refused.
+    """
+    if sys.platform == "win32":
+        return False
+    try:
         # Shared, so that several readers can ask at the same time.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
         return False
-    finally:
-        os.close(descriptor)
     return False
 
 

@@ -11,13 +11,13 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from time import time_ns
 from typing import TYPE_CHECKING
 
 from corectx.files import open_regular
 from statecrumbs._black_box import _format
-from statecrumbs._black_box._file import is_locked
+from statecrumbs._black_box._file import is_held, is_locked
 from statecrumbs._black_box._header import open_file, read_header
 from statecrumbs._endings import OVER
 from statecrumbs._process import here
@@ -139,12 +139,12 @@ def _look_at(path: str, own: Mapping[str, str], contents: Contents) -> None:
                 if _is_unfinished(file, path, status.st_mtime_ns):
                     contents.unfinished.append(path)
                 return
+            if status.st_size != header.total_size:
+                return
+            ending = header.ending(0, own, partial(is_held, file.fileno()))
     except (_format.UnreadableError, OSError):
         return
-    if status.st_size != header.total_size:
-        return
     contents.boxes += 1
-    ending = header.ending(0, own)
     if ending != "running":
         modified_ns = max(status.st_mtime_ns, header.created_ns, header.ended_ns)
         contents.leftovers.append(Leftover(header, ending, modified_ns))

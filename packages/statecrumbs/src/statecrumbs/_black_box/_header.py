@@ -15,7 +15,7 @@ from statecrumbs._endings import ending_of, fate
 from statecrumbs._process import here
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, BinaryIO, Final
 
     from statecrumbs._endings import Ending
@@ -60,10 +60,16 @@ class Header:
         """The size of the whole file."""
         return self.slots_offset + self.slots * self.slot_size
 
-    def ending(self, in_flight: int, own: Mapping[str, str] | None = None) -> Ending:
+    def ending(
+        self,
+        in_flight: int,
+        own: Mapping[str, str] | None = None,
+        is_locked: Callable[[], bool] | None = None,
+    ) -> Ending:
         """Return the ending of the process, as far as it is known; `in_flight` frames are open.
 
-        `own` is the result of `here`, for a caller with many files.
+        `own` is the result of `here`, for a caller with many files. `is_locked` is for one that has
+        the file open: it returns whether a process has the file locked.
         """
         described = {**self.description, "lock": ""} if self.is_copy else self.description
         return ending_of(
@@ -72,7 +78,9 @@ class Header:
             exit_kind=self.exit_kind,
             is_announced=self.is_announced,
             in_flight=in_flight,
-            find_fate=lambda: fate(self.pid, self.start, described, self._is_locked, own or here()),
+            find_fate=lambda: fate(
+                self.pid, self.start, described, is_locked or self._is_locked, own or here()
+            ),
         )
 
     def _is_locked(self) -> bool:
