@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import sys
+
 import pytest
 
 import statecrumbs
@@ -169,3 +173,18 @@ def test_when_there_are_fewer_operations_trails_grow_again():
     for number in range(100, 2_000):
         record(survivor, number)
     assert numbers(survivor) == list(range(1_900, 2_000))
+
+
+def test_a_trail_whose_making_a_signal_handler_ended_goes_without_a_word(monkeypatch):
+    def time_out():
+        raise TimeoutError
+
+    failures = []
+    another = Trail(100)
+    monkeypatch.setattr(sys, "unraisablehook", failures.append)
+    monkeypatch.setattr(_trail._Survey, "first_room", time_out)
+    with contextlib.suppress(TimeoutError):
+        Trail(100)
+    gc.collect()
+    assert failures == []
+    assert another.recorded() == 0

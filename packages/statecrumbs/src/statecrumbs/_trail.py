@@ -362,7 +362,11 @@ def renew_lease(frame: Frame, spent: Ticks, record: Record) -> None:
 
 
 def _forget(dead: ref[Trail]) -> None:
-    _Survey.taken -= _trails.pop(dead, 0)
+    try:
+        _Survey.taken -= _trails.pop(dead, 0)
+    except TypeError:
+        # A signal handler raised before the trail was noted, so its reference never had a hash.
+        pass
 
 
 def trails_around(frame: Frame | None) -> Iterator[Trail]:
