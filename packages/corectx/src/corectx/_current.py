@@ -108,7 +108,7 @@ def start(
     if parent is None:
         merged = MappingProxyType({**values}) if values else NO_VALUES
     else:
-        merged = MappingProxyType({**parent.values, **values}) if values else parent.values
+        merged = MappingProxyType(parent.values | {**values}) if values else parent.values
     return Frame(site, parent, site.flow, made, merged, {})
 
 

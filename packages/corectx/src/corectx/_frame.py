@@ -140,7 +140,7 @@ class Frame:
             self,
             site.flow or self.flow,
             self.correlation_id,
-            MappingProxyType({**self.values, **values}) if values else self.values,
+            MappingProxyType(self.values | {**values}) if values else self.values,
             self.store,
         )
 

@@ -136,7 +136,7 @@ def add_values(**values: object) -> None:
         return
     store = frame.store
     while frame is not None and frame.store is store:
-        frame.values = MappingProxyType({**frame.values, **values})
+        frame.values = MappingProxyType(frame.values | values)
         frame.recorder_cache = None  # it may hold the old values; earlier crumbs keep it
         frame = frame.parent
 
