@@ -17,6 +17,7 @@ from django.core.signals import got_request_exception, request_finished
 
 from corectx import Frame, add_values, attach, current, detach
 from corectx.lowlevel import (
+    get_current,
     listeners,
     note_failure,
     notify_entered,
@@ -28,7 +29,7 @@ from corectx.lowlevel import (
 from penstock.contrib.asgi import mount_of_scope
 from penstock.contrib.http import (
     RequestSite,
-    add_headers,
+    add_to_list,
     environ_attributes,
     is_begun,
     request_frame,
@@ -41,20 +42,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from django.http import HttpRequest
-    from django.http.response import HttpResponseBase
+    from django.http.response import HttpResponseBase, ResponseHeaders
 
     from corectx import Token
 
     # Called once at the end of the work, with the exception that ended it or None.
     End = Callable[[BaseException | None], None]
-
-# Keys in the store of a request's frame. The token to detach when the request is finished:
-_TOKEN = "penstock_django.token"  # noqa: S105 - of corectx.attach
-# The exception for which Django made a response.
-_FAILURE = "penstock_django.failure"
-# The `id` of the request, or 0 if it has a streaming response; removed when the observers hear of
-# the end. It is not the request itself, because a crumb may keep the frame longer than the request.
-_IS_OPEN = "penstock_django.is_open"
 
 
 class FlowMiddleware:
@@ -123,7 +116,7 @@ class FlowMiddleware:
         if frame is None or match is None:
             return
         site: Any = frame.site
-        if site.route is None:  # the middleware may stand in MIDDLEWARE twice
+        if not site.is_named:  # the middleware may stand in MIDDLEWARE twice
             _name_by_route(request, frame, match.route)
         # For the scope that a middleware below may have opened, and for those above it too
         add_values(route=match.route, view=match.view_name or site.name)
@@ -135,10 +128,16 @@ class FlowMiddleware:
 
 
 class _Site(RequestSite):
-    """The site of a request of Django."""
+    """The site of a request of Django, with what the middleware knows of the request."""
 
     frameworks = ("DJANGO",)
-    __slots__ = ()
+    __slots__ = ("failure", "is_streaming", "token")
+    # To detach the frame when the request is finished, or None if it is detached.
+    token: Token | None
+    # The response is made, and its body is not complete.
+    is_streaming: bool
+    # The exception for which Django made a response.
+    failure: BaseException | None
 
     def read_header(self, request: HttpRequest, name: str) -> str | None:
         header: str | None = request.headers.get(name)
@@ -168,8 +167,9 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
     # A middleware of ours may be around the whole WSGI or ASGI application.
     around = current() if is_begun(request.META if scope is None else scope) else None
     frame = request_frame(site, values, chosen) if around is None else around.child(site, values)
-    frame.store[_TOKEN] = attach(frame)
-    frame.store[_IS_OPEN] = id(request)
+    site.failure = None
+    site.is_streaming = False
+    site.token = attach(frame)
     if listeners.entered:
         notify_entered(frame)
     return frame
@@ -181,7 +181,7 @@ def _name_by_route(request: HttpRequest, frame: Frame, route: str) -> None:
     around: Any = None if frame.parent is None else frame.parent.site
     if scope is not None:
         mount = mount_of_scope(scope)
-    elif "ASGI" in getattr(around, "frameworks", ()):
+    elif around is not None and "ASGI" in getattr(around, "frameworks", ()):
         mount = around.route or ""
     else:  # as Django itself has split the path, from SCRIPT_NAME or a setting
         mount = request.path.removesuffix(request.path_info)
@@ -192,22 +192,30 @@ def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpRe
     """Put the ID into `response`, and end the work of `frame` now or with the streaming body."""
     site: Any = frame.site
     site.begin_response(response.status_code)
-    header = chosen.response_header
-    if header is not None and frame.correlation_id is not None:
-        headers = response.headers
-        names = (header, *(name for name, _ in chosen.response_lists))
-        given = [(name, headers[name]) for name in names if name in headers]
-        for name, value in add_headers(given, header, frame.correlation_id, chosen.response_lists):
-            headers[name] = value
+    if chosen.response_header is not None and frame.correlation_id is not None:
+        _name_response(response.headers, chosen.response_header, frame.correlation_id, chosen)
     if not response.streaming or getattr(response, "file_to_stream", None) is not None:
         _end(frame, None)
     else:
-        frame.store[_IS_OPEN] = 0
+        site.is_streaming = True
         content: Any = response.streaming_content  # type: ignore[attr-defined]
         body = _AsyncBody if getattr(response, "is_async", False) else _Body
         # The setter takes any iterator, and closes it with the response.
         response.streaming_content = body(content, frame, lambda exc: _end(frame, exc))  # type: ignore[attr-defined]
     return response
+
+
+def _name_response(
+    headers: ResponseHeaders, name: str, correlation_id: str, chosen: Options
+) -> None:
+    # To look whether a header is there takes as long as to go through all of a usual response.
+    present = [each.lower() for each in headers]
+    if name.lower() not in present:
+        headers[name] = correlation_id
+    for other, item in chosen.response_lists:
+        text = add_to_list([headers[other]], item) if other.lower() in present else item
+        if text is not None:
+            headers[other] = text
 
 
 class _Ending:
@@ -296,33 +304,39 @@ class _AsyncBody(_Ending):
 
 def _end(frame: Frame, exc: BaseException | None) -> None:
     """Tell the observers, once, how the work of `frame` ended; it stays current."""
-    if frame.store.pop(_IS_OPEN, None) is None:
+    site: Any = frame.site
+    if not site.is_open:
         return
     # A cancelled task is no error of the program: the client went away, or the server shuts down.
     if isinstance(exc, CancelledError):
         exc = None
-    handled: BaseException | None = frame.store.pop(_FAILURE, None)  # type: ignore[assignment]
     if exc is not None:
         note_failure(frame, exc)
         report(exc, frame=frame)
     if listeners.left:
-        notify_left(frame, exc or handled)
-    site: Any = frame.site
+        notify_left(frame, exc or site.failure)
+    site.failure = None
     site.close()
 
 
 def _request_frame() -> Frame | None:
     """Return the current request's frame, from anywhere inside it."""
-    frame = current()
-    while frame is not None and frame.kind != "request":
+    frame = get_current()
+    while frame is not None:
+        site = frame.site
+        if site.kind == "request":
+            return frame if isinstance(site, _Site) and site.token is not None else None
         frame = frame.parent
-    return frame if frame is not None and _TOKEN in frame.store else None
+    return None
 
 
 def _frame_of(request: HttpRequest) -> Frame | None:
     """Return the frame of `request`, from where its response is being made."""
     frame = _request_frame()
-    return frame if frame is not None and frame.store.get(_IS_OPEN) == id(request) else None
+    if frame is None:
+        return None
+    site: Any = frame.site
+    return frame if site.request is request and not site.is_streaming else None
 
 
 def _report_exception(**_: object) -> None:
@@ -335,8 +349,9 @@ def _report_exception(**_: object) -> None:
     if exc is not None and frame is not None:
         note_failure(current() or frame, exc)
         report(exc, frame=frame)
-        if _IS_OPEN in frame.store:
-            frame.store[_FAILURE] = exc
+        site: Any = frame.site
+        if site.is_open:
+            site.failure = exc
 
 
 def _detach_request(**_: object) -> None:
@@ -346,12 +361,15 @@ def _detach_request(**_: object) -> None:
     this process, such as with a test client. That one has no frame of its own.
     """
     frame = _request_frame()
-    if frame is not None and not frame.store.get(_IS_OPEN):
-        _take_down(frame)
+    if frame is not None:
+        site: Any = frame.site
+        if site.is_streaming or not site.is_open:
+            _take_down(frame)
 
 
 def _take_down(frame: Frame) -> None:
-    token: Token = frame.store.pop(_TOKEN)  # type: ignore[assignment]  # a store holds anything
+    site: Any = frame.site
+    token, site.token = site.token, None
     detach(token)
 
 

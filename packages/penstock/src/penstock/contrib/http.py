@@ -42,6 +42,7 @@ __all__ = [
     "RequestOptions",
     "RequestSite",
     "add_headers",
+    "add_to_list",
     "environ_attributes",
     "environ_path",
     "http_attributes",
@@ -97,16 +98,27 @@ def _add_item(
 ) -> list[tuple[AnyStr, AnyStr]]:
     """Return `headers` with `item` in the list of the header `name`, which is there once then."""
     key = name.lower()
-    comma, separator, everything = _SIGNS[type(name)]
-    items: list[Any] = []
-    for other, text in headers:
-        if other.lower() == key:
-            items += [each.strip() for each in text.split(comma) if each.strip()]
-    if everything in items or item.lower() in [each.lower() for each in items]:
+    text = add_to_list([text for other, text in headers if other.lower() == key], item)
+    if text is None:
         return headers
     kept = [pair for pair in headers if pair[0].lower() != key]
-    kept.append((name, separator.join([*items, item])))
+    kept.append((name, text))
     return kept
+
+
+def add_to_list(texts: Iterable[AnyStr], item: AnyStr) -> AnyStr | None:
+    """Return the text of a header with the items of all `texts` and `item`, or None if it has it.
+
+    An asterisk stands for every item.
+    """
+    comma, separator, everything = _SIGNS[type(item)]
+    items: list[Any] = []
+    for text in texts:
+        items += [each.strip() for each in text.split(comma) if each.strip()]
+    if everything in items or item.lower() in [each.lower() for each in items]:
+        return None
+    joined: AnyStr = separator.join([*items, item])
+    return joined
 
 
 def http_attributes(
@@ -168,9 +180,9 @@ class RequestSite:
     # of OTEL_PYTHON_DJANGO_EXCLUDED_URLS.
     frameworks: tuple[str, ...] = ()
     __slots__ = (
-        "_is_named",
         "_route",
         "_status",
+        "is_named",
         "is_open",
         "method",
         "on_response",
@@ -183,7 +195,7 @@ class RequestSite:
         self.original_method: str = method
         self.request: Any = request
         self._route: str | None = None
-        self._is_named = False
+        self.is_named = False
         self.on_response: Callable[[], None] | None = None
         self._status: int | str | None = None
         self.is_open: bool = True
@@ -230,12 +242,12 @@ class RequestSite:
     @route.setter
     def route(self, route: str) -> None:
         self._route = route
-        self._is_named = True
+        self.is_named = True
 
     def look(self) -> None:
         """Look for the route, and remember it; the route of a mount grows during the routing."""
         request = self.request
-        if request is not None and not self._is_named:
+        if request is not None and not self.is_named:
             self._route = self.find_route(request) or self._route
 
     @property
