@@ -231,7 +231,8 @@ class _Ending:
     def __init__(self, frame: Frame, end: End) -> None:
         self._frame = frame
         self._end: End | None = end
-        self._suspend()
+        if listeners.suspended:
+            notify_suspended(frame)
 
     def close(self) -> None:
         """End early; Django calls it for every body."""
@@ -239,14 +240,6 @@ class _Ending:
 
     def __del__(self) -> None:
         run_finalizer(self._finish, None)
-
-    def _resume(self) -> None:
-        if listeners.resumed:
-            notify_resumed(self._frame)
-
-    def _suspend(self) -> None:
-        if listeners.suspended:
-            notify_suspended(self._frame)
 
     def _finish(self, exc: BaseException | None) -> None:
         end, self._end = self._end, None
@@ -265,7 +258,8 @@ class _Body(_Ending):
         return self
 
     def __next__(self) -> Any:
-        self._resume()
+        if listeners.resumed:
+            notify_resumed(self._frame)
         try:
             return next(self._chunks)
         except StopIteration:
@@ -275,7 +269,8 @@ class _Body(_Ending):
             self._finish(exc)
             raise
         finally:
-            self._suspend()
+            if listeners.suspended:
+                notify_suspended(self._frame)
 
 
 class _AsyncBody(_Ending):
@@ -289,7 +284,8 @@ class _AsyncBody(_Ending):
         return self
 
     async def __anext__(self) -> Any:
-        self._resume()
+        if listeners.resumed:
+            notify_resumed(self._frame)
         try:
             return await anext(self._chunks)
         except StopAsyncIteration:
@@ -299,7 +295,8 @@ class _AsyncBody(_Ending):
             self._finish(exc)
             raise
         finally:
-            self._suspend()
+            if listeners.suspended:
+                notify_suspended(self._frame)
 
 
 def _end(frame: Frame, exc: BaseException | None) -> None:

@@ -153,13 +153,15 @@ class _Body:
         self._source = _Source(body)
         self._chunks = bind(_each)(self._source)
         self._is_open = True
-        self._suspend()
+        if listeners.suspended:
+            notify_suspended(frame)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        self._resume()
+        if listeners.resumed:
+            notify_resumed(self._frame)
         try:
             return next(self._chunks)
         except StopIteration:
@@ -168,14 +170,16 @@ class _Body:
             self._end(exc)
             raise
         finally:
-            self._suspend()
+            if listeners.suspended:
+                notify_suspended(self._frame)
 
     def close(self) -> None:
         """Close the body, and end the request; servers call this in any case."""
         failure = None
         token = attach(self._frame)
         try:
-            self._resume()
+            if listeners.resumed:
+                notify_resumed(self._frame)
             self._chunks.close()
             self._source.close()
         except BaseException as exc:
@@ -184,19 +188,12 @@ class _Body:
         finally:
             detach(token)
             self._end(failure)
-            self._suspend()
+            if listeners.suspended:
+                notify_suspended(self._frame)
 
     def __del__(self) -> None:
         if self._is_open:
             run_finalizer(self.close)
-
-    def _resume(self) -> None:
-        if listeners.resumed:
-            notify_resumed(self._frame)
-
-    def _suspend(self) -> None:
-        if listeners.suspended:
-            notify_suspended(self._frame)
 
     def _end(self, exc: BaseException | None) -> None:
         if self._is_open:
