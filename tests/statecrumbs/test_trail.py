@@ -67,8 +67,8 @@ def test_an_outer_frame_records_after_its_operation_was_cut():
 
 def tick(lease, record):
     """Append `record` as a thread does that found the `lease`; tell whether it has ended."""
-    append, ticks = lease[:2]
-    append(record)
+    records, ticks, *_ = lease
+    records.append(record)
     return next(ticks, None) is None
 
 
@@ -82,7 +82,7 @@ def test_a_crumb_that_comes_while_another_thread_cuts_is_kept_once():
     lease = of_all.lease
     for each in records[:10]:
         assert not tick(lease, each)
-    lease[0](records[10])  # before the cut, and its tick after it
+    lease[0].append(records[10])  # before the cut, and its tick after it
     of_all.cut(8)
     assert next(lease[1], None) is None
     of_all.renew(lease[1], records[10])

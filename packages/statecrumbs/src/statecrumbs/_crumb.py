@@ -29,7 +29,8 @@ from statecrumbs._values import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections import deque
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from typing import Any, TypeAlias
 
     from corectx import Frame
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     # By the address of a mapping of ambient values: the mapping, and its values ready to be shown.
     Contexts: TypeAlias = dict[int, tuple[Mapping[str, object], dict[str, Scalar]]]
     Record: TypeAlias = tuple[int, str, dict[str, Any], "Place", str]
-    # In the `recorder_cache` of a frame: the append of its trail, the ticks, and the place.
-    RecorderCache: TypeAlias = tuple[Callable[[Record], None], Iterator[Any], "Place"]
+    # In the `recorder_cache` of a frame: the records of its trail, the ticks, and the place.
+    RecorderCache: TypeAlias = tuple[deque[Record], Iterator[Any], "Place"]
 
 
 class Place:

@@ -140,10 +140,10 @@ def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
                 remember(record)
                 next(ticks)
             else:
-                append, ticks, place = frame.recorder_cache or cache_of(frame)
+                of_trail, ticks, place = frame.recorder_cache or cache_of(frame)
                 record = (time_ns(), known, data, place, thread)
                 remember(record)
-                append(record)
+                of_trail.append(record)
                 next(ticks)
             if _mirror is not None:
                 _mirror(record)
@@ -236,10 +236,10 @@ def _remember(event: str, data: dict[str, Any], *, is_large: bool = False) -> No
         remember(record)
         next(ticks)
     else:
-        append, ticks, place = frame.recorder_cache or cache_of(frame)
+        of_trail, ticks, place = frame.recorder_cache or cache_of(frame)
         record = (time_ns(), event, data, place, thread)
         remember(record)
-        append(record)
+        of_trail.append(record)
         if next(ticks, None) is None:
             renew_lease(frame, ticks, record)
         elif is_large:

@@ -32,7 +32,7 @@ from statecrumbs._values import kept_size
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any, TypeAlias
 
     from corectx import Frame
@@ -40,9 +40,8 @@ if TYPE_CHECKING:
     from statecrumbs._values import Scalar
 
     Ticks: TypeAlias = Iterator[Any]
-    # The append of its deque, its ticks, the deque, how many ticks it has; who pops the True makes
-    # the next lease.
-    Lease: TypeAlias = tuple[Callable[[Record], None], Ticks, deque[Record], int, list[bool]]
+    # The deque, the ticks, how many ticks there are; who pops the True makes the next lease.
+    Lease: TypeAlias = tuple[deque[Record], Ticks, int, list[bool]]
 
 KEPT = 5  # crumbs that each operation keeps, whatever the others take
 _BARE = 1600  # bytes of a trail and its operation without crumbs
@@ -99,11 +98,11 @@ class Trail:
     @property
     def records(self) -> deque[Record]:
         """The crumbs of this process, oldest first."""
-        return self.lease[2]
+        return self.lease[0]
 
     def recorded(self) -> int:
         """Return how many crumbs were recorded, since the beginning or the last `clear`."""
-        _, ticks, _, length, _ = self.lease
+        _, ticks, length, _ = self.lease
         left: int = ticks.__length_hint__()  # type: ignore[attr-defined]  # a `repeat` has one
         return self._counted + length - left + len(self._late) - self._cleared
 
@@ -115,7 +114,7 @@ class Trail:
 
     def renew(self, spent: Ticks, record: Record) -> None:
         """Begin another lease: the one of the ticks `spent` has ended with `record`."""
-        _, ticks, records, _, claims = lease = self.lease
+        records, ticks, _, claims = lease = self.lease
         self._late.append(None)
         if ticks is spent:
             self.weigh()
@@ -133,7 +132,7 @@ class Trail:
 
     def _begin(self, before: Lease, room: int) -> None:
         """Begin a lease with so much room after the one `before`, which was claimed."""
-        _, ticks, records, length, claims = before
+        records, ticks, length, claims = before
         try:
             # In this order: who takes no tick any more may have come too late for the copy.
             unused = sum(ticks)
@@ -204,7 +203,7 @@ class Trail:
         if own < self.room:
             if not self.weighed:
                 self.weigh()
-            if _is_first(lease[4]):
+            if _is_first(lease[3]):
                 self._begin(lease, own)
 
 
@@ -215,7 +214,7 @@ def _lease(records: deque[Record], length: int) -> Lease:
     than `itertools.count`, which makes a number each time. (Without a GIL two ticks at the very
     same moment may count as one.)
     """
-    return records.append, repeat(True, length), records, length, [True]
+    return records, repeat(True, length), length, [True]
 
 
 def _is_first(claims: list[bool]) -> bool:
