@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 128  # characters of the name of a class
 _LARGE = 96  # characters of a number
+_WORD = 64  # bits of an int
 
 # Reads an attribute of a class as `type` does, whatever its metaclass says.
 _read: Callable[[type, str], Any] = type.__getattribute__
@@ -340,12 +341,16 @@ def _of_model(keepers: Keepers, kind: type, bases: tuple[type, ...]) -> Keep | N
     if name is None or read_dict is None:
         return None
     taken = len(title)
+    least = taken + 2 * ITEM  # as `keep_items` counts it for a number
 
     def show(renderer: Renderer, key: Any, room: int, depth: int) -> str:
         return f"<{title} pk={renderer.show(key, room, depth + 1)}>"
 
     def keep(value: Any, room: int) -> Kept | None:
-        parts = keep_items(keepers, (read_dict(value).get(name),), room - taken)
+        key = read_dict(value).get(name)
+        if type(key) is int and least <= room and key.bit_length() <= _WORD:  # nearly always
+            return Kept((show, key))
+        parts = keep_items(keepers, (key,), room - taken)
         return None if parts is None else Kept((show, parts[0]))
 
     return keep
