@@ -120,7 +120,8 @@ def find_in_rows(text: str, names: SecretNames) -> Iterator[Span]:
         cells = [header[slice(*unquoted(header, *item))] for item in items]
         secret = [index for index, cell in enumerate(cells) if names[cell]]
         are_names = len(secret) == len(cells) == _PAIR  # ("password", "Password")
-        if not secret or are_names or is_operator(cells[1]):  # ("password", "=", "...")
+        is_condition = len(cells) > 1 and is_operator(cells[1])  # ("password", "=", "...")
+        if not secret or are_names or is_condition:
             continue
         if _COLUMNS.search(text, max(0, found.start() - _KEY_LENGTH), found.start()):
             for start, stop in _rows_before(text[done : found.start()], len(items), secret):
