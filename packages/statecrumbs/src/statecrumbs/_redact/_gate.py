@@ -91,7 +91,7 @@ class Gate:
             ("%" in signs and _PERCENT.search(text) is not None)
             or ("&" in signs and _ENTITY.search(text) is not None)
             or ("\\" in signs and "\\u" in text)
-            or ("(" in signs and "=" in signs and ")=(" in text)
+            or ("=(" in signs and ")=(" in text)
             or (">" in signs and "->" in text)
             or (("PA" in signs or "pw" in signs) and any(map(text.__contains__, _LITERALS)))
             or ("<" in signs and "<- " in text)

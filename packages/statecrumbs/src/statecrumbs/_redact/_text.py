@@ -140,7 +140,7 @@ class TextScrubber:
         if RUN in kinds:
             spans += find_tokens(text, signs, kinds)
             if "'" in signs:
-                spans += find_granted(text)
+                spans += find_granted(text, signs)
             if "/" in signs:
                 spans += find_links(text)
         if "---" in signs:
@@ -168,13 +168,16 @@ class TextScrubber:
         elif "(" in signs and _is_one_of(text, names):
             spans += find_in_statements(text, names)
         if "(" in signs and (
-            "a(q" in kinds
-            or "a(aq" in kinds
-            or ("\\" in signs and "a(\\" in kinds)
+            ("\\" in signs and "a(\\" in kinds)
             or (
                 "'" in signs
-                and (", q" in kinds or "=q" in kinds)
-                and any(map(text.__contains__, _OF_CALLS))
+                and (
+                    "a(q" in kinds
+                    or "a(aq" in kinds
+                    or (
+                        (", q" in kinds or "=q" in kinds) and any(map(text.__contains__, _OF_CALLS))
+                    )
+                )
             )
         ):
             spans += find_in_calls(text, kinds, names)
@@ -269,7 +272,7 @@ def _is_statement(text: str, signs: str) -> bool:
         or ("u" in signs and "alues" in text)
         or "(?" in signs
         or "($" in signs
-        or ("=" in signs and (") = (" in text or ")=(" in text))
+        or ("=(" in signs and (") = (" in text or ")=(" in text))
         or ("\n" in signs and "stdin" in text)
         or ("\\" in signs and "stdin" in text)
     ):
@@ -307,6 +310,9 @@ def _repeated(text: str, spans: list[Span]) -> list[Span]:
             if _OF_DJANGO in text:  # its parameters follow the statement with their values
                 found += _in_quotes(value, text, text.index(_OF_DJANGO))
             continue
+        is_escaped = _ESCAPED_IN_STRINGS.search(value) is not None
+        if not is_escaped and text.find(value) == text.rfind(value):  # most stand there once
+            continue
         if value[-1].isalpha() and is_plain_name(
             value
         ):  # password=password: the word stands elsewhere, too
@@ -315,7 +321,7 @@ def _repeated(text: str, spans: list[Span]) -> list[Span]:
             found += _places_of(value, text, 0)
         else:
             found += _in_quotes(value, text)
-        for other in _spellings(value) if _ESCAPED_IN_STRINGS.search(value) else ():
+        for other in _spellings(value) if is_escaped else ():
             found += _in_quotes(other, text)
     return found
 

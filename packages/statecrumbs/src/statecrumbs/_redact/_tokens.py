@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from statecrumbs._redact._gate import forms_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,10 +207,9 @@ def _by_head() -> dict[str, list[str]]:
 
 
 _FORMATS = _by_head()
+# With what the signs of a text have of each mark
 _MARKED = tuple(
-    (next(char for char in mark if char in "~.$:-"), mark, form)
-    for forms in MARKED.values()
-    for mark, form in forms.items()
+    (forms_of(mark)[0], mark, form) for forms in MARKED.values() for mark, form in forms.items()
 )
 # Before a long token, the names of these schemes of HTTP authentication.
 _SCHEMES = ("token ", "apikey ", "api-key ", "negotiate ", "ntlm ")
@@ -248,9 +249,10 @@ def find_links(text: str) -> Iterator[Span]:
                 yield found.span("value")
 
 
-def find_granted(text: str) -> Iterator[Span]:
+def find_granted(text: str, signs: str) -> Iterator[Span]:
     """Yield what looks like a token beside `access` or `refresh`, or in a list `tokens`."""
-    for opening in _LIST.finditer(text) if "okens" in text or "TOKENS" in text else ():
+    is_list = ("k" in signs and "okens" in text) or ("T" in signs and "TOKENS" in text)
+    for opening in _LIST.finditer(text) if is_list else ():
         position = opening.end()
         while item := _ITEM.match(text, position):
             if _LOOK.fullmatch(item["value"]):
@@ -289,8 +291,8 @@ def find_tokens(text: str, signs: str, kinds: str) -> Iterator[Span]:
     `signs` are some signs of the text, and `kinds` has an "a" for each character that a run may
     consist of.
     """
-    for character, mark, form in _MARKED:
-        if character in signs and mark in text:
+    for mark_signs, mark, form in _MARKED:
+        if mark_signs in signs and mark in text:
             for found in _pattern(form).finditer(text):
                 yield found.span()
     end = done = 0
