@@ -6,6 +6,9 @@ import pytest
 
 from corectx import (
     Site,
+    _current,
+    _scope,
+    _wrap,
     attach,
     current,
     detach,
@@ -17,7 +20,7 @@ from corectx import (
     subscribe,
 )
 from corectx.lowlevel import around
-from penstock import flow
+from penstock import _calls, flow
 from penstock.testing import isolated_registry
 
 TASK = Site("task", "import")
@@ -202,3 +205,41 @@ def test_the_story_of_a_failure_tells_of_all_that_the_others_are_compared_by():
         ("failed", True),
         ("at last", True),
     ]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_exception_of_a_signal_handler_leaves_no_frame_current(way, monkeypatch):
+    """It may come right after the call that makes a frame current, or that makes it so no more."""
+    left = 0
+
+    def interrupting(function):
+        def set_and_interrupt(frame):
+            nonlocal left
+            result = function(frame)
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+            return result
+
+        return set_and_interrupt
+
+    for module in (_current, _scope, _wrap, _calls):
+        for name in ("set_current", "_set_current"):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, interrupting(getattr(module, name)))
+    token = attach(start(TASK))
+    operation = current()
+    interruptions = 0
+    with isolated_registry():
+        while True:
+            left = interruptions + 1
+            try:
+                way(lambda: None)
+            except KeyboardInterrupt:
+                assert current() is operation
+                interruptions += 1
+            else:
+                break
+    left = 0
+    detach(token)
+    assert interruptions

@@ -132,7 +132,11 @@ def attach(frame: Frame | None) -> Token:
     outer = get_current()
     if collecting and in_collector():
         return frame, outer, False
-    set_current(frame)
+    try:
+        set_current(frame)
+    except BaseException:  # of a signal handler, right after the call
+        set_current(outer)
+        raise
     if frame is not None and frame.outer is UNOPENED:
         frame.outer = outer
         return frame, outer, True

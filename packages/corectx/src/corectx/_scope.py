@@ -66,7 +66,11 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
             frame.store = outer.store
         if collecting and in_collector():
             return frame
-        set_current(frame)
+        try:
+            set_current(frame)
+        except BaseException:  # as in `attach`
+            set_current(outer)
+            raise
         if listeners.scope_entered:
             try:
                 notify_entered(frame)

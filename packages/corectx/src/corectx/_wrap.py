@@ -159,8 +159,8 @@ def _around_function(
             return run_finalizer(partial(bound, *args, **kwargs))
         outer = get_current()
         frame = open_frame()
-        set_current(frame)
         try:
+            set_current(frame)
             result = function(*args, **kwargs)
         finally:
             set_current(outer)
@@ -245,7 +245,11 @@ def _around_coroutine(
         is_known = frame.outer is UNOPENED and not (collecting and in_collector())
         if is_known:
             frame.outer = outer
-            set_current(frame)
+            try:
+                set_current(frame)
+            except BaseException:  # as in `attach`
+                set_current(outer)
+                raise
             token: Token = (frame, outer, True)
         else:
             token = attach(frame)

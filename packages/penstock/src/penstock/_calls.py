@@ -224,7 +224,11 @@ def _around_step(  # noqa: C901 - inline, see above
         frame.values = outer.values
         frame.store = outer.store
         frame.recorder_cache = None
-        token = _set_current(frame)
+        try:
+            token = _set_current(frame)
+        except BaseException:  # of a signal handler, right after the call
+            _set_current(outer)
+            raise
         is_quiet = False
         try:
             if listeners.entered:
@@ -282,7 +286,11 @@ def _around_async_step(function: Function, general: Function) -> tuple[Function,
         frame.values = outer.values
         frame.store = outer.store
         frame.recorder_cache = None
-        set_current(frame)
+        try:
+            set_current(frame)
+        except BaseException:  # of a signal handler, right after the call
+            set_current(outer)
+            raise
         try:
             if listeners.entered:
                 notify_entered(frame)
@@ -335,7 +343,11 @@ def _around_entrypoint(  # noqa: C901, PLR0915 - inline, see above
             frame.run = run
             frame.store = {own_key: run}
             frame.recorder_cache = None
-        token = _set_current(frame)
+        try:
+            token = _set_current(frame)
+        except BaseException:  # of a signal handler, right after the call
+            _set_current(outer)
+            raise
         is_quiet = False
         try:
             if listeners.entered:
