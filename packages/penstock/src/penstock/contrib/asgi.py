@@ -233,7 +233,9 @@ def route_of_scope(scope: Mapping[str, Any], root: str = "") -> str | None:
     route = scope.get("route")
     # Litestar has no route in the scope, but its path.
     path = scope.get("path_template") if route is None else _path_of(scope, route)
-    prefix = mount_of_scope(scope, root)
+    # Most requests are in no mount.
+    is_mounted = "app_root_path" in scope or (scope.get("root_path") or "") != root
+    prefix = mount_of_scope(scope, root) if is_mounted else ""
     if not isinstance(path, str):
         return prefix or None
     if _is_mount(route):
