@@ -242,11 +242,11 @@ class OTelBackend:
         part: tuple[str, int] | None = getattr(frame.site, "part", None)
         around = self._context_inside(frame.parent) if arrived is None else arrived
         links = links_of(frame, operation)
+        parent = trace.get_current_span(around).get_span_context()
         if has_our_ids(tracer):
-            links += links_to_parts(frame, trace.get_current_span(around).get_span_context())
-        token = wanted_trace_id.set(
-            None if correlation_id is None else trace_id_for(correlation_id)
-        )
+            links += links_to_parts(frame, parent)
+        is_root = correlation_id is not None and not parent.is_valid
+        token = wanted_trace_id.set(trace_id_for(str(correlation_id)) if is_root else None)
         span_token = wanted_span_id.set(None if part is None else span_id_for(part))
         try:
             span = tracer.start_span(
@@ -269,12 +269,12 @@ class OTelBackend:
         is_first = parent is None or parent.kind == "remote"
         if not is_first or frame.kind not in KINDS or foreign_span() is not None:
             return None
-        arrived = self._arrived.take(frame.site)
+        # The header of a message that is ours names its sender better than that of others.
+        ours = trace.get_current_span(self._context_inside(parent))
+        is_better = frame.kind == "task" and ours.get_span_context().is_valid
+        arrived = self._arrived.take(frame.site, has_span=is_better)
         if arrived is None:
             return None
-        ours = trace.get_current_span(self._context_inside(parent))
-        # The header of a message that is ours names its sender better than that of others.
-        is_better = frame.kind == "task" and ours.get_span_context().is_valid
         if is_better or _span_of(arrived) is None:
             return trace.set_span_in_context(ours, arrived)
         return arrived

@@ -121,6 +121,10 @@ class _InAnyCase(Getter[Mapping[str, str]]):
 _IN_ANY_CASE = _InAnyCase()
 
 
+# The headers of W3C that name a span and nothing else.
+_OF_SPAN = frozenset(("traceparent", "tracestate"))
+
+
 class Arrived:
     """The context of OpenTelemetry that arrives with a request or a message.
 
@@ -129,6 +133,7 @@ class Arrived:
 
     def __init__(self) -> None:
         self._last: tuple[object, Context | None] | None = None
+        self._others: tuple[object, frozenset[str]] | None = None
 
     def look(self, site: Any) -> Context | None:
         """Return the context that the propagator finds in the headers of `site`, or None.
@@ -145,12 +150,26 @@ class Arrived:
         self._last = (site, found)
         return found
 
-    def take(self, site: Any) -> Context | None:
-        """Return the same as `look`, and forget `site`."""
+    def take(self, site: Any, *, has_span: bool = False) -> Context | None:
+        """Return the same as `look`, and forget `site`.
+
+        If the caller `has_span`, a better one, it may be None where only a span arrived.
+        """
         last = self._last
+        headers = getattr(site, "headers", dict)
+        if last is None and has_span and self._other_names().isdisjoint(headers()):
+            return None
         found = last[1] if last is not None and last[0] is site else self.look(site)
         self._last = None
         return found
+
+    def _other_names(self) -> frozenset[str]:
+        """Return the headers that the propagator reads, but those of a span only."""
+        propagator = propagate.get_global_textmap()
+        if self._others is None or self._others[0] is not propagator:
+            names = frozenset(name.lower() for name in propagator.fields)
+            self._others = (propagator, names - _OF_SPAN)
+        return self._others[1]
 
 
 # The IDs of the open spans around requests whose application was told of them.
