@@ -17,8 +17,8 @@ from weakref import WeakKeyDictionary
 from celery import _state
 from celery.signals import before_task_publish
 
-from corectx import HEADER, Frame, Site, current, extract, start
-from corectx.lowlevel import SEPARATE, arriving_id, header_of, is_ambiguous, latest_operation
+from corectx import HEADER, Frame, Site, attach, current, detach, extract, inject, start
+from corectx.lowlevel import SEPARATE, arriving_id, is_ambiguous, latest_operation
 from penstock.lowlevel import declaration_of
 from statecrumbs.lowlevel import MAX_OUTGOING_CRUMBS, inherit_crumbs, outgoing_crumbs
 
@@ -107,13 +107,18 @@ def _write_headers(headers: dict[str, Any], sender: object = None, **_: object) 
     A retry has the headers of the message before it, perhaps also in a nested dict. The nested dict
     may belong to the caller, so it is replaced and not changed.
     """
-    frame = current() or _frame_of_span(headers)
+    active = current()
+    frame = _frame_of_span(headers) if active is None else active
     if frame is None:
         return
     if SEPARATE in frame.store:
         frame = sending_frame(frame, sender, headers.get("group"))
-    # `inject` would look at the names of all headers, in any case.
-    text = headers[HEADER] = header_of(frame, allow=options.values)
+    token = None if frame is active else attach(frame)
+    # Not into `headers`: `inject` would look at each of their names, in any case.
+    text: str = inject(dict[str, str](), allow=options.values)[HEADER]
+    if token is not None:
+        detach(token)
+    headers[HEADER] = text
     crumbs = outgoing_crumbs(options.crumbs) if options.crumbs else None
     if crumbs is None:
         headers.pop(CRUMBS_HEADER, None)

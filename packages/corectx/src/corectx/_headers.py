@@ -77,11 +77,6 @@ def inject(carrier: Carrier, *, http: bool = False, allow: Collection[str] = ())
     return carrier
 
 
-def header_of(frame: Frame, *, allow: Collection[str] = ()) -> str:
-    """Return the text that `inject` writes under `HEADER`, for a message that carries `frame`."""
-    return _encode(frame, allow, False)
-
-
 def write(
     frame: Frame,
     carrier: MutableMapping[str, Any] | list[tuple[str, bytes]],

@@ -15,7 +15,6 @@ Frames
     values. `UNOPENED` is the `outer` of a frame that is not entered. A hot path makes a `BareFrame`
     and sets its attributes itself. `FrameText` is a text in a log record that knows the frame in
     which the record was made.
-    `header_of` is the text that `inject` writes for a message.
 IDs
     `as_id` turns a valid text or a UUID into a correlation ID. `arriving_id` asks the observers for
     the ID of an operation that a request or a message begins: with tracing, that of its trace.
@@ -72,7 +71,6 @@ from corectx._frame import (
     new_trace_id,
     remote,
 )
-from corectx._headers import header_of
 from corectx._observers import (
     listeners,
     notify_crumb,
@@ -83,15 +81,6 @@ from corectx._observers import (
     notify_resumed,
     notify_suspended,
 )
-from corectx._open import (
-    forget_open,
-    is_kept,
-    kept_frames,
-    note_closed,
-    note_open,
-    open_frames,
-    opens_inline,
-)
 from corectx._process import (
     collecting,
     in_collector,
@@ -100,23 +89,35 @@ from corectx._process import (
     raised_by_signal,
     run_finalizer,
 )
-from corectx._runs import (
-    SEPARATE,
-    is_ambiguous,
-    is_unsure,
-    latest_operation,
-    latest_run,
-    remember_operation,
-    remember_run,
-    run_at,
-    run_id,
-    run_key,
-    run_of,
-    runs_of,
-    unsure_run,
-    values_of,
-)
 from corectx._wrap import COROUTINE, around, carry_on, keep_signature, kind_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corectx._open import (
+        forget_open,
+        is_kept,
+        kept_frames,
+        note_closed,
+        note_open,
+        open_frames,
+        opens_inline,
+    )
+    from corectx._runs import (
+        SEPARATE,
+        is_ambiguous,
+        is_unsure,
+        latest_operation,
+        latest_run,
+        remember_operation,
+        remember_run,
+        run_at,
+        run_id,
+        run_key,
+        run_of,
+        runs_of,
+        unsure_run,
+        values_of,
+    )
 
 __all__ = [
     "COROUTINE",
@@ -134,7 +135,6 @@ __all__ = [
     "collecting",
     "forget_open",
     "get_current",
-    "header_of",
     "in_collector",
     "is_ambiguous",
     "is_kept",
@@ -176,3 +176,18 @@ __all__ = [
     "unsure_run",
     "values_of",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # A program that only records crumbs loads neither module.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from corectx import _open, _runs
+
+    found: object = getattr(_open if hasattr(_open, name) else _runs, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
