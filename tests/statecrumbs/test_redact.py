@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from corectx import _process
 from statecrumbs._redact import REDACTED, Redactor, is_harmless_field
 from statecrumbs._redact import _names as names
 from statecrumbs._redact._text import TextScrubber
@@ -18,6 +19,14 @@ from tests.statecrumbs.render_strategies import (
     texts_with_secret,
 )
 from tests.statecrumbs.secrets import ROWS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_search_fails():
+    """A failure of the search only blanks the whole text; here it fails the module."""
+    yield
+    assert "redact" not in _process._logged
+
 
 redactor = Redactor()
 
@@ -463,6 +472,21 @@ def test_a_megabyte_of_hostile_text_takes_seconds_at_most(unit):
     redactor.scrub("password=" + unit * (1_000_000 // len(unit)))
 
     assert time.thread_time() - start < 10
+
+
+def test_a_text_on_which_the_search_fails_is_blanked_and_that_is_logged(monkeypatch, caplog):
+    def fail(*_):
+        raise KeyError("hunter2")
+
+    monkeypatch.setattr(TextScrubber, "_spans", fail)
+    monkeypatch.setattr("corectx._process._logged", set())
+
+    assert redactor.scrub("the password=hunter2") == REDACTED
+    assert redactor.scrub_fields({"a": "password=hunter2"}) == {"a": REDACTED}
+
+    (record,) = caplog.records
+    assert "KeyError" in record.message
+    assert "hunter2" not in caplog.text
 
 
 @pytest.mark.parametrize("name", ["PWD", "pwd"])

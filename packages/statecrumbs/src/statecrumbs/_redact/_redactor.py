@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from corectx.lowlevel import log_once, raised_by_signal
 from statecrumbs._redact._fields import FieldKinds
 from statecrumbs._redact._names import REDACTED, UNFINISHED_IMPORT, SecretNames, check_import
 
@@ -52,7 +53,13 @@ class Redactor:
         if len(text) < _SHORTEST_TOKEN and "=" not in text and ":" not in text:
             return text
         scrubber = self._scrubber or self._load()
-        return REDACTED if scrubber is None else scrubber.scrub(text)
+        if scrubber is None:
+            return REDACTED
+        try:
+            return scrubber.scrub(text)
+        except Exception as error:
+            _note_failure(error)
+            return REDACTED
 
     def scrub_fields(self, fields: Mapping[str, str]) -> Mapping[str, str]:
         """Return the texts of the `fields` of one object with each secret replaced.
@@ -60,9 +67,12 @@ class Redactor:
         A field may be the name of another one, or a statement whose parameters are in another one.
         """
         scrubber = self._scrubber or self._load()
-        if scrubber is None:
-            return dict.fromkeys(fields, REDACTED)
-        return scrubber.scrub_fields(fields)
+        if scrubber is not None:
+            try:
+                return scrubber.scrub_fields(fields)
+            except Exception as error:
+                _note_failure(error)
+        return dict.fromkeys(fields, REDACTED)
 
     def scrub_arguments(self, arguments: Iterable[str]) -> list[str]:
         """Return the arguments of a command line with each secret replaced by `[redacted]`.
@@ -88,6 +98,21 @@ class Redactor:
             return None
         self._scrubber = TextScrubber(self._names)
         return self._scrubber
+
+
+def _note_failure(error: Exception) -> None:
+    """Log the first failure of ours, without what it says: that may be a piece of a secret.
+
+    An exception of a signal handler is raised again, and that of a full stack, which the caller
+    answers.
+    """
+    if raised_by_signal(error) or isinstance(error, RecursionError):
+        raise error
+    log_once(
+        "redact",
+        f"A search for secrets failed with {type(error).__name__}, and [redacted] stands for the "
+        "whole text: please report that to statecrumbs.",
+    )
 
 
 def is_harmless_field(name: str, value: str | int | list[object]) -> bool:
