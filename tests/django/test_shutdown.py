@@ -52,9 +52,9 @@ SERVERS = {
 }
 
 
-def ask(port):
+def ask(server, port):
     """Ask until the server is up and has answered."""
-    while True:
+    while server.poll() is None:
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=50)
         try:
             client.request("GET", "/")
@@ -63,6 +63,7 @@ def ask(port):
             continue
         finally:
             client.close()
+    raise AssertionError(f"the server ended: {server.args}")
 
 
 @pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
@@ -86,7 +87,7 @@ def test_no_count_is_lost_if_the_server_is_terminated_after_its_last_response(tm
         start_new_session=True,
     )
     try:
-        assert [ask(port) for _ in range(3)] == [b"done"] * 3
+        assert [ask(server, port) for _ in range(3)] == [b"done"] * 3
         server.terminate()
         server.wait(50)
     finally:
