@@ -9,10 +9,12 @@ import time
 
 import pytest
 
+import penstock
 import statecrumbs
-from corectx import bind
-from corectx.lowlevel import listeners
+from corectx import bind, current, start
+from corectx.lowlevel import listeners, notify_entered
 from penstock import flow
+from penstock._verify import _read as evidence
 from penstock.contrib import asgi
 from penstock.testing import isolated_registry
 from statecrumbs import _in_flight
@@ -165,6 +167,26 @@ def test_a_step_in_a_greenlet_that_waits_is_in_flight(shop, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX only: fork")
+def test_a_step_that_a_signal_handler_cut_off_is_in_flight_no_more_and_counted(shop, tmp_path):
+    sites = []
+
+    @shop.entrypoint
+    def receive():
+        sites.append(current().site)
+
+    statecrumbs.enable(black_box=tmp_path / "boxes")
+    (box,) = (tmp_path / "boxes").glob("*.crumbs")
+    with penstock.observe(tmp_path / "evidence") as observation:
+        receive()
+        notify_entered(start(sites[0]))  # and then the handler raised
+        assert [row["name"] for row in read(box).in_flight] == ["receive"]
+        observation.flush()
+        assert in_flight() == []
+        assert read(box).in_flight == []
+    counted = evidence.read([tmp_path / "evidence"])
+    assert counted.steps["shop:receive"].began == 2
+
+
 def test_the_steps_of_the_parent_are_no_work_of_a_forked_child(shop):
     reading, writing = os.pipe()
 

@@ -16,20 +16,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
-    from typing import Any
+    from typing import Any, Protocol
 
     from corectx._frame import Frame
+
+    class Keeper(Protocol):
+        """An observer that keeps each frame from its ``entered`` to its ``left``.
+
+        `holds` returns how many references to the frame it has, and `lose` drops them.
+        """
+
+        def frames(self) -> list[Frame]: ...
+        def holds(self, frame: Frame, /) -> int: ...
+        def lose(self, frame: Frame, /) -> None: ...
+
 
 _MOST = 10_000  # frames that are kept; a program that never leaves them has more
 _MOST_LOOKS = 5  # at the stack of a thread that runs meanwhile
 
 _kept: set[Frame] = set()
+_keepers: list[Keeper] = []
 _inline: set[CodeType] = set()
 
-# Keep a frame no longer; the frames that are kept; whether a frame is.
+# Keep a frame no longer.
 note_closed: Callable[[Frame], None] = _kept.discard
-kept_frames: Callable[[], set[Frame]] = _kept.copy
-is_kept: Callable[[object], bool] = _kept.__contains__
 
 
 def opens_inline(wrapper: Callable[..., object]) -> None:
@@ -50,6 +60,47 @@ def note_open(frame: Frame) -> bool:
 def forget_open() -> None:
     """Forget all kept frames: the observer has gone, or this process was forked."""
     _kept.clear()
+
+
+def search_for_lost(keeper: Keeper) -> Callable[[], None]:
+    """Let `forget_lost` search among the frames of `keeper` too; return a function that ends it."""
+    _keepers.append(keeper)
+
+    def end() -> None:
+        _keepers[:] = [each for each in _keepers if each is not keeper]
+
+    return end
+
+
+def forget_lost() -> None:
+    """Forget the frames whose work is over although nobody told: nobody else has them any more.
+
+    An exception that a signal handler of the program raises can come between the moment when a
+    frame is kept and the ``try`` around its work, or in the middle of closing it.
+    """
+    if not hasattr(sys, "getrefcount"):
+        return  # not every interpreter counts references
+    keepers = tuple(_keepers)
+    frames: list[Any] = [*_kept.union(*(keeper.frames() for keeper in keepers))]
+    frames.sort(key=lambda frame: getattr(frame, "since", 0.0))
+    # Those that began last first, since they hold the frames around them.
+    for index in range(len(frames) - 1, -1, -1):
+        kept = int(frames[index] in _kept)
+        for keeper in keepers:
+            kept += keeper.holds(frames[index])
+        if _references(frames, index) - _OWN_REFERENCES == kept:
+            for keeper in keepers:
+                keeper.lose(frames[index])
+            _kept.discard(frames[index])
+        frames[index] = None
+
+
+def _references(frames: list[Any], index: int) -> int:
+    return sys.getrefcount(frames[index])
+
+
+# Those of the list and of the call, which `_references` counts too.
+_OWN_REFERENCES = _references([object()], 0) if hasattr(sys, "getrefcount") else 0
 
 
 def open_frames(since: float = 0.0) -> list[Frame]:

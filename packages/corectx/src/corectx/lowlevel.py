@@ -45,10 +45,10 @@ Observers
     announces that the process ends in an ordinary way.
 Open frames
     An observer with a true `is_inlined` calls `note_open` in ``entered`` and `note_closed` in
-    ``left``; then `open_frames` returns the frames that are open, and `kept_frames` and `is_kept`
-    know those that it keeps. A wrapper that `opens_inline`
+    ``left``; then `open_frames` returns the frames that are open. A wrapper that `opens_inline`
     does not call such an observer if ``listeners.is_inlined``: it sets `Frame.since`, and tells
-    only of an exception. `forget_open` begins anew.
+    only of an exception. `forget_open` begins anew. An observer that keeps frames until they are
+    left says so with `search_for_lost`. Then `forget_lost` finds those that nobody will leave.
 Processes
     `process_mark` makes a mark that a forked child sees is not its own, also after a fork that ran
     no hook of Python (uWSGI).
@@ -94,13 +94,13 @@ from corectx._wrap import COROUTINE, around, carry_on, keep_signature, kind_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corectx._open import (
+        forget_lost,
         forget_open,
-        is_kept,
-        kept_frames,
         note_closed,
         note_open,
         open_frames,
         opens_inline,
+        search_for_lost,
     )
     from corectx._runs import (
         SEPARATE,
@@ -133,15 +133,14 @@ __all__ = [
     "as_id",
     "carry_on",
     "collecting",
+    "forget_lost",
     "forget_open",
     "get_current",
     "in_collector",
     "is_ambiguous",
-    "is_kept",
     "is_unsure",
     "keep_signature",
     "keep_with_failures",
-    "kept_frames",
     "kind_of",
     "latest_operation",
     "latest_run",
@@ -171,6 +170,7 @@ __all__ = [
     "run_key",
     "run_of",
     "runs_of",
+    "search_for_lost",
     "set_current",
     "treat_as_control_flow",
     "unsure_run",

@@ -19,14 +19,14 @@ from time import time
 
 from corectx import current, subscribe
 from corectx.lowlevel import (
+    forget_lost,
     forget_open,
-    is_kept,
-    kept_frames,
     note_closed,
     note_open,
     open_frames,
     process_mark,
     raised_by_signal,
+    search_for_lost,
 )
 from statecrumbs._endings import KEYBOARD_INTERRUPT, SYSTEM_EXIT, was_caught
 from statecrumbs._work import Work
@@ -178,7 +178,8 @@ class InFlight:
         if table is not None and has_room:
             table.open(frame, self._traces.pop(id(frame), None) if self._traces else None)
         if frame.parent is None and frame.since >= self._next_search:
-            self.forget_lost()
+            self._next_search = time() + _SEARCH_EACH
+            forget_lost()
 
     def left(self, frame: Frame, exc: BaseException | None) -> None:
         """Note that the work of `frame` ended by `exc`."""
@@ -252,35 +253,23 @@ class InFlight:
             for work in works:
                 table.open(work.frame)
 
-    def forget_lost(self) -> None:
-        """Close the frames whose work is over although nobody told: nobody else has them any more.
+    def frames(self) -> list[Frame]:
+        """Return the frames that have a row in the table."""
+        return [] if self.table is None else self.table.frames()
 
-        An exception that a signal handler of the program raises can come between the moment when a
-        frame is kept here and the ``try`` around its work, or in the middle of closing it.
-        """
-        self._next_search = time() + _SEARCH_EACH
-        if not hasattr(sys, "getrefcount"):
-            return  # not every interpreter counts references
-        table = self.table
-        rows = () if table is None else table.frames()
-        frames: list[Any] = [*{*kept_frames(), *rows}]
-        frames.sort(key=lambda frame: getattr(frame, "since", 0.0))
-        del rows
-        # Those that began last first, since they hold the frames around them.
-        for index in range(len(frames) - 1, -1, -1):
-            mine = int(is_kept(frames[index]))
-            if table is not None:
-                mine += table.holds(frames[index])
-            if _references(frames, index) - _OWN_REFERENCES == mine:
-                if table is not None:
-                    table.close(frames[index])
-                note_closed(frames[index])
-            frames[index] = None
+    def holds(self, frame: Frame) -> int:
+        """Return how many references to `frame` the table has."""
+        return 0 if self.table is None else self.table.holds(frame)
+
+    def lose(self, frame: Frame) -> None:
+        """Free the row of `frame`, which nobody will leave."""
+        if self.table is not None:
+            self.table.close(frame)
 
     def works(self) -> list[Work]:
         """Return the open frames, and those that SystemExit or KeyboardInterrupt just left."""
         self.notice_fork()
-        self.forget_lost()
+        forget_lost()
         left = {work.frame for work in self._left}
         opened = [frame for frame in open_frames(self._forked_at) if frame not in left]
         opened.sort(key=lambda frame: frame.since)
@@ -366,15 +355,8 @@ def _is_main_thread() -> bool:
     return threading is None or threading.main_thread().ident == get_ident()
 
 
-def _references(frames: list[Any], index: int) -> int:
-    return sys.getrefcount(frames[index])
-
-
-# Those of the list and of the call, which `_references` counts too.
-_OWN_REFERENCES: Final = _references([object()], 0) if hasattr(sys, "getrefcount") else 0
-
-
 in_flight: Final = InFlight()
+search_for_lost(in_flight)
 
 if hasattr(os, "register_at_fork"):  # absent on Windows
     os.register_at_fork(after_in_child=in_flight.forget_parent)

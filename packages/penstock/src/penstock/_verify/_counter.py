@@ -17,6 +17,7 @@ from corectx import failed_frame
 from corectx.lowlevel import (
     BareFrame,
     RunFrame,
+    forget_lost,
     is_unsure,
     log_once,
     process_mark,
@@ -25,8 +26,7 @@ from corectx.lowlevel import (
     runs_of,
 )
 from penstock._declare import Step, registry_in_use
-from penstock._graph import node_id
-from penstock._verify._questions import MOST_NAMES, Question, Questions, Run, Sample
+from penstock._verify._questions import MOST_NAMES, Question, Questions, Run, Sample, path_to
 from penstock._verify._started import FIELD, FIELD_OF_RUN, MOST_TEXTS, as_text, read_text
 from penstock._verify._totals import Tally
 
@@ -80,6 +80,7 @@ class StepCounter:
         self._mark = process_mark()
         self._tallies: dict[Step, Tally] = {}
         self._latest: dict[str, Tally] = {}  # by the id of the step
+        self._lost: list[Tally] = []  # of steps that began, and whose end nobody will tell
         # A thread that gets the lock handles all that waits. The others leave theirs and go on.
         self._lock = threading.Lock()
         self._asked: deque[tuple[Question, str | None, int]] = deque()
@@ -137,6 +138,20 @@ class StepCounter:
         if len(ended) > _MOST_DURATIONS:
             self._work_off(tally)
 
+    def frames(self) -> list[Frame]:
+        """Return the frames of the open steps."""
+        return list(self._open)
+
+    def holds(self, frame: Frame) -> int:
+        """Return how many references to `frame` there are here."""
+        return frame in self._open
+
+    def lose(self, frame: Frame) -> None:
+        """Note that nobody will leave `frame`."""
+        began = self._open.pop(frame, None)
+        if began is not None:
+            self._lost.append(began[1])
+
     def outside(self, step: Any) -> None:
         """Count a call of `step` outside of any run of its flow."""
         self.notice_fork()
@@ -187,9 +202,11 @@ class StepCounter:
 
         In the block nothing else changes `questions` and `sample`.
         """
+        forget_lost()
         with self._lock:
             self._take_in()
             unfinished = Counter(began[1] for began in list(self._open.values()) if began)
+            unfinished.update(self._lost)
             found: dict[str, Totals] = {}
             for tally in list(self._tallies.values()):
                 tally.fold()
@@ -312,7 +329,7 @@ class StepCounter:
         # A step without after= that is no entrypoint is not declared to start anywhere.
         if not tally.is_entrypoint and len(missing) == len(tally.after):
             before = tuple(run.started)[:MOST_NAMES]
-            question = Question(tally.id, False, ids, _path_to(frame), before)
+            question = Question(tally.id, False, ids, path_to(frame), before)
         elif missing and run.is_shared:
             question = Question(tally.id, True, ids)
         else:
@@ -371,19 +388,3 @@ def _was_raised_in(frame: Frame, exc: BaseException) -> bool:
         return False
     parts: Any = getattr(exc, "exceptions", ()) if isinstance(exc, _GROUP) else ()
     return not parts or any(_was_raised_in(frame, part) for part in parts)
-
-
-def _path_to(frame: Frame) -> tuple[str, ...]:
-    """Return the frames around `frame`, outermost first: ids of steps, "kind name" of others."""
-    path: list[str] = []
-    each = frame.parent
-    while each is not None and len(path) < MOST_NAMES:
-        if each.name:
-            is_step = isinstance(each.site, Step) or (each.kind == "remote" and each.flow)
-            path.append(node_id(each.flow or "", each.name) if is_step else _shown(each))
-        each = each.parent
-    return tuple(reversed(path))
-
-
-def _shown(frame: Frame) -> str:
-    return f"{frame.kind} {frame.name}"

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from corectx import subscribe
-from corectx.lowlevel import log_once
+from corectx.lowlevel import log_once, search_for_lost
 from penstock._calls import hear_of_calls_outside
 from penstock._verify._counter import StepCounter
 from penstock._verify._journal import Journal, is_evidence_file
@@ -49,6 +49,7 @@ class Observation:
     def start(self) -> None:
         """Begin to count."""
         self._endings = [
+            search_for_lost(self._counter),
             subscribe(self._counter),
             hear_of_calls_outside(self._counter.outside),
         ]

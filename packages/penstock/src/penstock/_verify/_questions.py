@@ -17,9 +17,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
+from penstock._declare import Step
+from penstock._graph import node_id
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeVar
+
+    from corectx import Frame
 
     Value = TypeVar("Value")
 
@@ -217,3 +222,19 @@ class Questions:
 
     def __iter__(self) -> Iterator[tuple[Question, Asked]]:
         return iter(self._kinds.items())
+
+
+def path_to(frame: Frame) -> tuple[str, ...]:
+    """Return the frames around `frame`, outermost first: ids of steps, "kind name" of others."""
+    path: list[str] = []
+    each: Frame | None = frame.parent
+    while each is not None and len(path) < MOST_NAMES:
+        if each.name:
+            is_step = isinstance(each.site, Step) or (each.kind == "remote" and each.flow)
+            path.append(node_id(each.flow or "", each.name) if is_step else _shown(each))
+        each = each.parent
+    return tuple(reversed(path))
+
+
+def _shown(frame: Frame) -> str:
+    return f"{frame.kind} {frame.name}"
