@@ -167,7 +167,9 @@ def test_a_step_in_a_greenlet_that_waits_is_in_flight(shop, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX only: fork")
-def test_a_step_that_a_signal_handler_cut_off_is_in_flight_no_more_and_counted(shop, tmp_path):
+def test_a_step_that_a_signal_handler_cut_off_is_in_flight_no_more_and_counted(
+    shop, tmp_path, request
+):
     sites = []
 
     @shop.entrypoint
@@ -176,6 +178,8 @@ def test_a_step_that_a_signal_handler_cut_off_is_in_flight_no_more_and_counted(s
 
     statecrumbs.enable(black_box=tmp_path / "boxes")
     (box,) = (tmp_path / "boxes").glob("*.crumbs")
+    penstock.configure("logging")
+    request.addfinalizer(penstock.configure)
     with penstock.observe(tmp_path / "evidence") as observation:
         receive()
         notify_entered(start(sites[0]))  # and then the handler raised

@@ -6,6 +6,7 @@ import logging
 import threading
 from time import perf_counter
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from corectx import Frame
@@ -28,7 +29,9 @@ class LoggingBackend:
 
     def __init__(self, level: int = logging.INFO) -> None:
         self._level = level
-        self._began: dict[Frame, float] = {}  # perf_counter() of the frames that did not end yet
+        # perf_counter() of the frames that did not end yet. A frame that is never left, since a
+        # signal handler raised meanwhile, is not kept alive.
+        self._began: WeakKeyDictionary[Frame, float] = WeakKeyDictionary()
         self._logging = threading.local()  # whether this thread is logging right now
 
     def entered(self, frame: Frame, /) -> None:
