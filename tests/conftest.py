@@ -10,7 +10,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no failure of the program: no property is timed, nor is the making of its cases.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# CI tries the same cases each time, so that a change is not blamed for what it has not done; other
+# runs try new ones.
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("untimed")
 
 # A shell starts its background jobs deaf to Ctrl-C, and what they start inherits that.

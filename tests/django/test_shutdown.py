@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 
+import gunicorn
 import pytest
 
 from penstock._verify._read import read
@@ -42,11 +43,14 @@ SERVED = """
     application = FlowMiddleware(get_asgi_application())
 """
 
+# gunicorn 25 and newer listen on a socket in the home folder, too.
+NO_SOCKET = "--no-control-socket" if gunicorn.version_info >= (25,) else ""
+
 SERVERS = {
     "uvicorn": "uvicorn --port {port} served:application",
     "uvicorn_workers": "uvicorn --port {port} --workers 2 served:application",
     "gunicorn_uvicorn": "gunicorn -b 127.0.0.1:{port} -k uvicorn.workers.UvicornWorker "
-    "--no-control-socket served:application",
+    f"{NO_SOCKET} served:application",
     "hypercorn": "hypercorn -b 127.0.0.1:{port} served:application",
     "granian": "granian --port {port} --interface asgi served:application",
 }
