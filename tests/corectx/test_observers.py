@@ -167,6 +167,27 @@ def test_an_exception_whose_class_raises_when_it_is_asked_passes_as_it_is(diary)
     assert type(diary.take()[-1][2]) is PretendingError
 
 
+def test_an_exception_whose_class_has_a_class_that_answers_nothing_passes_as_it_is(diary):
+    class Silent(type):
+        def __getattribute__(cls, name):
+            raise ValueError
+
+        def __hash__(cls):
+            raise ValueError
+
+        def __eq__(cls, other):
+            raise ValueError
+
+    class SilentError(Exception, metaclass=Silent):
+        pass
+
+    error = SilentError()
+    with pytest.raises(BaseException) as raised, scope():
+        raise error
+    assert raised.value is error
+    assert diary.take()[-1][2] is error
+
+
 def test_a_generator_that_never_started_is_not_heard_of(diary):
     @scope(step="on")
     def body():

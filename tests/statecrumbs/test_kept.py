@@ -270,13 +270,23 @@ def test_the_class_of_a_kept_value_runs_no_code_of_its_own_class():
     class Holder(enum.Enum):
         ONE = Counted(1)
 
+    class Descriptor(metaclass=Meta):
+        def __get__(self, instance, owner=None):
+            return {}
+
+    @dataclasses.dataclass
+    class Described:
+        x: int
+        __dict__ = Descriptor()
+
     values = [Counted(1), CountedError("x"), Holder.ONE, [Counted(1)], {"password": Counted(1)}]
+    values.append(Described(1))
     asked.clear()
     for value in values * 2:
         crumb("it", value=value)
     assert asked == []
     shown = [each["value"].rpartition("<locals>.")[2] for each in snapshot()]
-    assert shown[:2] == shown[5:7] == ["Counted(x=1)", "CountedError('x')"]
+    assert shown[:2] == shown[6:8] == ["Counted(x=1)", "CountedError('x')"]
 
 
 class Handwritten(Order):

@@ -267,7 +267,13 @@ _NAMED: dict[str, Rule] = {
     "typer.exceptions.Exit": None,
     "werkzeug.exceptions.HTTPException": _is_client_error,
 }
-_added: dict[type, Rule] = {}  # by `treat_as_control_flow`
+# By the address of the class, whose own class may define the hash; the entry keeps it alive.
+_added: dict[int, tuple[type, Rule]] = {}  # by `treat_as_control_flow`
+
+# The attributes of a class, although its own class may have defined others.
+_bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_module_of: Callable[[type], object] = type.__dict__["__module__"].__get__
+_name_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 
 
 def treat_as_control_flow(
@@ -281,16 +287,18 @@ def treat_as_control_flow(
     control flow already.
     """
     for kind in kinds:
-        _added[kind] = when
+        _added[id(kind)] = kind, when
 
 
 def is_control_flow(exc: BaseException) -> bool:
     """Tell whether `exc` is control flow. If its rule raises, it is not."""
-    for kind in type(exc).__mro__:
-        if kind in _added:
-            rule = _added[kind]
+    for kind in _bases_of(type(exc)):
+        added = _added.get(id(kind))
+        if added is not None:
+            rule = added[1]
         else:
-            name = f"{kind.__module__}.{kind.__qualname__}"
+            module = _module_of(kind)
+            name = f"{module}.{_name_of(kind)}" if type(module) is str else ""
             if name not in _NAMED:
                 continue
             rule = _NAMED[name]

@@ -92,7 +92,8 @@ def instance_dict(value: object) -> dict[str, object]:
         descriptor = names_in(cls).get("__dict__")
         if descriptor is not None:
             kind = class_of(descriptor)
-            stored: Any = descriptor.__get__(value) if kind in (_GETSET, _MEMBER) else None
+            is_plain = kind is _GETSET or kind is _MEMBER
+            stored: Any = descriptor.__get__(value) if is_plain else None
             found = class_of(stored)
             return stored if found is dict else {}
     return {}
@@ -103,7 +104,8 @@ def dict_reader(cls: type) -> Callable[[object], Any] | None:
     for base in mro_of(cls):
         descriptor = names_in(base).get("__dict__")
         if descriptor is not None:
-            is_plain = class_of(descriptor) in (_GETSET, _MEMBER)
+            kind = class_of(descriptor)
+            is_plain = kind is _GETSET or kind is _MEMBER  # `in` would ask the kind's own class
             return descriptor.__get__ if is_plain else None
     return None
 
