@@ -109,6 +109,19 @@ def csv_in_one_field(lines: Lines) -> Lines:
     return f'{_time(1)};"{_doubled(chr(10).join(lines))}";web'.split("\n")
 
 
+def otlp(lines: Lines) -> Any:
+    """One document of OpenTelemetry's protocol: records with attributes, in lists of lists."""
+    attributes = [{"key": "log.file.name", "value": {"stringValue": "app.log"}}]
+    records = [{"body": {"stringValue": each}, "attributes": attributes} for each in lines]
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    return {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": records}]}]}
+
+
+def otlp_lines(lines: Lines) -> Lines:
+    """The exporter `file` of OpenTelemetry's Collector: a document for each few records."""
+    return [json.dumps(otlp(lines[at : at + 7])) for at in range(0, len(lines), 7)]
+
+
 def coloured(lines: Lines) -> Lines:
     """A development server."""
     return [f"\x1b[31m{line}\x1b[0m" for line in lines]
@@ -318,6 +331,7 @@ WRAPPERS: list[Collector] = [
     cri,
     docker,
     structured,
+    otlp_lines,
     coloured,
     indented,
     trimmed,
@@ -360,6 +374,7 @@ EXPORTS: dict[str, Callable[[Lines], Any]] = {
         }
     },
     "texts": lambda lines: {"log": lines},
+    "records with attributes": otlp,
 }
 
 _texts = st.one_of(

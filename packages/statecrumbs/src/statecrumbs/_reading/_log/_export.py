@@ -1,4 +1,7 @@
-"""Lines of a log as log services export them, in one JSON document or in CSV, as lines of JSON."""
+"""Lines of a log as log services export them, in JSON documents or in CSV, as lines of JSON.
+
+Also, which JSON values are a dump, a record of one, or a line of one for log shippers.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ import re
 from typing import TYPE_CHECKING
 
 from statecrumbs._json import is_list, is_object
-from statecrumbs._reading._log._unwrap import is_dump, shipped_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Final
+    from typing import Any, Final, TypeGuard
 
 _MAX_DEPTH: Final = 16
+_MAX_WRAPPERS: Final = 4  # objects around a line for log shippers
 # The signs of a line of a dump in CSV, which doubles the quotes in a field.
 _MARK: Final = re.compile(r'""(?:event|statecrumbs)\\*"": ?\\*""')
 _SIGNS: Final = ('""event', '""statecrumbs')  # found sooner, where there is none
@@ -25,7 +28,7 @@ def rows_of_json(value: object, depth: int = 0) -> Iterator[str]:
     """Yield each row in a JSON document as a line of JSON.
 
     The rows are the items of its lists, or of the lists in these, as where a service exports
-    streams of lines.
+    streams of lines. An item with lists in it may be a row itself, as a record with attributes is.
     """
     if depth >= _MAX_DEPTH:
         return
@@ -34,10 +37,12 @@ def rows_of_json(value: object, depth: int = 0) -> Iterator[str]:
             yield from rows_of_json(member, depth + 1)
     elif is_list(value):
         for item in value:
-            if _has_rows(item) and shipped_line(item) is None:
-                yield from rows_of_json(item, depth + 1)
-            else:
+            if not has_rows(item) or shipped_line(item) is not None:
                 yield _row(item)
+                continue
+            if is_object(item):
+                yield _row({key: each for key, each in item.items() if not has_rows(each)})
+            yield from rows_of_json(item, depth + 1)
 
 
 def _row(item: object) -> str:
@@ -47,13 +52,36 @@ def _row(item: object) -> str:
     return json.dumps(item)
 
 
-def _has_rows(value: object, depth: int = 0) -> bool:
-    """Return whether a list of objects or of lists is in `value`, and is no dump."""
+def has_rows(value: object, depth: int = 0) -> bool:
+    """Tell whether a list of objects or of lists is in `value`, and is no dump."""
     if depth >= _MAX_DEPTH:
         return False
     if is_list(value):
         return not is_dump(value) and any(is_object(item) or is_list(item) for item in value)
-    return is_object(value) and any(_has_rows(item, depth + 1) for item in value.values())
+    return is_object(value) and any(has_rows(item, depth + 1) for item in value.values())
+
+
+def shipped_line(value: object, depth: int = 0) -> dict[str, Any] | None:
+    """Return the line for log shippers that `value` is, or that is in it; None for no such line."""
+    if not is_object(value):
+        return None
+    if "statecrumbs" in value and "line" in value and "of" in value:
+        return value
+    for item in value.values():
+        found = shipped_line(item, depth + 1) if depth < _MAX_WRAPPERS else None
+        if found is not None:
+            return found
+    return None
+
+
+def is_record(value: object) -> TypeGuard[dict[str, Any]]:
+    """Return whether `value` can be a record of a dump: an object with the text of an event."""
+    return is_object(value) and isinstance(value.get("event"), str)
+
+
+def is_dump(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    """Return whether `value` is a list of records, and not an empty one."""
+    return is_list(value) and bool(value) and all(map(is_record, value))
 
 
 def rows_of_csv(text: str) -> str | None:

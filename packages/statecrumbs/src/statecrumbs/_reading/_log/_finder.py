@@ -10,7 +10,7 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from statecrumbs._reading._log._decode import readings
-from statecrumbs._reading._log._export import rows_of_csv
+from statecrumbs._reading._log._export import is_dump, rows_of_csv
 from statecrumbs._reading._log._last_line import begun
 from statecrumbs._reading._log._open_dump import (
     Brace,
@@ -20,7 +20,7 @@ from statecrumbs._reading._log._open_dump import (
     likeness,
     repaired,
 )
-from statecrumbs._reading._log._unwrap import Line, Piece, Unwrapper, Whole, after, is_dump
+from statecrumbs._reading._log._unwrap import Line, Piece, Unwrapper, Whole, after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

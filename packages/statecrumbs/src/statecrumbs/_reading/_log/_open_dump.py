@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from statecrumbs._json import is_object
-from statecrumbs._reading._log._unwrap import is_record
+from statecrumbs._reading._log._export import is_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from statecrumbs._json import is_list, is_object
+from statecrumbs._reading._log._export import has_rows, is_dump, rows_of_json, shipped_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Final, TypeGuard
+    from typing import Any, Final
 
 _STRING: Final = r'(?<!\\)"[^"\\]*(?:\\.[^"\\]*)*"'
 _SCALAR: Final = r"(?:\{\}|\[\]|-?\d[\d.eE+-]*|-?Infinity|NaN|true|false|null)"
@@ -174,8 +175,11 @@ class Unwrapper:
         shipped = shipped_line(value)
         if shipped is not None:
             return [Shipped(shipped)]
-        scalars = dict(_scalars(value, "", 0))
         before = _inside(around, line[:start])
+        if has_rows(value):
+            beside = replace(before, depth=around.depth)  # a row is no deeper than its document
+            return [each for row in rows_of_json(value) for each in self._read(row, beside)]
+        scalars = dict(_scalars(value, "", 0))
         found: list[Line | Whole | Shipped] = [Line("", [])]
         for path, text in scalars.items():
             if is_list(text):
@@ -334,26 +338,3 @@ def _whole_dump(line: str) -> list[Line | Whole | Shipped]:
         if is_list(value) and is_dump(value):
             return [Whole(value)]
     return []
-
-
-def shipped_line(value: object, depth: int = 0) -> dict[str, Any] | None:
-    """Return the line for log shippers that `value` is, or that is in it; None for no such line."""
-    if not is_object(value):
-        return None
-    if "statecrumbs" in value and "line" in value and "of" in value:
-        return value
-    for item in value.values():
-        found = shipped_line(item, depth + 1) if depth < _MAX_DEPTH else None
-        if found is not None:
-            return found
-    return None
-
-
-def is_record(value: object) -> TypeGuard[dict[str, Any]]:
-    """Return whether `value` can be a record of a dump: an object with the text of an event."""
-    return is_object(value) and isinstance(value.get("event"), str)
-
-
-def is_dump(value: object) -> TypeGuard[list[dict[str, Any]]]:
-    """Return whether `value` is a list of records, and not an empty one."""
-    return is_list(value) and bool(value) and all(map(is_record, value))
