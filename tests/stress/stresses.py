@@ -35,10 +35,10 @@ HANGS_OF_A_DEQUE = 1 / 450
 
 
 class Team:
-    """Threads that begin together, repeat their work until the time is over, and may not fail."""
+    """Threads that begin together, repeat their work for a time, and may not fail."""
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        self._seconds = seconds
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
         self.counts: Counter[str] = Counter()
@@ -51,9 +51,11 @@ class Team:
 
     def _repeat(self, work: Callable[[int], object]) -> None:
         self._barrier.wait()
+        end = time.monotonic() + self._seconds
         number = 0
         try:
-            while time.monotonic() < self._end and not self._failures:
+            # At least once, however busy the machine is.
+            while not number or (time.monotonic() < end and not self._failures):
                 work(number)
                 number += 1
         except BaseException as error:
