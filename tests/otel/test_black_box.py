@@ -6,6 +6,7 @@ import pytest
 
 import statecrumbs
 from corectx import Site, enter, leave, start
+from corectx.lowlevel import set_current
 from penstock_otel import instrument
 from statecrumbs._black_box import read
 from tests.otel.conftest import traced
@@ -39,3 +40,26 @@ def test_an_open_frame_has_the_ids_of_its_span_and_of_the_parent(tmp_path, first
         assert row["span_id"] == f"{spans[name].context.span_id:016x}"
         assert row["trace_flags"] == 1
     assert step["parent_span_id"] == request["span_id"]
+
+
+def test_a_frame_that_nobody_will_leave_is_dropped_beside_its_span(tmp_path):
+    """A signal handler that raises can come between the begin of a frame and its ``try``."""
+    statecrumbs.enable(on_crash=lambda dump: None, black_box=tmp_path)
+    stop = instrument(tracer_provider=traced().provider)
+    (path,) = tmp_path.glob("*.crumbs")
+
+    def lose():
+        enter(start(Site("request", "lost")))
+        set_current(None)
+
+    try:
+        token = enter(start(Site("request", "open")))
+        set_current(None)
+        lose()
+        assert [row["name"] for row in read(path).in_flight] == ["open", "lost"]
+        statecrumbs.report("who is open?")
+        assert [row["name"] for row in read(path).in_flight] == ["open"]
+        leave(token)
+    finally:
+        stop()
+        statecrumbs.disable()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import context, trace
 
+from corectx.lowlevel import search_for_lost
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -121,6 +123,32 @@ def owner(ctx: Context) -> Record | None:
     """Return the record whose span is the current span of `ctx`, or is around it."""
     found: Any = ctx.get(_RECORD)
     return found  # type: ignore[no-any-return]
+
+
+class _Keeper:
+    """Tells corectx of the references that records have to their frames.
+
+    Without that, a frame that nobody will leave would look as if it were in use.
+    """
+
+    def frames(self) -> list[Frame]:
+        """Return none: observers that list open frames have them, too."""
+        return []
+
+    def holds(self, frame: Frame) -> int:
+        """Return how many references to `frame` there are: in its record, and as its key."""
+        operation = known_operation_of(frame)
+        return 2 if operation is not None and frame in operation.records else 0
+
+    def lose(self, frame: Frame) -> None:
+        """Drop the record of `frame`. Its span is not exported, since nobody knows its end."""
+        operation = known_operation_of(frame)
+        record = None if operation is None else operation.records.pop(frame, None)
+        if record is not None:
+            record.is_ended = True
+
+
+search_for_lost(_Keeper())
 
 
 def make_current(record: Record, span: Span, base: Context | None = None) -> None:
