@@ -120,6 +120,26 @@ ROWS = {
         None,
         [],
     ),
+    "a_suspended_generator": (
+        IDLE.format(
+            "import penstock\n@penstock.flow('bank').entrypoint\ndef accounts():\n    yield 1\n"
+            "suspended = accounts()\nnext(suspended)"
+        ),
+        None,
+        None,
+        None,
+        [],
+    ),
+    "a_suspended_generator_and_then_sigkill": (
+        IDLE.format(
+            "import penstock\n@penstock.flow('bank').entrypoint\ndef accounts():\n    yield 1\n"
+            "suspended = accounts()\nnext(suspended)\nhang()"
+        ),
+        signal.SIGKILL,
+        "gone",
+        "WARNING",
+        ["accounts"],
+    ),
     "a_frame_that_is_never_left": (
         IDLE.format("enter(start(Site('task', 'pay')))"),
         None,
