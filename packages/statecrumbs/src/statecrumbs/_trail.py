@@ -360,7 +360,7 @@ def renew_lease(frame: Frame, spent: Ticks, record: Record) -> None:
         frame.recorder_cache = (lease[0], lease[1], cache[2])
 
 
-def _forget(dead: ref[Trail]) -> None:
+def _forget(dead: ref[Any]) -> None:
     try:
         _Survey.taken -= _trails.pop(dead, 0)
     except TypeError:
