@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from statecrumbs import cli
 from statecrumbs._black_box import BlackBox, scope_fragment
 from statecrumbs._reading import Tail, follow
+from statecrumbs._reading import _load as loading
 from statecrumbs.formatter import format_json
 from tests.statecrumbs import programs
 from tests.statecrumbs.black_boxes import as_it_is, run
@@ -414,9 +416,34 @@ def test_following_a_folder_finds_processes_that_start_and_end(tmp_path):
     assert all(line.startswith("pid  ") for line in shown)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX: files that are open are renamed")
+def test_following_a_folder_finds_a_process_that_was_making_its_box(tmp_path):
+    shown = []
+    making = tmp_path / "0.crumbs"
+    making.write_bytes(bytes(9000))
+    box = BlackBox.open(
+        tmp_path / "made", slots=8, slot_size=512, render=as_it_is, on_error=pytest.fail
+    )
+    write(box, "first", 0)
+
+    def stop():
+        raise EnoughError
+
+    steps = iter([lambda: os.replace(box.path, making), lambda: None, stop])
+
+    def open_tail(path):
+        return Tail(path, shown.append, lambda role, text: text, "")
+
+    with pytest.raises(EnoughError):
+        follow([str(tmp_path)], open_tail, {}, pause=lambda _: next(steps)())
+    assert [line.split()[2] for line in shown] == ["first"]
+    box.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C of POSIX")
 def test_the_command_follows_a_live_process_until_ctrl_c(box, tmp_path):
     write(box, "first", 0)
+    (tmp_path / "boxes" / "0.crumbs").touch()  # of a process that is just making it
     program = subprocess.Popen(
         [*COMMAND, "tail", "--follow", tmp_path / "boxes"],
         stdout=subprocess.PIPE,
@@ -447,6 +474,49 @@ def test_a_folder_without_recordings_does_not_keep_back_the_others(tmp_path, cap
     shown = capsys.readouterr()
     assert "paid" in shown.out
     assert f"dumps in {tmp_path / 'empty'}." in shown.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX: files that are open are removed")
+@pytest.mark.parametrize("command", ["ps", "read", "tail"])
+def test_boxes_that_come_and_go_while_their_folder_is_read_are_no_problem(
+    command, box, tmp_path, monkeypatch, capsys
+):
+    """One without a size, one that is still empty, and two of processes that end meanwhile."""
+    write(box, "first", 0)
+    folder = tmp_path / "boxes"
+    (folder / "0.crumbs").touch()
+    (folder / "1.crumbs").write_bytes(bytes(9000))
+    ending = [folder / "2.crumbs", folder / "3.crumbs"]
+    for path in ending:
+        shutil.copy(box.path, path)
+    really_listed, really_absent = loading.files_in, loading.is_absent
+
+    def files_in(path):
+        files = really_listed(path)
+        ending[0].unlink()
+        return files
+
+    def is_absent(path):
+        is_gone = really_absent(path)
+        if path == str(ending[1]):
+            ending[1].unlink(missing_ok=True)
+        return is_gone
+
+    monkeypatch.setattr(loading, "files_in", files_in)
+    monkeypatch.setattr(loading, "is_absent", is_absent)
+    assert cli.main([command, str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert ("my app.py" if command == "ps" else "first") in out
+
+
+def test_a_box_that_was_never_finished_is_a_problem_after_an_hour(box, tmp_path, capsys):
+    unfinished = tmp_path / "boxes" / "0.crumbs"
+    unfinished.write_bytes(bytes(9000))
+    silent = time.time_ns() - 2 * 3600 * 10**9
+    os.utime(unfinished, ns=(silent, silent))
+    assert cli.main(["ps", str(tmp_path / "boxes")]) == 1
+    assert "0.crumbs is neither a black box" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX: symbolic links")

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from statecrumbs._black_box import UnreadableError, boxes_in, is_black_box
+from statecrumbs._black_box import UnreadableError, boxes_in, is_absent, is_black_box
 from statecrumbs._lines import escaped
 from statecrumbs._reading import (
     Selection,
@@ -258,6 +258,9 @@ def _follow(arguments: argparse.Namespace) -> int:
     code = 0
     tails: dict[str, Tail] = {}
     for file in files:
+        is_named = file in paths
+        if not is_named and is_absent(file):
+            continue  # `follow` finds it
         try:
             if not is_black_box(file):
                 code = _complain(f"{file} is not a black box, and only those can be followed.")
@@ -266,7 +269,8 @@ def _follow(arguments: argparse.Namespace) -> int:
             tail.look(limit=arguments.lines)
             tails[file] = tail
         except UnreadableError as error:
-            code = _complain(error)
+            if is_named or not is_absent(file):
+                code = _complain(error)
     follow(paths, open_tail, tails)
     return code
 

@@ -15,7 +15,7 @@ _notices  DeathNotices: a process of the same program logs each death once
 
 from __future__ import annotations
 
-from statecrumbs._black_box._folder import boxes_in
+from statecrumbs._black_box._folder import boxes_in, is_absent
 from statecrumbs._black_box._format import SUFFIX, UnreadableError
 from statecrumbs._black_box._mirror import Mirror
 from statecrumbs._black_box._notices import DeathNotices
@@ -31,6 +31,7 @@ __all__ = [
     "Recovered",
     "UnreadableError",
     "boxes_in",
+    "is_absent",
     "is_black_box",
     "read",
     "read_in_flight",

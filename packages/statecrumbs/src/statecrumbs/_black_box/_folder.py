@@ -110,6 +110,20 @@ def boxes_in(directory: str | os.PathLike[str]) -> list[str]:
     return [os.path.join(directory, name) for name in names]
 
 
+def is_absent(path: str) -> bool:
+    """Return whether the box at `path` is still being made, or was removed.
+
+    One that was not finished within an hour is neither: its process has died.
+    """
+    try:
+        with open_file(path) as file:
+            age = time_ns() - os.fstat(file.fileno()).st_mtime_ns
+            # The first bytes are written last.
+            return age < _UNFINISHED_FOR and not any(file.read(len(_format.MAGIC)))
+    except (_format.UnreadableError, OSError):
+        return not os.path.lexists(path)
+
+
 def look_into(directory: str) -> Contents:
     """Return the content of the folder; never raise OSError.
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from statecrumbs._black_box import SUFFIX, UnreadableError, is_black_box, read
+from statecrumbs._black_box import SUFFIX, UnreadableError, is_absent, is_black_box, read
 from statecrumbs._json import is_list, is_object
 from statecrumbs._reading._content import (
     Content,
@@ -93,7 +93,8 @@ def from_each(
     """Return what `read_file` finds in all of `paths`; a folder stands for the files in it.
 
     `complain` is called with each problem. Files in a folder that are no recordings are no problem
-    unless they are named like black boxes; a folder without recordings is one.
+    unless they are named like black boxes; a folder without recordings is one. Processes that begin
+    or end meanwhile make and remove black boxes: these are no problem either.
     """
     found: list[T] = []
     for path in paths:
@@ -106,10 +107,13 @@ def from_each(
             complain(error)
             continue
         for file in files:
+            is_box = is_folder and file.endswith(SUFFIX)
+            if is_box and is_absent(file):
+                continue
             try:
                 here += read_file(file)
             except UnreadableError as error:
-                if not is_folder or file.endswith(SUFFIX):
+                if not is_folder or (is_box and not is_absent(file)):
                     problems.append(error)
         if is_folder and not here and not problems:
             problems.append(

@@ -214,7 +214,7 @@ def follow(
     Ends when all processes have ended; with a folder among `paths` it never ends.
     """
     folders = [path for path in paths if os.path.isdir(path)]
-    ended = {path for folder in folders for path in boxes_in(folder) if path not in tails}
+    ended: set[str] = set()
     while tails or folders:
         for path in (path for folder in folders for path in boxes_in(folder)):
             if path not in tails and path not in ended:
