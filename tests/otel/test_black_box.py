@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 import pytest
 
 import statecrumbs
 from corectx import Site, enter, leave, start
-from corectx.lowlevel import set_current
 from penstock_otel import instrument
 from statecrumbs._black_box import read
 from tests.otel.conftest import traced
@@ -48,14 +49,14 @@ def test_a_frame_that_nobody_will_leave_is_dropped_beside_its_span(tmp_path):
     stop = instrument(tracer_provider=traced().provider)
     (path,) = tmp_path.glob("*.crumbs")
 
-    def lose():
-        enter(start(Site("request", "lost")))
-        set_current(None)
+    def begin(name):
+        token = enter(start(Site("request", name)))
+        return token if name == "open" else None
 
     try:
-        token = enter(start(Site("request", "open")))
-        set_current(None)
-        lose()
+        # In contexts of their own, in which they stay current.
+        token = copy_context().run(begin, "open")
+        copy_context().run(begin, "lost")
         assert [row["name"] for row in read(path).in_flight] == ["open", "lost"]
         statecrumbs.report("who is open?")
         assert [row["name"] for row in read(path).in_flight] == ["open"]
