@@ -33,6 +33,7 @@ HANDLER = """
 def handler(*_):
     sys.exit(3)
 signal.signal(signal.SIGTERM, handler)
+signal.signal(signal.SIGHUP, handler)
 """
 NO_CHAIN = 'sys.excepthook = lambda *_: print("my own hook")\n'
 IN_FLIGHT = ["GET", "ask_the_bank"]
@@ -72,6 +73,15 @@ ROWS = {
         IN_FLIGHT,
     ),
     "sighup": (IDLE.format("hang()"), signal.SIGHUP, "gone", "INFO", []),
+    "sighup_in_an_operation": (BUSY.format("hang()"), signal.SIGHUP, "gone", "WARNING", IN_FLIGHT),
+    "sighup_with_a_handler": (IDLE.format(HANDLER + "hang()"), signal.SIGHUP, None, None, []),
+    "sighup_with_a_handler_in_an_operation": (
+        HANDLER + BUSY.format("hang()"),
+        signal.SIGHUP,
+        "exited",
+        "WARNING",
+        IN_FLIGHT,
+    ),
     "sigint": (IDLE.format("hang()"), signal.SIGINT, None, None, []),
     "sigint_in_an_operation": (
         BUSY.format("hang()"),
