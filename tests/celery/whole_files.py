@@ -1,7 +1,7 @@
-"""The broker ``filesystem://``, without a gap of kombu's through which a message is lost.
+"""The broker ``filesystem://`` and the results ``file://``, without files that are half written.
 
-It writes a message under its final name, so that a worker may find the file before there is
-anything in it: one in some hundred messages, when they are sent while a worker waits for them.
+kombu and Celery write a message or a result under its final name, so that somebody who waits for it
+may find the file before all is in it: one in some hundred messages, and a result more rarely.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import os
 import uuid
 from time import monotonic_ns
 
+from celery.app.backends import BACKEND_ALIASES
+from celery.backends.filesystem import FilesystemBackend
 from kombu.transport import TRANSPORT_ALIASES, filesystem
+from kombu.utils.encoding import ensure_bytes
 from kombu.utils.json import dumps
 
 
@@ -31,6 +34,17 @@ class Transport(filesystem.Transport):
     Channel = Channel
 
 
+class Results(FilesystemBackend):
+    """Results that are written under another name and then renamed."""
+
+    def set(self, key, value):
+        written = self._filename(key) + f".{uuid.uuid4()}.new".encode()
+        with open(written, "wb") as file:
+            file.write(ensure_bytes(value))
+        os.replace(written, self._filename(key))
+
+
 def install() -> None:
-    """Have ``filesystem://`` mean this transport, in this process."""
+    """Have ``filesystem://`` and ``file://`` mean these classes, in this process."""
     TRANSPORT_ALIASES["filesystem"] = f"{__name__}:Transport"
+    BACKEND_ALIASES["file"] = f"{__name__}:Results"
