@@ -195,7 +195,7 @@ class RequestSite:
         self.original_method: str = method
         self.request: Any = request
         self._route: str | None = None
-        self.is_named = False
+        self.is_named: bool = False
         self.on_response: Callable[[], None] | None = None
         self._status: int | str | None = None
         self.is_open: bool = True
