@@ -79,6 +79,32 @@ def test_arguments_and_variables_are_shown_without_modules_functions_and_classes
     assert locals_of(dumps[0], "fail") == {"event": "'paid'", "context": "None", "total": "3.5"}
 
 
+@pytest.mark.parametrize(
+    ("module", "is_own"),
+    [
+        ("penstock._calls", False),
+        ("penstock_otel", False),
+        ("corectx", False),
+        ("penstock_shop.calls", True),
+        ("corectx2", True),
+        (None, True),
+    ],
+)
+def test_calls_of_this_project_are_not_the_programs_own(dumps, module, is_own):
+    namespace = {"__name__": module}
+    execute("def work(order):\n    raise ValueError(order)", namespace, "/home/me/src/work.py")
+
+    def sell(order):
+        namespace["work"](order)
+
+    with pytest.raises(ValueError, match="5") as raised:
+        sell(5)
+    statecrumbs.report(raised.value)
+    shown = {call["function"] for call in calls_of(dumps[0]) if "locals" in call}
+    assert shown >= {"sell"}
+    assert ("work" in shown) is is_own
+
+
 def test_huge_values_are_shown_in_part_and_fit_in_8_kib_together(dumps):
     def dive(depth, blob, items, text):
         many = {f"key{n}": "é" * 500 for n in range(1000)}

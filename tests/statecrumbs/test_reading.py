@@ -575,6 +575,7 @@ def test_the_calls_of_the_program_are_shown_and_those_of_libraries_are_folded(tm
         (library, 2),
         (str(own), 2),
         (library, 3),
+        ("/home/me/penstock/packages/penstock/src/penstock/_calls.py", 5),  # an editable install
         ("/usr/lib/python3.12/json/d.py", 4),
     ]
     dump = crash(1)
@@ -595,7 +596,7 @@ def test_the_calls_of_the_program_are_shown_and_those_of_libraries_are_folded(tm
         f"  2 calls in django\n"
         f"  {own}:2 in f\n"
         "      charge(order)  # the culprit\n"
-        "  ... 1 call in django\n"
+        "  ... 2 calls in django, penstock\n"
         "  /usr/lib/python3.12/json/d.py:4 in f\n"
         "ExceptionGroup: two failed\n"
         "  while closing\n"

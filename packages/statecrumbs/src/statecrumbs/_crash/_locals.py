@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from itertools import zip_longest
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -29,6 +30,10 @@ _MORE: Final = 30  # bytes of the entry that counts those that are left out
 _NO_VALUES: Final = (ModuleType, FunctionType, BuiltinFunctionType, type)
 _STDLIB: Final = os.path.dirname(os.__file__) + os.sep
 _INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+# This project's own modules, also where an editable install imports them from a source folder.
+_THIS_PROJECT: Final = re.compile(
+    r"(corectx|statecrumbs|penstock(_(celery|django|otel|structlog))?)(\.|$)"
+)
 
 _OPTIMIZED: Final = 0x1  # of co_flags (the documentation of `inspect`): the code of a function
 _REFERENCES: Final = 3  # to the copy: of the frame, of a name of ours, of the question itself
@@ -59,9 +64,11 @@ def add_locals(tracebacks: Sequence[Sequence[Call]]) -> None:
 
 
 def _is_own(call: Call) -> bool:
-    file = call[1].f_code.co_filename
-    return not file.startswith((_STDLIB, "<frozen ")) and not any(
-        folder in file for folder in _INSTALLED
+    code, module = call[1].f_code, call[1].f_globals.get("__name__")
+    return (
+        not code.co_filename.startswith((_STDLIB, "<frozen "))
+        and not any(folder in code.co_filename for folder in _INSTALLED)
+        and not (isinstance(module, str) and _THIS_PROJECT.match(module))
     )
 
 

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 _redactor: Final = Redactor()
 _AROUND: Final = 3  # lines before and after the line of a call
 
-# The folders in which installers and Python put the files of libraries.
+# The folders in which installers and Python put the files of libraries, and the source folders of
+# the packages of this project, from which an editable install imports them.
 _LIBRARY: Final = re.compile(
     r"[/\\](?:site|dist)-packages[/\\](?P<name>[^/\\.]+)"
     r"|[/\\]lib[/\\]python3[^/\\]*[/\\](?P<std>(?!(?:site|dist)-packages)[^/\\.]+)"
-    r"|^<frozen (?P<frozen>[^>.]+)",
+    r"|^<frozen (?P<frozen>[^>.]+)"
+    r"|[/\\]src[/\\](?P<editable>corectx|statecrumbs|penstock(?:_(?:celery|django|otel|structlog))?)"
+    r"[/\\]",
     re.IGNORECASE,
 )
 
@@ -77,7 +80,7 @@ def _call_lines(calls: list[dict[str, Any]]) -> Iterator[str]:
 def library_of(call: dict[str, Any]) -> str:
     """Return the name of the library in which a call is, "" for the program's own."""
     found = _LIBRARY.search(str(call.get("file", "")))
-    return (found["name"] or found["std"] or found["frozen"]) if found else ""
+    return next(filter(None, found.groups())) if found else ""
 
 
 def _call(call: dict[str, Any]) -> Iterator[str]:
