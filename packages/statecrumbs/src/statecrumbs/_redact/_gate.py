@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact._fields import VALUE, role_of
-from statecrumbs._redact._names import is_holder
+from statecrumbs._redact._names import VALUE, is_holder, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

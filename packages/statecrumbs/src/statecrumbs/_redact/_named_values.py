@@ -17,13 +17,11 @@ from statecrumbs._redact._extents import (
     end_of,
     value_at,
 )
-from statecrumbs._redact._fields import role_of
 from statecrumbs._redact._harmless import is_harmless, is_list_of_names
-from statecrumbs._redact._names import is_holder, is_secret_within
-from statecrumbs._redact._prompts import argument_end
+from statecrumbs._redact._names import is_holder, is_secret_within, role_of
 from statecrumbs._redact._records import Records
 from statecrumbs._redact._tokens import card_number_at
-from statecrumbs._redact._value_behind import value_behind
+from statecrumbs._redact._value_behind import argument_end, value_behind
 from statecrumbs._redact._words import OTHERWISE
 
 TYPE_CHECKING = False

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 
 from statecrumbs._redact._extents import ANY_SPACE, bracket_end, end_of, skip_space, value_at
-from statecrumbs._redact._fields import LABEL, PATH, TYPE, VALUE
 from statecrumbs._redact._gate import has_value_name
-from statecrumbs._redact._names import is_holder, is_secret_within
+from statecrumbs._redact._names import LABEL, PATH, TYPE, VALUE, is_holder, is_secret_within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 
 from corectx.lowlevel import log_once, raised_by_signal
-from statecrumbs._redact._fields import FieldKinds
-from statecrumbs._redact._names import REDACTED, UNFINISHED_IMPORT, SecretNames, check_import
+from statecrumbs._redact._names import (
+    REDACTED,
+    UNFINISHED_IMPORT,
+    FieldKinds,
+    SecretNames,
+    check_import,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ class Redactor:
     `X-Tenant-Id` and `oldTenantId`, and `extra=["pin"]` covers `user_pin` but not `shipping`.
 
     `is_sensitive(key)` answers for one name. It takes about 30 ns for a name that was seen before.
-    `field_kind(key)` returns the roles of a field of that name, a sum of constants of `_fields`.
+    `field_kind(key)` returns the roles of a field of that name, a sum of constants of `_names`.
     """
 
     __slots__ = ("_names", "_scrubber", "field_kind", "is_sensitive")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 
 from statecrumbs._redact._extents import QUOTE, items_of, rows_of, unquoted
-from statecrumbs._redact._fields import LABEL, VALUE, is_operator, role_of
 from statecrumbs._redact._harmless import is_harmless
-from statecrumbs._redact._names import is_plain_name
+from statecrumbs._redact._names import LABEL, VALUE, is_operator, is_plain_name, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from statecrumbs._redact._commands import (
     find_settings,
 )
 from statecrumbs._redact._escapes import without_escapes
-from statecrumbs._redact._formats import find_in_formats
 from statecrumbs._redact._gate import (
     Gate,
     find_options,
@@ -31,7 +30,7 @@ from statecrumbs._redact._gate import (
     words_of,
 )
 from statecrumbs._redact._harmless import is_nothing
-from statecrumbs._redact._messages import find_changes, find_in_messages, find_said
+from statecrumbs._redact._messages import find_changes, find_in_formats, find_in_messages, find_said
 from statecrumbs._redact._named_values import DullNames, NamedValues
 from statecrumbs._redact._names import REDACTED, is_plain_name
 from statecrumbs._redact._notations import find_in_calls, find_notations

@@ -4,7 +4,6 @@ _unwrap      the lines of a dump out of the lines of a log
 _open_dump   dumps while their lines come in, as JSON over many lines or as lines for log shippers
 _export      rows of JSON documents or of CSV, as lines of JSON; which JSON values are of a dump
 _decode      a log before people and tools changed all its lines, as an e-mail or a terminal does
-_last_line   the beginning of a dump with which a log ends
 _finder      all dumps in a text, whole or cut, several at a time
 """
 

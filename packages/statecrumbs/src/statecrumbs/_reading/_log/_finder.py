@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from statecrumbs._reading._log._decode import readings
 from statecrumbs._reading._log._export import is_dump, rows_of_csv
-from statecrumbs._reading._log._last_line import begun
 from statecrumbs._reading._log._open_dump import (
     Brace,
     Document,
     OpenDump,
     ShippedDumps,
+    begun,
     likeness,
     repaired,
 )

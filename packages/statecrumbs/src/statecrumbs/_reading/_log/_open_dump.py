@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from statecrumbs._json import is_object
 from statecrumbs._reading._log._export import is_record
+from statecrumbs._reading._log._unwrap import VARYING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -361,3 +362,38 @@ def _beginning(text: str) -> object:
         closers = "".join(reversed(open_at))
     in_string = _parsed(_HALF_ESCAPE.sub("", text) + '…"' + closers)
     return in_string or _parsed(text[:end] + closers)
+
+
+_EVENT: Final = '"event": "'
+_BEGINS: Final = "|".join(_EVENT[:end] for end in range(2, len(_EVENT)))
+_CUT: Final = re.compile(rf'(?:{_BEGINS}|{_EVENT}(?:[^"\\]|\\.)*\\?)$')
+_SHIPPED: Final = re.compile(
+    r'\{\\*"statecrumbs\\*": ?\\*"[0-9a-f]{8}\\*", ?\\*"line\\*": ?1, ?\\*"of\\*"'
+)
+
+
+def begun(text: str) -> Document | None:
+    """Return a dump without records if `text` ends in the first line of one that says so.
+
+    Nothing of this dump can be shown, but the dump before it is not the last one.
+    """
+    end = text.rstrip()
+    number = end.count("\n")
+    before, brace, last = ["", "", *end.rsplit("\n", 3)][-3:]
+    if _SHIPPED.search(last):
+        return Document([], number, number, has_end=False)
+    cut = _CUT.search(last)
+    if cut is None:
+        return None
+    around = {_prefix(before, "["), _prefix(brace, "{"), _source(last[: cut.start()])}
+    return Document([], number - 2, number, has_end=False) if len(around) == 1 else None
+
+
+def _prefix(line: str, opener: str) -> str | None:
+    """Return what is before `opener` at the end of a line, None if it ends otherwise."""
+    line = line.rstrip()
+    return _source(line[:-1]) if line.endswith(opener) else None
+
+
+def _source(prefix: str) -> str:
+    return VARYING.sub("0", " ".join(prefix.split()))
