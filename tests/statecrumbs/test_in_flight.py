@@ -16,7 +16,7 @@ import pytest
 import statecrumbs
 from corectx import Frame, Site, bind, detach, enter, leave, scope, start
 from statecrumbs import _in_flight, cli
-from statecrumbs._black_box import BlackBox, _format, read
+from statecrumbs._black_box import BlackBox, read
 from statecrumbs._black_box._rows import RowTable, decode_rows
 from statecrumbs._in_flight import InFlight, Work
 from statecrumbs.lowlevel import note_trace
@@ -157,25 +157,6 @@ def test_a_torn_row_is_skipped(box, tracker):
         raw[place] ^= 0xFF
         found, torn = decode_rows(bytes(raw), 512)
         assert ([row["name"] for row in found], torn) == (["second"], 1)
-
-
-def test_an_older_box_without_rows_is_still_read(box, tmp_path):
-    """Version 1, made of a box of version 2: without rows, the description at offset 64."""
-    box.write("tick", "main", "", {"n": 1}, 1)
-    with open(box.path, "rb") as file:
-        raw = file.read()
-    length = int.from_bytes(raw[30:32], "little")
-    described = raw[128 : 128 + length]
-    header = raw[:8] + b"\x01\x00" + raw[10:52] + bytes(12) + described
-    old = tmp_path / "old.crumbs"
-    old.write_bytes(header.ljust(4096, b"\0") + raw[4096 + 128 * 512 :])
-    found = read(old)
-    assert [crumb["n"] for crumb in found.crumbs] == ["1"]
-    assert (found.in_flight, found.process["argv"]) == ([], [])
-    with open(old, "r+b") as file:
-        file.seek(_format.STATE_OFFSET)
-        file.write(b"\x02")
-    assert (read(old).ending, read(old).failures) == ("exception", 1)
 
 
 def test_threads_that_enter_and_leave_at_once_keep_the_table_whole(box, tracker):

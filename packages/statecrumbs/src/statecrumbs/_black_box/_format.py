@@ -1,4 +1,4 @@
-r"""The format of a black box file, versions 1 and 2.
+r"""The format of a black box file, version 3.
 
 A black box is one file per process, ``<time>-<pid>.crumbs``, that holds the last crumbs of that
 process and the table of the frames that are open. It is written through a shared memory mapping, so
@@ -7,29 +7,28 @@ that stored data belongs to the kernel at once and outlives the process. (It doe
 
 All integers are little-endian and unsigned, except for the exit code. The file is a header of
 `header size` bytes, followed by `row count` rows of `row size` bytes, followed by `slot count`
-slots of `slot size` bytes, and nothing else. Version 1 has no rows, and its description stands at
-offset 64.
+slots of `slot size` bytes, and nothing else.
 
 Header::
 
     offset  size  field
          0     8  magic: 89 63 72 75 6D 62 73 0A  ("\x89crumbs\n"); written last, so that a file
                   without it was never finished
-         8     2  version of the format: 2
+         8     2  version of the format: 3
         10     2  header size: 4096
         12     4  slot size, in bytes: a multiple of 8, from 256 to 65536
         16     4  slot count: at least 2
         20     4  pid of the process that writes the file
         24     4  pid of its parent, as it was when the file was made
         28     1  state: 0 = in use; 1 = the exit hooks ran; 2 = the exit hooks ran right after a
-                  failure was noted. (Version 1: 2 = an unhandled exception was noted.)
+                  failure was noted
         29     1  told: 0 = no process told of this death; 1 = one did; 2 = one is decoding the file
                   for that, or died of it
         30     2  length of the description, in bytes
         32     8  start of the process, in clock ticks since boot (field 22 of /proc/PID/stat);
                   0 = unknown. A process of the same pid with another start is another process.
         40     8  time when the file was made, in nanoseconds since 1970-01-01 UTC
-        48     4  checksum of the description
+        48     4  checksum of the description: CRC-32 as in zip and PNG (zlib's ``crc32``)
         52     4  row count: at most 4096
         56     2  row size, in bytes: 512 (at most 1024)
         58     1  failures that were noted, at most 255: unhandled exceptions. The process may live
@@ -41,7 +40,7 @@ Header::
                   thread did other work since
         69     1  1 = a framework announced an ordinary end, and no operation began since
         70     2  zero
-        72     4  checksum of the name of the program, in UTF-8
+        72     4  CRC-32 of the name of the program, in UTF-8
         76     4  zero
         80     8  time when the exit hooks ran, in nanoseconds since 1970-01-01 UTC; 0 = not yet
         88     8  number of the file in its file system (st_ino): in a copy, nobody holds the lock
@@ -54,11 +53,11 @@ Header::
 Row::
 
     offset  size  field
-         0     1  1 = in use; 0 = free, or being written
+         0     1  1 = in use; 0 = free
          1     1  flags: bit 0 = a generator whose body is suspended; bit 1 = in a daemon thread;
                   bit 2 = left by SystemExit or KeyboardInterrupt, and no other work since
          2     2  length of the payload, in bytes
-         4     4  checksum of bytes 16 to 72 and the payload, as of a slot
+         4     4  checksum of bytes 8 to 72 and the payload: see below
          8     8  sequence number, from 1, one more for each frame
         16     8  sequence number of the row of the frame around it; 0 = none
         24     8  time when the work began, in nanoseconds since 1970-01-01 UTC
@@ -69,6 +68,8 @@ Row::
         65     7  zero
         72     -  the payload: a JSON object in UTF-8 with the strings "kind", "name", "flow",
                   "correlation_id", "thread", "task" and "path", those that are known
+         -     -  zeros up to the next multiple of 8, at least one
+         -     8  the sequence number again. What follows has no meaning
 
 A row is one open frame: a request, a task, an entrypoint or a step. If there are more frames than
 rows, or more than 16 frames of one operation inside one another, the outermost frames have the
@@ -79,30 +80,34 @@ process dies, one of the two is whole. If both are whole, they are one frame.
 Slot::
 
     offset  size  field
-         0     1  1 = in use; 0 = never used, or being written
-         1     1  flags: bit 0 = the crumb did not fit and was shortened
-         2     2  length of the payload, in bytes
-         4     4  checksum of the payload
-         8     8  sequence number, from 1, one more for each crumb; 0 = never used
+         0     8  sequence number, from 1, one more for each crumb; 0 = never used
+         8     4  checksum of the payload: see below
+        12     2  length of the payload, in bytes
+        14     1  flags: bit 0 = the crumb did not fit and was shortened
+        15     1  zero
         16     8  time, in nanoseconds since 1970-01-01 UTC; 0 = not recorded
-        24     -  the payload: a JSON object in UTF-8; zero up to the slot size
+        24     -  the payload: a JSON object in UTF-8
+         -     -  zeros up to the next multiple of 8, at least one
+         -     8  the sequence number again. What follows has no meaning
 
 Sequence numbers give the order; slots are *not* in order. A writer takes the slot that was
-completed longest ago, so that no crumb replaces a newer one; only a writer that is held up after it
-has drawn its number may store its crumb when newer ones are pushed out already. The
-number of crumbs that were pushed out is the newest sequence number less the number of slots that
-are in use, torn ones included.
+completed longest ago, so that no crumb replaces a newer one. A slot whose sequence number is not
+above the newest one less the slot count is to be ignored: the writer that replaces that crumb is
+held up, or the writer of that crumb was. The number of crumbs that were pushed out is the newest
+sequence number less the number of other slots that are in use, torn ones included.
 
 A payload is a crumb as in a dump (`event`, `thread`, `context`, `frame`, then its data), without
 its `ts`, which is the time of the slot. If it is shortened, a cut string ends in "… (+N)", N the
 number of missing characters; a cut list begins with such a string, and a cut object has a member
 "…". Lone surrogates stand as JSON's own escapes, so that a payload is always valid UTF-8.
 
-Checksums are CRC-32 as in zip and PNG (zlib's ``crc32``). The checksum of the description is
-``crc32(0, description)``. The checksum of a payload *continues from the sequence number*:
-``crc32(sequence mod 2**32, payload)``, as if the sequence number were the checksum of earlier
-bytes. If a library takes no such start, begin with the register at ``~sequence`` instead of at
-``~0``. The checksum of ``{}`` in the slot of sequence number 1 is 0xBABD8E02.
+The checksums of slots and rows are Adler-32 (zlib's ``adler32``), which is faster than a CRC. They
+*continue from a number*, as if that were the checksum of earlier bytes: ``adler32(number mod 2**32,
+payload)``. If a library takes no such start, let A begin with the low 16 bits of the number instead
+of with 1, and B with its high 16 bits instead of with 0. In a slot the number is the sequence
+number; the checksum of ``{}`` in the slot of sequence number 1 is 0x017500F9. In a row the number
+is the sum of the three numbers at offsets 8, 16 and 24, modulo 2**32 - 5. If any of the bytes 32 to
+72 is not zero, they stand in front of the payload.
 
 The ending of a process whose state is 0. If "lock" is "flock" and "boot_id" is the reader's, the
 process lives if the lock is held, and is gone if not. Without a lock, and in a copy of the file, it
@@ -110,11 +115,12 @@ lives if a process of that pid has that start; "boot_id" and "pid_namespace" mus
 If "boot_id" is another one, the process is gone if "host" is the reader's (a reboot), otherwise the
 ending is unknown. If it is gone, its end was announced, and no row is in use, it ended by itself.
 
-The torn-record rule: a writer clears the first byte of a slot, and then stores all fields in their
-order, which sets it. Its process may die at any point of that. A slot whose sequence number is not
-0 is torn when its first byte is 0, or when its checksum does not fit: it is skipped and counted.
-Since the checksum is stored before what it covers, a slot that mixes two crumbs passes for neither.
-While the process lives, a torn slot is just being written: read it again.
+The torn-record rule: a writer fills a slot, or a row, with zeros up to its second sequence number,
+and then stores all fields in their order. Its process may die at any point of that. So the second
+sequence number says that all before it is there. A slot whose first sequence number is not 0, or a
+row in use, is torn when its second sequence number is another one, or when its checksum does not
+fit: it is skipped and counted. The checksum finds damage from outside, and what is read while it is
+written. While the process lives, a torn slot is just being written: read it again.
 
 Limits. A file that somebody truncates while it is in use makes its process die of SIGBUS at its
 next write beyond the new end (the kernel gives no other answer). The writer looks at the size once
@@ -130,11 +136,9 @@ from struct import Struct
 SUFFIX = ".crumbs"
 STACKS_SUFFIX = ".stacks"  # beside it: the stacks that faulthandler wrote
 MAGIC = b"\x89crumbs\n"
-VERSION = 2
-VERSIONS = (1, 2)
+VERSION = 3
 HEADER_SIZE = 4096
-DESCRIPTION_OFFSETS = {1: 64, 2: 128}
-DESCRIPTION_OFFSET = DESCRIPTION_OFFSETS[VERSION]
+DESCRIPTION_OFFSET = 128
 DESCRIPTION_ROOM = HEADER_SIZE - DESCRIPTION_OFFSET
 
 # magic, version, header size, slot size, slot count, pid, parent pid, state, told,
@@ -164,7 +168,9 @@ DECODING = 2
 
 # in use, flags, length, checksum, sequence, parent, since, trace, span, parent span, trace flags
 ROW_HEAD = Struct("<BBHIQQQ16s8s8sB7x")
-ROW_COVERED = 16  # the checksum covers the row from here on
+ROW = "<BBHIQQQ40s{}sQ"  # with room for the payload
+ROW_TRACE = 32  # where the IDs of the trace begin
+ROW_MODULUS = (1 << 32) - 5  # a prime, so that each bit of the numbers counts
 ROW_SIZE = 512
 ROWS = 128
 MAX_ROWS = 4096
@@ -173,14 +179,22 @@ SUSPENDED = 1
 DAEMON = 2
 LEFT = 4
 
-# in use, flags, length, checksum, sequence, time
-SLOT_HEAD = Struct("<BBHIQQ")
+# sequence, checksum, length, flags, time
+SLOT_HEAD = Struct("<QIHBxQ")
+SLOT = "<QIHBxQ{}sQ"  # with room for the payload
 SHORTENED = 1
+# Bytes after the head that are no payload at the least
+END = 9
 
 MIN_SLOT_SIZE = 256
 MAX_SLOT_SIZE = 65536
 MIN_SLOTS = 2
 MAX_SIZE = 1 << 30  # of all slots together; what a reader takes in at once
+
+
+def padded(length: int) -> int:
+    """Return how many bytes a payload of `length` takes with the zeros after it."""
+    return (length | 7) + 1
 
 
 class UnreadableError(Exception):

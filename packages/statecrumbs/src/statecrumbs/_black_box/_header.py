@@ -29,7 +29,6 @@ class Header:
     """The header of a file, as far as it could be understood."""
 
     path: str
-    version: int
     size: int
     rows: int
     row_size: int
@@ -106,13 +105,13 @@ def open_file(path: str, *, follow: bool = True) -> BinaryIO:
 def read_header(file: BinaryIO, path: str) -> Header:
     """Return the header of `file`. Raises UnreadableError, with `path` in its message."""
     start = file.read(_format.HEADER_SIZE)
-    first = _format.DESCRIPTION_OFFSETS[1]
-    if len(start) >= first and start.startswith(bytes(len(_format.MAGIC))):
+    offset = _format.DESCRIPTION_OFFSET
+    if len(start) >= offset and start.startswith(bytes(len(_format.MAGIC))):
         raise _format.UnreadableError(
             f"{path} is a black box that was never finished: its process died while making it, "
             "or is about to go on.",
         )
-    if len(start) < first or not start.startswith(_format.MAGIC):
+    if len(start) < offset or not start.startswith(_format.MAGIC):
         raise _format.UnreadableError(f"{path} is not a black box of statecrumbs.")
     (
         _,
@@ -129,16 +128,12 @@ def read_header(file: BinaryIO, path: str) -> Header:
         created_ns,
         checksum,
     ) = _format.HEADER.unpack_from(start)
-    if version not in _format.VERSIONS:
+    if version != _format.VERSION:
         raise _format.UnreadableError(
             f"{path} has version {version} of the black box format; this statecrumbs reads version "
-            f"{_format.VERSION} and older. Read it with the statecrumbs that wrote it, or a newer "
-            "one.",
+            f"{_format.VERSION}. Read it with the statecrumbs that wrote it.",
         )
-    offset = _format.DESCRIPTION_OFFSETS[version]
-    second = (0,) * 11
-    if version > 1 and len(start) >= offset:
-        second = _format.HEADER_2.unpack_from(start, _format.HEADER_2_OFFSET)
+    second = _format.HEADER_2.unpack_from(start, _format.HEADER_2_OFFSET)
     rows, row_size, failures, _, hidden, exit_code, exit_kind, announced, *last = second
     _, ended_ns, inode = last
     if not (
@@ -146,7 +141,7 @@ def read_header(file: BinaryIO, path: str) -> Header:
         and _format.MIN_SLOT_SIZE <= slot_size <= _format.MAX_SLOT_SIZE
         and _format.MIN_SLOTS <= slots <= _format.MAX_SIZE // slot_size
         and rows <= _format.MAX_ROWS
-        and (not rows or _format.ROW_HEAD.size < row_size <= _format.MAX_ROW_SIZE)
+        and _format.ROW_HEAD.size + _format.END < row_size <= _format.MAX_ROW_SIZE
     ):
         raise _format.UnreadableError(
             f"{path} is damaged: its header says {slots} slots of {slot_size} bytes after {size}, "
@@ -157,7 +152,6 @@ def read_header(file: BinaryIO, path: str) -> Header:
     description = _description(start[offset : offset + length], checksum)
     return Header(
         path=path,
-        version=version,
         size=size,
         rows=rows,
         row_size=row_size,
@@ -165,13 +159,13 @@ def read_header(file: BinaryIO, path: str) -> Header:
         slots=slots,
         state=state,
         told=told,
-        failures=failures if version > 1 else int(state == _format.FAILED),
+        failures=failures,
         hidden=hidden,
         exit_kind=exit_kind,
         exit_code=exit_code,
         is_announced=bool(announced),
         ended_ns=ended_ns,
-        is_copy=version > 1 and inode != os.fstat(file.fileno()).st_ino,
+        is_copy=inode != os.fstat(file.fileno()).st_ino,
         pid=pid,
         start=started,
         created_ns=created_ns,

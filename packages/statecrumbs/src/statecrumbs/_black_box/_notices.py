@@ -173,7 +173,7 @@ class DeathNotices:
     def _is_own(self, leftover: Leftover) -> bool:
         """Return whether it is a death of this program."""
         header = leftover.header
-        return header.version == 1 or header.description["program"] == self._program
+        return bool(header.description["program"] == self._program)
 
     def _adopted(self, foreign: list[Leftover], now: int) -> list[Leftover]:
         """Return the oldest deaths of other programs that no start has logged for an hour.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from binascii import crc32
 from dataclasses import dataclass
 from struct import Struct
 from time import time_ns
 from typing import TYPE_CHECKING
+from zlib import adler32
 
 from statecrumbs._black_box import _format
 from statecrumbs._black_box._header import open_file, read_header
@@ -103,7 +103,7 @@ def read(path: str | os.PathLike[str], *, after: int = 0) -> Recovered:
         ending=ending,
         process=header.process,
         created=timestamp(header.created_ns),
-        crumbs=[crumb for _, crumb in best.crumbs],
+        crumbs=best.latest(),
         newest=best.newest,
         dropped=best.dropped(),
         torn=best.torn,
@@ -158,9 +158,7 @@ def _until(header: Header, ending: Ending, last_ns: int) -> int:
 
 
 def read_rows(file: BinaryIO, header: Header) -> list[dict[str, Any]]:
-    """Return the rows in use, the outermost first; none of a file of version 1."""
-    if not header.rows:
-        return []
+    """Return the rows in use, the outermost first."""
     rows: list[dict[str, Any]] = []
     for _ in range(_ATTEMPTS):  # a live process writes meanwhile
         file.seek(header.size)
@@ -210,6 +208,7 @@ class _Scan:
         self.crumbs: list[tuple[int, dict[str, Any]]] = []
         self.newest = self.after = after
         self.newest_ns = 0
+        self.slots = header.slots
         self.torn = 0
         self.shortened = 0
         # In one go, since a live process writes meanwhile.
@@ -221,7 +220,7 @@ class _Scan:
         self.crumbs.sort(key=_sequence)
 
     def _add(self, slots: bytes, offset: int, size: int) -> None:
-        _, flags, _, _, sequence, ts_ns = _format.SLOT_HEAD.unpack_from(slots, offset)
+        sequence, _, _, flags, ts_ns = _format.SLOT_HEAD.unpack_from(slots, offset)
         self.newest_ns = max(self.newest_ns, ts_ns)
         if sequence <= self.after:
             return
@@ -244,8 +243,15 @@ class _Scan:
         missing = self.newest + 1 - kept[0] - len(kept) if kept else 0
         return len(self.crumbs) - len(kept) + max(missing, self.torn)
 
+    def latest(self) -> list[dict[str, Any]]:
+        """Return the crumbs, the oldest first, without those that newer ones pushed out.
+
+        Such a crumb is there if the writer that has its slot is held up, or if its own writer was.
+        """
+        return [crumb for sequence, crumb in self.crumbs if sequence > self.newest - self.slots]
+
     def dropped(self) -> int:
-        return max(0, self.newest - self.after - len(self.crumbs) - self.torn)
+        return max(0, self.newest - self.after - len(self.latest()) - self.torn)
 
 
 def _sequence(numbered: tuple[int, dict[str, Any]]) -> int:
@@ -273,7 +279,7 @@ def last_sign(path: str) -> tuple[int, str]:
     heads = list(head.iter_unpack(slots[: len(slots) // size * size]))
     times = [header.created_ns, header.ended_ns, *(row["since_ns"] for row in rows)]
     last_ns = max(*times, *(ts_ns for *_, ts_ns in heads))
-    sequences = [sequence for *_, sequence, _ in heads]
+    sequences = [sequence for sequence, *_ in heads]
     for sequence, number in sorted(zip(sequences, range(len(heads)), strict=True), reverse=True):
         crumb = _crumb_at(slots, number * size, size) if sequence else None
         if crumb is not None:
@@ -283,8 +289,10 @@ def last_sign(path: str) -> tuple[int, str]:
 
 def _crumb_at(slots: bytes, offset: int, size: int) -> dict[str, Any] | None:
     """Return the crumb of the slot at `offset`, None where it is torn or was never used."""
-    in_use, _, length, checksum, sequence, ts_ns = _format.SLOT_HEAD.unpack_from(slots, offset)
+    sequence, checksum, length, _, ts_ns = _format.SLOT_HEAD.unpack_from(slots, offset)
     start = offset + _format.SLOT_HEAD.size
-    payload = slots[start : start + min(length, size - _format.SLOT_HEAD.size)]
-    is_whole = in_use and crc32(payload, sequence) == checksum
+    payload = slots[start : start + min(length, size - _format.SLOT_HEAD.size - _format.END)]
+    end = start + _format.padded(len(payload))
+    is_whole = slots[end : end + 8] == slots[offset : offset + 8]
+    is_whole = is_whole and adler32(payload, sequence) == checksum
     return decode(payload, ts_ns) if is_whole else None

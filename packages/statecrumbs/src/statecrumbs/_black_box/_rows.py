@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from _weakref import ref
-from binascii import crc32
 from collections import deque
 from itertools import count
 from json.encoder import encode_basestring as quote
 from struct import Struct
+from zlib import adler32
 
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _format
@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 
 _DAEMON: Final = _format.DAEMON
 _MAX_DEPTH: Final = 16  # rows of one operation inside one another
-_ROOM: Final = _format.ROW_SIZE - _format.ROW_HEAD.size
+_ROOM: Final = _format.ROW_SIZE - _format.ROW_HEAD.size - _format.END
 _LENGTHS: Final = (96, 40, 20, 10)  # characters of one text, until all of them fit in a row
 _MAX_KNOWN: Final = 256  # sites whose names are kept encoded
-_COVERED: Final = Struct("<QQ40x").pack  # without a trace
-_COVERED_TRACE: Final = Struct("<QQ16s8s8sB7x").pack
-_STORE: Final = Struct(f"<BBHIQ56s{_ROOM}s").pack_into
+_MODULUS: Final = _format.ROW_MODULUS
+_TRACE: Final = Struct("<16s8s8sB7x").pack
+# What fills a row, by the length of the payload in steps of 8 bytes
+_STORES: Final = [
+    Struct(_format.ROW.format(_format.padded(length))).pack_into for length in range(0, _ROOM, 8)
+]
 
 # The first members of the rows of a site, redacted, as bytes, and whether it may be in a task of
 # its own; by the address of the site, which the entry keeps alive. Only of steps and entrypoints,
@@ -108,9 +111,12 @@ class RowTable:
                 self._write(frame, row)
                 return
             # As `_write` does, without a call: this is most of what a step costs.
-            covered = _COVERED(parent, int(frame.since * 1e9))
-            checksum = crc32(covered + payload, sequence)
-            _STORE(self._map, offset, 1, flags, length, checksum, sequence, covered, payload)
+            since = int(frame.since * 1e9)
+            checksum = adler32(payload, (sequence + parent + since) % _MODULUS)
+            _STORES[length >> 3](
+                self._map, offset,
+                1, flags, length, checksum, sequence, parent, since, b"", payload, sequence,
+            )  # fmt: skip
         except Exception as error:
             if raised_by_signal(error):
                 raise  # closed; or no memory: the frame has no row
@@ -220,15 +226,17 @@ class RowTable:
         _format.HIDDEN.pack_into(self._map, _format.HIDDEN_OFFSET, len(self._hidden))
 
     def _write(self, frame: Frame, row: _Row) -> None:
-        """Store a row, whose first byte is 0, in the order of its fields, the first byte first."""
+        """Store a row in the order of its fields, so that the last is there when all others are."""
         offset, sequence, _, parent, tail, _, _, flags, trace, task = row
         payload = _payload(frame, task + tail)
-        if trace is None:
-            covered = _COVERED(parent, int(frame.since * 1e9))
-        else:
-            covered = _COVERED_TRACE(parent, int(frame.since * 1e9), *trace)
-        checksum = crc32(covered + payload, sequence)
-        _STORE(self._map, offset, 1, flags, len(payload), checksum, sequence, covered, payload)
+        since = int(frame.since * 1e9)
+        traced = b"" if trace is None else _TRACE(*trace)
+        length = len(payload)
+        checksum = adler32(traced + payload, (sequence + parent + since) % _MODULUS)
+        _STORES[length >> 3](
+            self._map, offset,
+            1, flags, length, checksum, sequence, parent, since, traced, payload, sequence,
+        )  # fmt: skip
 
 
 def _may_be_task(frame: Frame) -> bool:
@@ -332,9 +340,13 @@ def decode_rows(raw: bytes, row_size: int) -> tuple[list[dict[str, Any]], int]:
         if not in_use:
             continue
         start = offset + head.size
-        payload = raw[start : start + min(length, row_size - head.size)]
-        covered = raw[offset + _format.ROW_COVERED : start]
-        if crc32(payload, crc32(covered, sequence & 0xFFFFFFFF)) != checksum:
+        payload = raw[start : start + min(length, row_size - head.size - _format.END)]
+        end = start + _format.padded(len(payload))
+        traced = raw[offset + _format.ROW_TRACE : start]
+        covered = traced + payload if any(traced) else payload
+        number = (sequence + parent + since) % _format.ROW_MODULUS
+        is_whole = raw[end : end + 8] == raw[offset + 8 : offset + 16]
+        if not is_whole or adler32(covered, number) != checksum:
             torn += 1
             continue
         try:

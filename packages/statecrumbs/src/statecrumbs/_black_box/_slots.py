@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from binascii import crc32
 from collections import deque
-from functools import partial
-from itertools import count, filterfalse
+from itertools import count
 from json.encoder import encode_basestring as quote
 from struct import Struct
+from zlib import adler32
 
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._black_box import _format
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from statecrumbs._black_box._file import BoxFile
-    from statecrumbs._crumb import Place, Record
+    from statecrumbs._crumb import Record
 
     Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
     Store: TypeAlias = Callable[[Record], None]
@@ -32,24 +31,14 @@ _NAMES = 256  # events and names of values
 _THREADS = 256
 _VALUES = 64  # strings that one name had
 _LENGTH = 64  # characters of a string
+_LONG_VALUES = 64  # longer strings, of all names together
+_LONG = 1024  # characters of one
 
 _ESCAPED = bytes(range(32)) + b'"\\'  # what JSON escapes in a string
 
 # A lone surrogate is not valid UTF-8. This error handler writes it as \udc80, which is the escape
 # that JSON has for it, and it can occur within JSON strings only.
 _SURROGATES = "backslashreplace"
-
-
-class Names(dict[str, str]):
-    """Each name as the beginning of a member of a JSON object, with a comma in front."""
-
-    def __missing__(self, name: str) -> str:
-        beginning = f",{quote(name)}:"
-        if len(name) <= _LENGTH:
-            if len(self) >= _NAMES:
-                self.clear()
-            self[name] = beginning
-        return beginning
 
 
 class Head(dict[str, str]):
@@ -61,59 +50,131 @@ class Head(dict[str, str]):
         self._thread = "" if thread is None else f',"thread":{quote(thread)}'
 
     def __missing__(self, event: str) -> str:
-        head = f'{{"event":{quote(event)}{self._thread}'
-        if len(event) <= _LENGTH:
+        shown = shown_event(event)
+        head = f'{{"event":{quote(shown)}{self._thread}'
+        if shown is event and len(event) <= _LENGTH:
             if len(self) >= _NAMES:
                 self.clear()
             self[event] = head
         return head
 
 
-class Heads(dict["str | None", Head]):
-    """The beginnings of payloads for each thread."""
-
-    def __missing__(self, thread: str | None) -> Head:
-        head = Head(thread)
-        if len(self) >= _THREADS:
-            self.clear()
-        self[thread] = head
-        return head
-
-
 class Values(dict[str, str]):
-    """Each string that `name` had as a member of a JSON object, with a comma in front."""
+    """Each string that one name had as a member of a JSON object, with a comma in front."""
 
-    __slots__ = ("_name", "_render")
+    __slots__ = ("_beginning", "_long", "_name", "_render")
 
-    def __init__(self, name: str, render: Callable[[str, Any], str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        beginning: str,
+        render: Callable[[str, Any], str],
+        long: dict[tuple[str, str], str],
+    ) -> None:
         self._name = name
+        self._beginning = beginning
         self._render = render
+        self._long = long
 
     def __missing__(self, value: str) -> str:
-        text = self._render(self._name, value)
         if len(value) > _LENGTH:
-            return _names[self._name] + _quoted(text)
-        member = _names[self._name] + quote(text)
+            return self._long_member(value)
+        member = self._beginning + quote(self._render(self._name, value))
         if len(self) >= _VALUES:
             self.clear()
         self[value] = member
         return member
 
+    def _long_member(self, value: str) -> str:
+        """Return the member of a long string. The search for secrets takes most of the time."""
+        if len(value) > _LONG:
+            return self._beginning + _quoted(self._render(self._name, value))
+        key = self._name, value
+        member = self._long.get(key)
+        if member is None:
+            member = self._beginning + _quoted(self._render(self._name, value))
+            if len(self._long) >= _LONG_VALUES:
+                self._long.clear()
+            self._long[key] = member
+        return member
 
-class Members(dict[str, Values]):
-    """The values of each name. `render(name, value)` returns the text of a value, redacted."""
 
-    __slots__ = ("render",)
+class Pieces:
+    """The pieces of payloads that come back all the time, ready to be put together.
+
+    The dicts are exact ones: CPython looks those up faster than instances of a subclass. A piece
+    that is missing there is made, and kept, by the method of that name. `render(name, value)`
+    returns the text of a value, redacted.
+    """
+
+    __slots__ = ("_long", "beginnings", "heads", "render", "values")
 
     def __init__(self, render: Callable[[str, Any], str]) -> None:
         self.render = render
+        self.heads: dict[str | None, Head] = {}
+        """By the thread."""
+        self.beginnings: dict[str, str] = {}
+        """Each name as the beginning of a member of a JSON object, with a comma in front."""
+        self.values: dict[str, Values] = {}
+        """The strings that each name had."""
+        self._long: dict[tuple[str, str], str] = {}
 
-    def __missing__(self, name: str) -> Values:
-        values = Values(name, self.render)
-        if len(name) <= _LENGTH:
-            if len(self) >= _NAMES:
-                self.clear()
-            self[name] = values
+    def clear(self) -> None:
+        """Ask `render` again: the names of secrets have changed."""
+        self.heads.clear()
+        self.values.clear()
+        self._long.clear()
+
+    def payload(self, record: Record) -> bytes:
+        """Return the payload of `record`, however long it is; keep its pieces for the next one."""
+        _, event, data, place, thread = record
+        try:
+            scope = place.fragment
+        except AttributeError:
+            scope = place.fragment = scope_fragment(place.context, place.identity or None)
+        text = self._head_of(thread)[event] + scope
+        for name in data:
+            value = data[name]
+            kind = type(value)
+            if kind is str:
+                text += self._values_of(name)[value]
+            elif kind in _ATOMS:
+                text += f'{self._beginning_of(name)}"{value}"'
+            else:
+                text += self._beginning_of(name) + _quoted(self.render(name, value))
+        text += "}"
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            return text.encode("utf-8", _SURROGATES)
+
+    def _head_of(self, thread: str | None) -> Head:
+        head = self.heads.get(thread)
+        if head is None:
+            head = Head(thread)
+            if len(self.heads) >= _THREADS:
+                self.heads.clear()
+            self.heads[thread] = head
+        return head
+
+    def _beginning_of(self, name: str) -> str:
+        beginning = self.beginnings.get(name)
+        if beginning is None:
+            beginning = f",{quote(name)}:"
+            if len(name) <= _LENGTH:
+                if len(self.beginnings) >= _NAMES:
+                    self.beginnings.clear()
+                self.beginnings[name] = beginning
+        return beginning
+
+    def _values_of(self, name: str) -> Values:
+        values = self.values.get(name)
+        if values is None:
+            values = Values(name, self._beginning_of(name), self.render, self._long)
+            if len(name) <= _LENGTH:
+                if len(self.values) >= _NAMES:
+                    self.values.clear()
+                self.values[name] = values
         return values
 
 
@@ -168,18 +229,8 @@ def decode(payload: bytes, ts_ns: int) -> dict[str, Any] | None:
     return crumb
 
 
-_names = Names()
-_heads = Heads()
-
-
-def _fragment_of(place: Place) -> str:
-    """Return the part of a crumb that says where it was recorded; the place keeps it."""
-    fragment = place.fragment = scope_fragment(place.context, place.identity or None)
-    return fragment
-
-
 def storing(  # noqa: C901, PLR0915 - inline, for speed
-    box_file: BoxFile, members: Members, *, elsewhere: Store, on_problem: Callable[[str], object]
+    box_file: BoxFile, pieces: Pieces, *, elsewhere: Store, on_problem: Callable[[str], object]
 ) -> Store:
     """Return the function that stores a record in `box_file`, a closure, for speed.
 
@@ -188,73 +239,91 @@ def storing(  # noqa: C901, PLR0915 - inline, for speed
     """
     file = box_file.map
     is_ours = box_file.mark
-    names = _names
-    heads = _heads
-    render = members.render
-    offsets = box_file.offsets
-    slots = len(offsets)
-    room = box_file.slot_size - _format.SLOT_HEAD.size
-    # Fills a slot, in the order of its fields, and the rest of it with zeros.
-    pack_into = Struct(f"{_format.SLOT_HEAD.format}{room}s").pack_into
+    heads = pieces.heads
+    beginnings = pieces.beginnings
+    values = pieces.values
+    render = pieces.render
+    atoms = _ATOMS
+    room = box_file.slot_size - _format.SLOT_HEAD.size - _format.END
     next_sequence = count(1).__next__
     # The slots that no thread writes in, the one completed longest ago first. A thread that takes
     # one has it alone until it gives it back, so that a thread that is held up in between never
-    # overwrites a newer crumb, however many laps the others have made. Appends and pops of a deque
-    # are thread-safe by its documentation.
-    free = deque(offsets)
+    # overwrites a newer crumb, however many laps the others have made. None stands before the last
+    # slot of a lap. Appends and pops of a deque are thread-safe by its documentation.
+    *others, last = box_file.offsets
+    lap = (*others, None, last)
+    free: deque[int | None] = deque(lap)
+    take = free.popleft
     give_back = free.append
-    # Takes a slot and clears its first byte in one step ("x" is a zero byte), all in C, where
-    # neither another thread nor a signal gets in between: the old crumb is to be gone by the time
-    # that others overtake this writer.
-    taken = filterfalse(partial(Struct("x").pack_into, file), iter(free.popleft, None))
+    # What fills a slot, by the length of the payload in steps of 8 bytes: to write less than the
+    # whole slot leaves more of the program's memory in the caches of the processor.
+    packs: dict[int, Callable[..., None]] = {}
+
+    def encode(record: Record) -> tuple[bytes, int, Callable[..., None]]:
+        payload = pieces.payload(record)
+        flags = 0
+        if len(payload) > room:
+            payload = shorten(payload, room)
+            flags = _format.SHORTENED
+        step = len(payload) >> 3
+        if step not in packs:
+            room_taken = _format.padded(len(payload))
+            packs[step] = Struct(_format.SLOT.format(room_taken)).pack_into
+        return payload, flags, packs[step]
 
     def store(record: Record) -> None:  # noqa: C901, PLR0912 - inline, for speed
         if not is_ours[0]:
             elsewhere(record)
             return
         try:
-            ts_ns, event, data, place, thread = record
             try:
-                scope = place.fragment
-            except AttributeError:
-                scope = _fragment_of(place)
-            if type(event) is not str:
-                event = shown_event(event)
-            text = heads[thread][event] + scope
-            for name in data:
-                value = data[name]
-                kind = type(value)
-                if kind is str:
-                    text += members[name][value]
-                elif kind is int or kind in _ATOMS:
-                    text = f'{text}{names[name]}"{value!r}"'
-                else:
-                    text += names[name] + _quoted(render(name, value))
-            text += "}"
-            try:
-                payload = text.encode()
-            except UnicodeEncodeError:
-                payload = text.encode("utf-8", _SURROGATES)
-            length = len(payload)
-            flags = 0
-            if length > room:
-                payload = shorten(payload, room)
-                length = len(payload)
-                flags = _format.SHORTENED
+                ts_ns, event, data, place, thread = record
+                text = ""
+                for name in data:
+                    value = data[name]
+                    kind = type(value)
+                    if kind is str:
+                        text += values[name][value]
+                    elif kind is int or kind in atoms:
+                        text += f'{beginnings[name]}"{value}"'
+                    else:
+                        text += beginnings[name] + _quoted(render(name, value))
+                payload = f"{heads[thread][event]}{place.fragment}{text}}}".encode()
+                pack_into = packs[len(payload) >> 3]
+                flags = 0
+            # A piece that was not seen before, or was forgotten; a lone surrogate; too long.
+            except (LookupError, AttributeError, UnicodeEncodeError) as error:
+                # Nearly always raised right here; a signal handler has a call of its own.
+                if getattr(error.__traceback__, "tb_next", None) and raised_by_signal(error):
+                    raise
+                payload, flags, pack_into = encode(record)
             sequence = next_sequence()
-            if not sequence % slots and (problem := box_file.problem()):
-                on_problem(problem)
-                return
-            checksum = crc32(payload, sequence)
             try:
-                offset = next(taken)
+                offset = take()
+                if offset is None:
+                    offset = take()
+                    give_back(None)
+                    if problem := box_file.problem():
+                        on_problem(problem)
+                        return
             except IndexError:
                 # More writers than slots, or slots lost to a KeyboardInterrupt just below. Two
                 # writers in one slot are better than none: the checksum will tell.
-                free.extend(offsets)
-                offset = next(taken)
+                free.extend(lap)
+                offset = take()
             try:
-                pack_into(file, offset, 1, flags, length, checksum, sequence, ts_ns, payload)
+                # In the order of the fields, so that the last one is there when all others are.
+                pack_into(
+                    file,
+                    offset,
+                    sequence,
+                    adler32(payload, sequence),
+                    len(payload),
+                    flags,
+                    ts_ns,
+                    payload,
+                    sequence,
+                )
             finally:
                 give_back(offset)
         except Exception as error:
@@ -286,7 +355,7 @@ def shorten(payload: bytes, room: int) -> bytes:
     """Return `payload` as valid JSON of at most `room` bytes, with a mark at each cut.
 
     A cut string ends in "… (+1234)", the number of characters that are missing; missing members are
-    counted under the name "…", missing items by an item of that form. `room` is at least 232 bytes,
+    counted under the name "…", missing items by an item of that form. `room` is at least 223 bytes,
     as slots have.
     """
     record: dict[str, Json] = json.loads(payload)

@@ -11,7 +11,7 @@ from statecrumbs._black_box import _format
 from statecrumbs._black_box._file import BoxFile
 from statecrumbs._black_box._folder import make_room
 from statecrumbs._black_box._rows import RowTable
-from statecrumbs._black_box._slots import Members, members_fragment, storing
+from statecrumbs._black_box._slots import Pieces, members_fragment, storing
 from statecrumbs._black_box._stacks import Stacks
 
 TYPE_CHECKING = False
@@ -48,10 +48,10 @@ class BlackBox:
         "_file",
         "_files",
         "_is_on",
-        "_members",
         "_on_error",
         "_on_store",
         "_on_table",
+        "_pieces",
         "_program",
         "_shape",
         "_signal_stacks",
@@ -77,7 +77,7 @@ class BlackBox:
         self._works_at_exit: Callable[[], int] | None = None
         self._signal_stacks: bool | None = None
         self._stacks: Stacks | None = None
-        self._members = Members(render)
+        self._pieces = Pieces(render)
         self._on_error = on_error
         self._is_on = [True]
         self._file: BoxFile | None = None
@@ -211,7 +211,7 @@ class BlackBox:
 
     def forget_rendered(self) -> None:
         """Ask `render` about all values again: the names of secrets have changed."""
-        self._members.clear()
+        self._pieces.clear()
 
     def note_failure(self) -> None:
         """Note an unhandled exception in the file, which keeps it; the process may live on."""
@@ -312,7 +312,7 @@ class BlackBox:
                 )
                 return None
             store = storing(
-                box_file, self._members, elsewhere=self._open_and_store, on_problem=self._turn_off
+                box_file, self._pieces, elsewhere=self._open_and_store, on_problem=self._turn_off
             )
             opened = self._files.setdefault(pid, (box_file, store))
             if opened[0] is not box_file:
