@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 
-from corectx import Site, _failures, current, enter, leave, scope, start, subscribe
+from corectx import Site, _failures, _observers, current, enter, leave, scope, start, subscribe
 from corectx._observers import notify_entered, notify_left
 from corectx.lowlevel import (
     around,
@@ -24,6 +24,7 @@ from corectx.lowlevel import (
     notify_ending,
     notify_renamed,
     treat_as_control_flow,
+    when_listeners_change,
 )
 
 TASK = Site("task", "import")
@@ -288,6 +289,22 @@ def test_observers_that_are_equal_are_two():
         pass
     ends[1]()
     assert [len(observer.heard) for observer in observers] == [2, 4]
+
+
+def test_a_hot_path_is_told_whenever_the_listeners_have_changed(monkeypatch):
+    monkeypatch.setattr(_observers, "_followers", [])
+    heard = []
+    when_listeners_change(lambda: heard.append(len(listeners.crumb)))
+    before = heard[0]
+
+    class OfCrumbs:
+        def crumb(self, frame, time_ns, event, data):
+            pass
+
+    unsubscribe = subscribe(OfCrumbs())
+    assert heard[-1] == before + 1
+    unsubscribe()
+    assert heard[-1] == before
 
 
 def test_threads_that_subscribe_at_the_same_time_are_all_heard():

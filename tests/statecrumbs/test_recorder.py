@@ -51,6 +51,46 @@ def test_a_crumb_has_the_fields_of_the_data_model_in_their_order():
     }
 
 
+OTHERS = (
+    {},
+    {"a": 1},
+    {"b": "text"},
+    {"a": 1, "b": "text"},
+    {"b": None, "a": 0.5},
+    {"a": 1, "c": True},
+    {"a": 1, "b": 2, "c": 3},
+    {"a": "x" * 513, "b": "x" * 2_000},
+    {"a": 1 << 64, "b": 1},
+    {"a": 1, "b": -(1 << 70)},
+    {"a": [1, {"password": "hunter2"}], "b": (1, 2)},
+    {"a": 1, "b": ValueError(object())},
+    {"a": "x" * 1_025},
+    {"password": "hunter2"},
+    {"a": "hunter2", "password": "hunter2"},
+    {"name": "DB_PASSWORD"},
+    {"name": "DB_PASSWORD", "value": "hunter2"},
+    {"a": 1, "event": 2},
+)
+
+
+def shown(event: str, data: dict[str, object]) -> dict[str, object]:
+    crumb(event, **data)
+    found = snapshot()[-1]
+    del found["event"], found["ts"]
+    return {key: re.sub("0x[0-9a-f]+", "0x", str(text)) for key, text in found.items()}
+
+
+@pytest.mark.parametrize("second", OTHERS)
+@pytest.mark.parametrize("first", OTHERS)
+def test_what_an_event_had_before_changes_no_later_crumb_of_it(first, second):
+    event, other = str(uuid.uuid4()), str(uuid.uuid4())
+    crumb(event, **first)
+    crumb(event, **first)
+    expected = shown(other, second)
+    assert [shown(event, second) for _ in range(3)] == [expected] * 3
+    assert shown(event, first) == shown(event, first)
+
+
 def test_data_is_stored_by_its_repr():
     crumb("x", user="alice", x=10, none=None, yes=True, pi=3.5, items=[1, "a"], raw=b"\0")
     (only,) = snapshot()

@@ -140,6 +140,7 @@ _EVENTS = (
     "received",
 )
 _observers: dict[int, object] = {}  # by address
+_followers: list[Callable[[], None]] = []
 _owners: dict[int, object] = {}  # the observers by the address of each of their bound methods
 
 
@@ -177,6 +178,15 @@ def subscribe(observer: object) -> Callable[[], None]:
     return unsubscribe
 
 
+def when_listeners_change(call: Callable[[], None]) -> None:
+    """Call `call` now, and whenever `listeners` has changed.
+
+    A hot path may then look at a variable of its own. `call` may be called twice for one change.
+    """
+    _followers.append(call)
+    call()
+
+
 def _relisten() -> None:
     global _owners
     # No lock: `subscribe` may run in a signal handler or right after a fork. If another thread
@@ -201,6 +211,8 @@ def _relisten() -> None:
         listeners.scope_left = tuple(
             method for method in listeners.left if id(method) not in ignoring
         )
+        for call in _followers:
+            call()
         if list(map(id, observers)) == list(_observers):
             hearing = (*listeners.entered, *listeners.left)
             listeners.is_inlined = all(

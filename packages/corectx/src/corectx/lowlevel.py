@@ -39,7 +39,8 @@ Ends
     and in_collector()`` first, which costs a truth test.
 Observers
     `listeners` holds the methods of all observers by event. Without observers, ``if
-    listeners.entered: notify_entered(frame)`` costs one truth test. Call `notify_renamed` when a
+    listeners.entered: notify_entered(frame)`` costs one truth test. `when_listeners_change` calls a
+    function at each change, so that a hot path has less to look at. Call `notify_renamed` when a
     site has learnt its name, `notify_suspended` and `notify_resumed` when work waits and goes on
     that is done in parts, such as the body of a response, and `notify_ending` when a framework
     announces that the process ends in an ordinary way.
@@ -80,6 +81,7 @@ from corectx._observers import (
     notify_renamed,
     notify_resumed,
     notify_suspended,
+    when_listeners_change,
 )
 from corectx._process import (
     collecting,
@@ -175,6 +177,7 @@ __all__ = [
     "treat_as_control_flow",
     "unsure_run",
     "values_of",
+    "when_listeners_change",
 ]
 
 

@@ -14,9 +14,17 @@ from __future__ import annotations
 from _thread import _local, get_ident  # pyright: ignore[reportPrivateUsage]
 from time import time_ns
 
-from corectx.lowlevel import get_current, listeners, log_once, notify_crumb, raised_by_signal
+from corectx.lowlevel import (
+    get_current,
+    listeners,
+    log_once,
+    notify_crumb,
+    raised_by_signal,
+    when_listeners_change,
+)
 from statecrumbs._crumb import (
     MAX_EVENT,
+    MAX_KEPT,
     MAX_VALUES,
     NOWHERE,
     SYSTEM_FIELDS,
@@ -38,8 +46,8 @@ from statecrumbs._values import keepers_for, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, NoReturn
 
     from corectx import Frame
     from statecrumbs._crumb import Crumb, Record
@@ -53,10 +61,13 @@ _LARGE = 1024  # bytes of a dict of values, in characters: its trail is weighed
 _STR = frozenset((str,))
 
 # The fast path takes these events. For each: the event itself, kept in place of equal strings, and
-# the names of values that came with it before and are no secrets. Bounded, since an event may be
-# made of input from outside.
+# the names of values that came with it before and are no secrets. Then, if the names were always
+# the same and at most two: how many, the characters of each value, and both names. Bounded, since
+# an event may be made of input from outside.
 _KNOWN = 1024
-_known: dict[str, tuple[str, set[str]]] = {}
+_known: dict[str, tuple[str, set[str], int, int, Any, Any]] = {}
+_FEW = 2
+_MANY = -1
 
 _keepers = keepers_for(options.redactor)
 _message_names: set[str] = set()  # those that came with messages
@@ -92,8 +103,10 @@ def set_thread_name(name: str) -> None:
 
 # The black box, if there is one. It is called with each record, unrendered, because it renders
 # faster than the text for observers is made.
-_mirror: Callable[[Record], None] | None = None
 _mirrors: tuple[Callable[[Record], None], ...] = ()
+# What is called with each record, or None: the mirrors, and the observers of crumbs. One variable,
+# since to look at both of them takes longer.
+_also: Callable[[Record], None] | None = None
 _has_failed = False
 
 
@@ -111,45 +124,75 @@ def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
     also be given by name, ``event=``; beside a positional event, ``event=`` is data.
     """
     try:
-        known, names = _known[event]
-        for name in data:  # noqa: PLC0206 - faster than items()
-            if name in names:
-                value = data[name]
+        known, names, few, room, first, second = _known[event]
+        if len(data) != few:
+            for name in data:  # noqa: PLC0206 - faster than items()
+                if name in names:
+                    value = data[name]
+                    kind = type(value)
+                    if kind is str:
+                        # Literals are faster than names.
+                        if len(value) <= 16 or len(value) * len(data) <= 1024:  # noqa: PLR2004
+                            continue
+                    elif kind is int:
+                        if value.bit_length() <= 64:  # noqa: PLR2004
+                            continue
+                    elif value is None or kind is float or kind is bool:
+                        continue
+                    else:
+                        # Keep what it holds, to render it when somebody looks.
+                        value = _keepers[id(kind)](value, 1024 // len(data))
+                        if value is not None:
+                            data[name] = value
+                            continue
+                _give_up()
+        # The same for one or two values: a loop would take as long as what is in it.
+        elif first is not None:
+            value = data[first]
+            kind = type(value)
+            if kind is str:
+                if len(value) > room:
+                    _give_up()
+            elif kind is int:
+                if value.bit_length() > 64:  # noqa: PLR2004
+                    _give_up()
+            elif not (value is None or kind is float or kind is bool):
+                value = _keepers[id(kind)](value, room)
+                if value is None:
+                    _give_up()
+                data[first] = value
+            if second is not None:
+                value = data[second]
                 kind = type(value)
                 if kind is str:
-                    # Literals are faster than names.
-                    if len(value) <= 16 or len(value) * len(data) <= 1024:  # noqa: PLR2004
-                        continue
+                    if len(value) > room:
+                        _give_up()
                 elif kind is int:
-                    if value.bit_length() <= 64:  # noqa: PLR2004
-                        continue
-                elif value is None or kind is float or kind is bool:
-                    continue
-                else:
-                    # Keep what it holds, to render it when somebody looks.
-                    value = _keepers[id(kind)](value, 1024 // len(data))
-                    if value is not None:
-                        data[name] = value
-                        continue
-            break
+                    if value.bit_length() > 64:  # noqa: PLR2004
+                        _give_up()
+                elif not (value is None or kind is float or kind is bool):
+                    value = _keepers[id(kind)](value, room)
+                    if value is None:
+                        _give_up()
+                    data[second] = value
+        remember, ticks, thread = _thread.here
+        frame = get_current()
+        if frame is None:
+            record = (time_ns(), known, data, NOWHERE, thread)
+            remember(record)
+            next(ticks)
         else:
-            remember, ticks, thread = _thread.here
-            frame = get_current()
-            if frame is None:
-                record = (time_ns(), known, data, NOWHERE, thread)
-                remember(record)
-                next(ticks)
-            else:
-                of_trail, ticks, place = frame.recorder_cache or cache_of(frame)
-                record = (time_ns(), known, data, place, thread)
-                remember(record)
-                of_trail.append(record)
-                next(ticks)
-            if _mirror is not None:
-                _mirror(record)
-            if listeners.crumb:
-                notify_crumb(frame, record[0], known, rendered_data(data))
-            return
+            cache = frame.recorder_cache
+            if cache is None:
+                cache = cache_of(frame)
+            of_trail, ticks, place = cache
+            record = (time_ns(), known, data, place, thread)
+            remember(record)
+            of_trail.append(record)
+            next(ticks)
+        if _also is not None:
+            _also(record)
+        return
     # The lease of the trail ended with this crumb: see `_trail`.
     except StopIteration:
         if type(event) is str and _STR.issuperset(map(type, data)):
@@ -173,6 +216,11 @@ def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
     _crumb_checked(event, data)
 
 
+def _give_up() -> NoReturn:
+    """Leave the fast path for the full check."""
+    raise LookupError
+
+
 def _crumb_checked(event: object, data: dict[str, Any]) -> None:
     """Record a crumb that the fast path does not know, after a full check."""
     if event is _BY_NAME:
@@ -193,7 +241,7 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
         # Here and below there are subscripts and no calls of a dict's methods: without a GIL these
         # take the dict's lock. A child that is forked while a thread waits for it would hang.
         try:
-            frozen_event, _ = _known[text]  # nothing in it needs to be cut or redacted
+            frozen_event = _known[text][0]  # nothing in it needs to be cut or redacted
         except KeyError:
             frozen_event = freeze_event(text)
         frozen_data = freeze_data(data, _keepers)
@@ -244,10 +292,8 @@ def _remember(event: str, data: dict[str, Any], *, is_large: bool = False) -> No
             renew_lease(frame, ticks, record)
         elif is_large:
             trail_of(frame).weigh_large()
-    if _mirror is not None:
-        _mirror(record)
-    if listeners.crumb:
-        notify_crumb(frame, record[0], shown_event(event), rendered_data(data))
+    if _also is not None:
+        _also(record)
 
 
 def _is_large(data: dict[str, Any]) -> bool:
@@ -259,23 +305,27 @@ def _finish(frame: Frame | None, spent: Ticks, record: Record) -> None:
     try:
         if frame is not None:
             renew_lease(frame, spent, record)
-        if _mirror is not None:
-            _mirror(record)
-        if listeners.crumb:
-            notify_crumb(frame, record[0], record[1], rendered_data(record[2]))
+        if _also is not None:
+            _also(record)
     except Exception as error:
         _log_failure(error)
 
 
 def _learn(event: str, data: dict[str, Any], frozen: dict[str, Any]) -> None:
     """Let the fast path take this event the next time, with the names that it may take."""
+    given = [*data]
     try:
-        _, names = _known[event]
+        _, before, few, _, first, second = _known[event]
     except KeyError:
-        names = set()
+        before, few = set(), len(given)
+        first, second, *_ = *given, None, None
+    names = _learnt(before, data, frozen)
+    is_same = few == len(given) <= _FEW and _STR.issuperset(map(type, given))
+    if not (is_same and names.issuperset(given) and {first, second}.issuperset(given)):
+        few = _MANY
     if len(_known) >= _KNOWN:
         _known.clear()  # events from outside; the others are learnt again
-    _known[event] = event, _learnt(names, data, frozen)
+    _known[event] = event, names, few, MAX_KEPT // max(few, 1), first, second
 
 
 def _learnt(names: set[str], data: dict[str, Any], frozen: dict[str, Any]) -> set[str]:
@@ -358,14 +408,37 @@ def stop_mirroring(mirror: Callable[[Record], None]) -> None:
 
 
 def _use_mirrors(*mirrors: Callable[[Record], None]) -> None:
-    global _mirror, _mirrors
-
-    def all_of_them(record: Record) -> None:
-        for mirror in mirrors:
-            mirror(record)
-
+    global _mirrors
     _mirrors = mirrors
-    _mirror = all_of_them if len(mirrors) > 1 else next(iter(mirrors), None)
+    _choose()
+
+
+def _choose() -> None:
+    """Let `_also` be what is to be called with each record now."""
+    global _also
+    while True:  # again if another thread has changed the one or the other meanwhile
+        mirrors, hearing = _mirrors, listeners.crumb
+        calls = (*mirrors, _tell) if hearing else mirrors
+        _also = _all_of(calls) if len(calls) > 1 else next(iter(calls), None)
+        if mirrors is _mirrors and hearing is listeners.crumb:
+            return
+
+
+def _all_of(calls: Iterable[Callable[[Record], None]]) -> Callable[[Record], None]:
+    def call_all(record: Record) -> None:
+        for call in calls:
+            call(record)
+
+    return call_all
+
+
+def _tell(record: Record) -> None:
+    """Tell the observers of the crumb that was recorded right now."""
+    time_ns, event, data, _, _ = record
+    notify_crumb(get_current(), time_ns, shown_event(event), rendered_data(data))
+
+
+when_listeners_change(_choose)
 
 
 def exchange_ring(ring: Ring) -> Ring:
