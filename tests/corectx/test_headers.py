@@ -25,8 +25,9 @@ from corectx import (
     leave,
     scope,
     start,
+    subscribe,
 )
-from corectx.lowlevel import remote
+from corectx.lowlevel import is_unsure, remote, run_id
 
 STEP = Site("step", "fetch_from_api", flow="bom_sync")
 ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -53,6 +54,20 @@ def arriving(*, allow=(), **fields):
 
 
 # Writing
+
+
+def test_an_observer_cannot_change_the_fields_of_the_frame(step):
+    class Planting:
+        def sent(self, frame, fields):
+            fields.update(id="0" * 32, parent=PARENT, flow="f", step="s", run=PARENT, own="kept")
+
+    end = subscribe(Planting())
+    try:
+        text = inject({})[HEADER]
+    finally:
+        end()
+    assert header({HEADER: text}) == {**header(inject({})), "own": "kept"}
+    assert text.count('"id"') == 1
 
 
 def test_the_header_says_which_operation_which_frame_and_where(step):
@@ -466,4 +481,31 @@ def test_whatever_arrives_is_a_valid_frame_or_none(reports, fields):
         assert extract(inject({})).correlation_id == frame.correlation_id
         detach(token)
     assert current() is None
+    reports()
+
+
+FRAME_IDS = st.text("0123456789abcdefAg", max_size=17) | st.sampled_from([PARENT, "0" * 16])
+CRITICAL_NAMES = st.text(max_size=3) | st.text('a\x7f "\\', max_size=3) | st.just("n" * 257)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fields=st.fixed_dictionaries(
+        {"id": st.one_of(st.just(ID), st.text("a.-_é!", max_size=3)), "parent": FRAME_IDS},
+        optional={"flow": CRITICAL_NAMES, "step": CRITICAL_NAMES, "run": FRAME_IDS},
+    ),
+    is_ascii=st.booleans(),
+)
+def test_a_usual_header_is_read_as_any_other(reports, fields, is_ascii):
+    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=is_ascii)
+
+    def read(text):
+        frame = extract({HEADER: text})
+        correlation_id = frame.correlation_id if frame.correlation_id == fields["id"] else "made"
+        has_id = frame.id == fields["parent"]
+        run = run_id(frame.run) == fields.get("run"), is_unsure(frame.run)
+        return correlation_id, has_id, frame.site.kind, frame.name, frame.flow, run, frame.values
+
+    # Whitespace is JSON, but nothing that `inject` writes.
+    assert read(text) == read(text.replace(",", ", ", 1))
     reports()

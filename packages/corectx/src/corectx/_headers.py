@@ -20,7 +20,7 @@ its check is replaced or left out, and logged without its content.
 from __future__ import annotations
 
 from corectx._current import get_current, new_correlation_id
-from corectx._frame import as_id, is_valid_id, remote
+from corectx._frame import NO_VALUES, RunFrame, Site, as_id, is_valid_id, remote
 from corectx._observers import listeners, notify_received, notify_sent
 from corectx._process import log_once
 from corectx._runs import (
@@ -55,10 +55,12 @@ _MAX_VALUES = 32
 _MAX_AMBIGUOUS = 33  # flows: those of the runs, as many that were forgotten, and the frame's own
 _MAX_VALUE = 1024  # characters of one string value
 _MAX_BITS = 64  # of one integer
+_OF_FRAME = frozenset(("id", "parent", "flow", "step", "run"))  # no observer may set these fields
 _HEX = "0123456789abcdef"
 _FRAME_ID_LENGTH = 16
 
-# From the first message on: the functions that quote a text, encode any value, and decode a text.
+# From the first message on: the functions that quote a text, encode any value, decode a text, and
+# match a header that has nothing but valid fields of the frame, in the order of `to_header`.
 # `json.dumps` with separators and `json.loads` take twice the time of these for a header.
 _codecs: list[Callable[..., Any]] = []
 
@@ -85,7 +87,7 @@ def write(
     allow: Collection[str] = (),
 ) -> None:
     """Write `frame` into `carrier`, as `inject` does."""
-    _put(carrier, HEADER, _encode(frame, allow, http))
+    _put(carrier, HEADER, to_header(frame, http=http, allow=allow))
     # Check it here too: a line break in it would begin another header.
     if http and is_valid_id(frame.correlation_id):
         _put(carrier, CORRELATION_HEADER, str(frame.correlation_id))
@@ -109,7 +111,7 @@ def extract(
         return None
     text = _get(carrier, HEADER)
     if text is not None:
-        frame = _decode(text, allow, http)
+        frame = from_header(text, http=http, allow=allow)
         if frame is not None:
             return frame
     bare_id = _get(carrier, CORRELATION_HEADER)
@@ -118,59 +120,81 @@ def extract(
     return remote(correlation_id=_checked_id(bare_id))
 
 
-def _encode(frame: Frame, allow: Collection[str], http: bool) -> str:
-    fields: dict[str, object] = {}
-    correlation_id = as_id(frame.correlation_id)
+def to_header(frame: Frame, *, http: bool = False, allow: Collection[str] = ()) -> str:
+    """Return the text of `HEADER` for `frame`, with the values in `allow`, which is no string."""
+    if not _codecs:
+        _make_codecs()
+    quote = _codecs[0]
+    flow = frame.flow
+    text = f'"parent":{quote(frame.id)}'
+    correlation_id = as_id(frame.correlation_id)  # without quotes and escapes
     if correlation_id is not None:
-        fields["id"] = correlation_id
-    fields["parent"] = frame.id
-    if frame.flow is not None:
-        fields["flow"] = frame.flow[:_MAX_NAME]
+        text = f'"id":"{correlation_id}",{text}'
+    if flow is not None:
+        text += f',"flow":{quote(flow[:_MAX_NAME])}'
     named: Frame | None = frame
     while named is not None:
         name = named.site.name
         if name is not None:
-            fields["step"] = name[:_MAX_NAME]
+            text += f',"step":{quote(name[:_MAX_NAME])}'
             break
         named = named.parent
-    run = None if frame.flow is None else run_of(frame)
+    run = None if flow is None else run_of(frame)
     if run is not None:
-        fields["run"] = run_id(run)
+        text += f',"run":{quote(run_id(run))}'
+    if run is None and not (frame.store or listeners.sent or allow):
+        return f"{{{text}}}"
+    return _beside_others(text, frame, run, http, allow)
+
+
+def _beside_others(
+    text: str, frame: Frame, run: Run | None, http: bool, allow: Collection[str]
+) -> str:
+    """Return the header with the fields in `text`, and those of the operation and of others."""
     runs = {} if http else _runs_beside(frame, run)
     added: dict[str, object] = _added(frame, http) if listeners.sent else {}
     kept = _kept(frame.values, allow) if allow else None
     values: dict[str, object] = {"values": kept} if kept else {}
-    text = _as_json({**added, **values, **runs, **fields})
-    if len(text) > _MAX_HEADER:
+    whole = _with(text, {**added, **values, **runs})
+    if len(whole) > _MAX_HEADER:
         log_once(
             "size",
             "The frame is larger than a header may be: values or observers' fields were left out.",
         )
         for extra in ({**values, **runs}, runs, values, added, {}):
-            text = _as_json({**extra, **fields})
-            if len(text) <= _MAX_HEADER:
+            whole = _with(text, extra)
+            if len(whole) <= _MAX_HEADER:
                 break
-    return text
+    return whole
 
 
-def _as_json(fields: dict[str, object]) -> str:
-    """Return `fields` as a JSON object; nearly all of them are texts."""
-    if not _codecs:
-        _make_codecs()
-    quote, encode, _ = _codecs
-    pairs = [
-        f"{quote(key)}:{quote(each) if isinstance(each, str) else encode(each)}"
-        for key, each in fields.items()
-    ]
-    return "{" + ",".join(pairs) + "}"
+def _with(text: str, extra: dict[str, object]) -> str:
+    """Return the JSON object with the fields `extra`, mostly texts, and those of the frame.
+
+    `text` has those of the frame. They come last, so that they hold, whatever keys others add.
+    """
+    quote, encode, *_ = _codecs
+    fields = "".join(
+        f"{quote(key)}:{quote(each) if isinstance(each, str) else encode(each)},"
+        for key, each in extra.items()
+    )
+    return f"{{{fields}{text}}}"
 
 
 def _make_codecs() -> None:
     from json import JSONDecoder, JSONEncoder
     from json.encoder import encode_basestring_ascii
+    from re import compile as compile_
 
     encode = JSONEncoder(separators=(",", ":")).encode
-    _codecs[:] = encode_basestring_ascii, encode, JSONDecoder().raw_decode
+    # Each group is as strict as the check of its field below, or more so: a name is in ASCII here.
+    frame_id = '"(?!0{16})([0-9a-f]{16})"'
+    name = rf'"([ !#-\[\]-~]{{1,{_MAX_NAME}}})"'
+    usual = compile_(
+        rf'{{"id":"([A-Za-z0-9._-]{{1,128}})","parent":{frame_id}'
+        rf'(?:,"flow":{name})?(?:,"step":{name})?(?:,"run":{frame_id})?}}'
+    )
+    _codecs[:] = encode_basestring_ascii, encode, JSONDecoder().raw_decode, usual.fullmatch
 
 
 def _runs_beside(frame: Frame, own: Run | None) -> dict[str, object]:
@@ -202,15 +226,29 @@ def _added(frame: Frame, http: bool) -> dict[str, object]:
         for key, text in added.items()
         if _is_text(key, _MAX_NAME)
         and _is_text(text, _MAX_ADDED)
+        and key not in _OF_FRAME
         and not (http and key.startswith(OF_RUNS))
     }
+
+
+def from_header(text: str, *, http: bool = False, allow: Collection[str] = ()) -> Frame | None:
+    """Return the frame that `text` of a `HEADER` stands for, or None if it is no such text."""
+    if not _codecs:
+        _make_codecs()
+    usual = None if listeners.received else _codecs[3](text)
+    if usual is None:
+        return _decode(text, allow, http)
+    # With one match all is checked, which is most of the work.
+    correlation_id, parent, flow, name, run = usual.groups()
+    frame = RunFrame(Site("remote", name, flow), None, flow, correlation_id, NO_VALUES, {})
+    frame._id = parent  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    frame.run = {} if run is None else named_run(run)
+    return frame
 
 
 def _decode(text: str, allow: Collection[str], http: bool) -> Frame | None:
     fields: dict[str, Any] | None = None
     if len(text) <= _MAX_HEADER:
-        if not _codecs:
-            _make_codecs()
         text = text.strip()
         try:
             fields, end = _codecs[2](text)

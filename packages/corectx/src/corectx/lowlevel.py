@@ -15,6 +15,9 @@ Frames
     values. `UNOPENED` is the `outer` of a frame that is not entered. A hot path makes a `BareFrame`
     and sets its attributes itself. `FrameText` is a text in a log record that knows the frame in
     which the record was made.
+Headers
+    `to_header` and `from_header` write and read the text of `corectx.HEADER` alone, without a
+    search for the header in a carrier. `allow` is checked by the caller.
 IDs
     `as_id` turns a valid text or a UUID into a correlation ID. `arriving_id` asks the observers for
     the ID of an operation that a request or a message begins: with tracing, that of its trace.
@@ -95,6 +98,7 @@ from corectx._wrap import COROUTINE, around, carry_on, keep_signature, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from corectx._headers import from_header, to_header
     from corectx._open import (
         forget_lost,
         forget_open,
@@ -137,6 +141,7 @@ __all__ = [
     "collecting",
     "forget_lost",
     "forget_open",
+    "from_header",
     "get_current",
     "in_collector",
     "is_ambiguous",
@@ -174,6 +179,7 @@ __all__ = [
     "runs_of",
     "search_for_lost",
     "set_current",
+    "to_header",
     "treat_as_control_flow",
     "unsure_run",
     "values_of",
@@ -182,12 +188,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # A program that only records crumbs loads neither module.
+    # A program that only records crumbs loads none of these modules.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from corectx import _open, _runs
 
-    found: object = getattr(_open if hasattr(_open, name) else _runs, name)
+    found: object = getattr(_open, name, None) or getattr(_runs, name, None)
+    if found is None:
+        from corectx import _headers
+
+        found = getattr(_headers, name)
     globals()[name] = found
     return found
 
