@@ -31,7 +31,7 @@ from kombu.utils.imports import symbol_by_name
 
 from corectx import attach, current, detach, enter, failed_frame, leave
 from corectx.lowlevel import notify_ending
-from penstock_celery._messages import TRACING, close_site, frame_of, is_tracing, sending_frame
+from penstock_celery._messages import TRACING, frame_of, is_tracing, sending_frame
 from statecrumbs import report
 from statecrumbs.lowlevel import forget_inherited_duplicates
 
@@ -52,10 +52,10 @@ class Execution:
 
     __slots__ = ("frame", "is_reported", "task_id", "token")
 
-    def __init__(self, task_id: str, frame: Frame) -> None:
+    def __init__(self, task_id: str, frame: Frame, token: Token | None = None) -> None:
         self.task_id = task_id
         self.frame = frame
-        self.token: Token | None = None
+        self.token = token
         self.is_reported = False
 
 
@@ -158,9 +158,8 @@ def current_execution(execution: Execution) -> Generator[None, None, None]:
 def _begin(task_id: str, task: Any, **_: object) -> None:
     request = task.request
     sender = _caller(task, task_id) if request.is_eager else None
-    execution = Execution(task_id, frame_of(task, request, task_id, sender=sender))
-    execution.token = enter(execution.frame)
-    _executions.stack.append(execution)
+    frame = frame_of(task, request, task_id, sender=sender)
+    _executions.stack.append(Execution(task_id, frame, enter(frame)))
     if task_postrun.receivers[-1][1] is not _end:
         _end_last()
     if TRACING in sys.modules:
@@ -220,7 +219,8 @@ def _end(task_id: str, retval: object = None, state: str | None = None, **_: obj
         if execution.token is not None:
             # Without a failure there is none to look for, which is the usual case.
             leave(execution.token, None if state == "SUCCESS" else _failure(retval, state))
-            close_site(execution.frame)
+            site: Any = execution.frame.site
+            site.close()
         if execution.task_id == task_id:
             _executions.ended = execution
             break

@@ -11,19 +11,30 @@ direct call of it would join.
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from celery import _state
 from celery.signals import before_task_publish
 
-from corectx import HEADER, Frame, Site, attach, current, detach, extract, inject, start
-from corectx.lowlevel import SEPARATE, arriving_id, is_ambiguous, latest_operation
+from corectx import HEADER, Frame, Site, attach, detach, extract, start
+from corectx.lowlevel import (
+    SEPARATE,
+    UNOPENED,
+    BareFrame,
+    arriving_id,
+    from_header,
+    get_current,
+    is_ambiguous,
+    latest_operation,
+    to_header,
+)
 from penstock.lowlevel import declaration_of
 from statecrumbs.lowlevel import MAX_OUTGOING_CRUMBS, inherit_crumbs, outgoing_crumbs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 _OUTSIDE = Site("scope")  # outside of any frame
 _SENDING = Site("scope")
@@ -107,16 +118,17 @@ def _write_headers(headers: dict[str, Any], sender: object = None, **_: object) 
     A retry has the headers of the message before it, perhaps also in a nested dict. The nested dict
     may belong to the caller, so it is replaced and not changed.
     """
-    active = current()
+    active = get_current()
     frame = _frame_of_span(headers) if active is None else active
     if frame is None:
         return
     if SEPARATE in frame.store:
         frame = sending_frame(frame, sender, headers.get("group"))
-    token = None if frame is active else attach(frame)
-    # Not into `headers`: `inject` would look at each of their names, in any case.
-    text: str = inject(dict[str, str](), allow=options.values)[HEADER]
-    if token is not None:
+    if frame is active:
+        text = to_header(frame, allow=options.values)
+    else:
+        token = attach(frame)  # an observer may look at it
+        text = to_header(frame, allow=options.values)
         detach(token)
     headers[HEADER] = text
     crumbs = outgoing_crumbs(options.crumbs) if options.crumbs else None
@@ -156,8 +168,16 @@ def _write_trace(headers: dict[str, Any]) -> None:
 
 def _frame_of_span(headers: dict[str, Any]) -> Frame | None:
     """Return a frame in the trace of the active span, for a sender that has a span and no frame."""
-    traced = None if _header(headers, HEADER) is not None else arriving_id(_OUTSIDE)
+    traced = None if _has_header(headers) else arriving_id(_OUTSIDE)
     return None if traced is None else start(_OUTSIDE, correlation_id=traced)
+
+
+def _has_header(headers: dict[str, Any]) -> bool:
+    """Tell whether a frame is in `headers` already, perhaps in a nested dict."""
+    nested: object = headers.get("headers")
+    return headers.get(HEADER) is not None or (
+        isinstance(nested, dict) and cast("dict[str, Any]", nested).get(HEADER) is not None
+    )
 
 
 def sending_frame(current: Frame, task: Any, group: object) -> Frame:
@@ -210,34 +230,37 @@ def frame_of(task: Any, request: Any, task_id: str, *, sender: Frame | None = No
     The sender's frame is `sender`, or is read from the headers of the message in `request`, a dict
     or Celery's `Context`.
     """
-    fields = _fields(request)
+    fields: dict[str, Any] = request if isinstance(request, dict) else vars(request)
     site = site_of(task, fields)
-    values = {"task_id": task_id}
+    nested = fields.get("headers")  # where an older protocol has the headers
     if sender is None:
-        header = _header(fields, HEADER)
-        sender = None if header is None else extract({HEADER: header}, allow=options.values)
+        header = fields.get(HEADER)
+        if header is None and isinstance(nested, dict):
+            header = nested.get(HEADER)
+        if type(header) is str:
+            sender = from_header(header, allow=options.values)
+        elif header is not None:
+            sender = extract({HEADER: header}, allow=options.values)
+    values = {"task_id": task_id}
     if sender is not None and sender.correlation_id is not None:
-        frame = sender.child(site, values)
+        # As `sender.child(site, values)`, without its calls.
+        frame: Frame = BareFrame()
+        frame.site = site
+        frame.parent = sender
+        frame.flow = site.flow or sender.flow
+        frame.correlation_id = sender.correlation_id
+        frame.values = MappingProxyType(sender.values | values)
+        frame.store = sender.store
+        frame.outer = UNOPENED
+        frame.recorder_cache = None
     else:
         frame = start(site, correlation_id=arriving_id(site), parent=sender, values=values)
-    crumbs = _header(fields, CRUMBS_HEADER)
+    crumbs = fields.get(CRUMBS_HEADER)
+    if crumbs is None and isinstance(nested, dict):
+        crumbs = nested.get(CRUMBS_HEADER)
     if crumbs is not None:
         inherit_crumbs(frame, crumbs)
     return frame
-
-
-def _fields(request: Any) -> dict[str, Any]:
-    """Return what a message brought: a worker's main process has a dict, a task a `Context`."""
-    return request if isinstance(request, dict) else vars(request)
-
-
-def _header(fields: Mapping[str, Any], key: str) -> Any:
-    """Return one header: it is at the top, or with an older protocol in a nested dict."""
-    found = fields.get(key)
-    if found is None:
-        nested: Mapping[str, Any] | None = fields.get("headers")
-        found = nested.get(key) if isinstance(nested, dict) else None
-    return found
 
 
 class TaskSite(Site):
@@ -251,11 +274,11 @@ class TaskSite(Site):
     """
 
     __slots__ = ("_fields", "_task", "after_parts", "part")
+    kind = "task"
     part: tuple[str, int] | None
     after_parts: tuple[str, int] | None
 
     def __init__(self, task: Any, fields: dict[str, Any], flow: str | None) -> None:
-        self.kind = "task"
         self.name = task.name
         self.flow = flow
         self._task: Any = task
@@ -298,12 +321,6 @@ class TaskSite(Site):
 
 def _texts(headers: dict[str, object]) -> dict[str, str]:
     return {key.lower(): text for key, text in headers.items() if isinstance(text, str)}
-
-
-def close_site(frame: Frame) -> None:
-    """Let the site of an ended task forget its request."""
-    if isinstance(frame.site, TaskSite):
-        frame.site.close()
 
 
 # The names of OpenTelemetry's registry for schemes of broker URLs that have another name.
