@@ -42,15 +42,15 @@ for (let row = 0; row < rowCount; row++) {
   if (file[at] === 0) continue;
   const sequence = file.readBigUInt64LE(at + 8);
   const end = at + 72 + file.readUInt16LE(at + 2);
-  if (file.readBigUInt64LE(second(at, end)) !== sequence) continue;
+  const numbers = second(at, end);
+  if (!file.subarray(at + 8, at + 32).equals(file.subarray(numbers, numbers + 24))) continue;
   const traced = file.subarray(at + 32, at + 72).some((byte) => byte);
   const covered = file.subarray(at + (traced ? 32 : 72), end);
-  const sum = sequence + file.readBigUInt64LE(at + 16) + file.readBigUInt64LE(at + 24);
-  if (file.readUInt32LE(at + 4) !== adler32(Number(sum % (2n ** 32n - 5n)), covered)) continue;
+  if (file.readUInt32LE(at + 4) !== adler32(Number(sequence & 0xffffffffn), covered)) continue;
   rows.push({
     sequence: Number(sequence),
     parent: Number(file.readBigUInt64LE(at + 16)),
-    since: file.readBigUInt64LE(at + 24).toString(),
+    since: BigInt(Math.trunc(file.readDoubleLE(at + 24) * 1e9)).toString(),
     frame: JSON.parse(file.subarray(at + 72, end).toString("utf-8")),
   });
 }

@@ -69,7 +69,8 @@ def test_children_of_busy_threads_have_their_own_files(tmp_path):
     assert all(thread.startswith("busy") for thread in recovered)
     assert all(map(are_consecutive, recovered.values()))
     assert boxes[parent].torn == 0
-    assert len(boxes[parent].crumbs) == 256
+    # A thread that was held up for a lap of the others stores a crumb that is too old to be shown.
+    assert 256 - 4 <= len(boxes[parent].crumbs) <= 256
 
 
 def test_a_child_that_records_nothing_has_no_file_and_leaves_its_parents_alone(tmp_path):

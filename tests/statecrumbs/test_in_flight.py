@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -152,11 +153,32 @@ def test_a_torn_row_is_skipped(box, tracker):
         file.seek(4096)
         raw = bytearray(file.read(128 * 512))
     whole = bytes(raw)
-    for place in (4, 20, 30, 80, 100):
+    for place in (4, 20, 30, 40, 80, 100):
         raw[:] = whole
         raw[place] ^= 0xFF
         found, torn = decode_rows(bytes(raw), 512)
         assert ([row["name"] for row in found], torn) == (["second"], 1)
+    # The process could have died after any byte of the row. What follows was zero before.
+    end = 72 + (int.from_bytes(whole[2:4], "little") | 7) + 1 + 24
+    written = len(whole[:end].rstrip(b"\0"))
+    for stored in range(1, written + 1):
+        raw[:512] = whole[:stored].ljust(512, b"\0")
+        found, torn = decode_rows(bytes(raw), 512)
+        if stored < written:
+            assert ([row["name"] for row in found], torn) == (["second"], 1)
+    assert [row["name"] for row in found] == ["first", "second"]
+
+
+def test_a_time_that_is_no_time_makes_a_row_torn(box, tracker):
+    opened(tracker, "request", "first")
+    with open(box.path, "rb") as file:
+        file.seek(4096)
+        raw = file.read(128 * 512)
+    number = raw[24:32]
+    assert raw.count(number) == 2
+    for since in (float("nan"), float("inf"), -1.0, 1e300):
+        changed = raw.replace(number, struct.pack("<d", since))
+        assert decode_rows(changed, 512) == ([], 1)
 
 
 def test_threads_that_enter_and_leave_at_once_keep_the_table_whole(box, tracker):

@@ -57,10 +57,10 @@ Row::
          1     1  flags: bit 0 = a generator whose body is suspended; bit 1 = in a daemon thread;
                   bit 2 = left by SystemExit or KeyboardInterrupt, and no other work since
          2     2  length of the payload, in bytes
-         4     4  checksum of bytes 8 to 72 and the payload: see below
+         4     4  checksum of the payload: see below
          8     8  sequence number, from 1, one more for each frame
         16     8  sequence number of the row of the frame around it; 0 = none
-        24     8  time when the work began, in nanoseconds since 1970-01-01 UTC
+        24     8  time when the work began, in seconds since 1970-01-01 UTC: a number of IEEE 754
         32    16  trace ID of the active trace; zero = none
         48     8  span ID of the frame
         56     8  span ID of its parent
@@ -69,7 +69,7 @@ Row::
         72     -  the payload: a JSON object in UTF-8 with the strings "kind", "name", "flow",
                   "correlation_id", "thread", "task" and "path", those that are known
          -     -  zeros up to the next multiple of 8, at least one
-         -     8  the sequence number again. What follows has no meaning
+         -    24  the three numbers at offset 8 again. What follows has no meaning
 
 A row is one open frame: a request, a task, an entrypoint or a step. If there are more frames than
 rows, or more than 16 frames of one operation inside one another, the outermost frames have the
@@ -104,10 +104,9 @@ number of missing characters; a cut list begins with such a string, and a cut ob
 The checksums of slots and rows are Adler-32 (zlib's ``adler32``), which is faster than a CRC. They
 *continue from a number*, as if that were the checksum of earlier bytes: ``adler32(number mod 2**32,
 payload)``. If a library takes no such start, let A begin with the low 16 bits of the number instead
-of with 1, and B with its high 16 bits instead of with 0. In a slot the number is the sequence
-number; the checksum of ``{}`` in the slot of sequence number 1 is 0x017500F9. In a row the number
-is the sum of the three numbers at offsets 8, 16 and 24, modulo 2**32 - 5. If any of the bytes 32 to
-72 is not zero, they stand in front of the payload.
+of with 1, and B with its high 16 bits instead of with 0. The number is the sequence number; the
+checksum of ``{}`` in the slot of sequence number 1 is 0x017500F9. In a row, if any of the bytes 32
+to 72 is not zero, they stand in front of the payload.
 
 The ending of a process whose state is 0. If "lock" is "flock" and "boot_id" is the reader's, the
 process lives if the lock is held, and is gone if not. Without a lock, and in a copy of the file, it
@@ -115,12 +114,12 @@ lives if a process of that pid has that start; "boot_id" and "pid_namespace" mus
 If "boot_id" is another one, the process is gone if "host" is the reader's (a reboot), otherwise the
 ending is unknown. If it is gone, its end was announced, and no row is in use, it ended by itself.
 
-The torn-record rule: a writer fills a slot, or a row, with zeros up to its second sequence number,
-and then stores all fields in their order. Its process may die at any point of that. So the second
-sequence number says that all before it is there. A slot whose first sequence number is not 0, or a
-row in use, is torn when its second sequence number is another one, or when its checksum does not
-fit: it is skipped and counted. The checksum finds damage from outside, and what is read while it is
-written. While the process lives, a torn slot is just being written: read it again.
+The torn-record rule: a writer fills a slot, or a row, with zeros up to its end, and then stores all
+fields in their order. Its process may die at any point of that. So the numbers that are there again
+say that all before them is there. A slot whose first sequence number is not 0, or a row in use, is
+torn when these numbers differ, or when its checksum does not fit: it is skipped and counted. The
+checksum finds damage from outside, and what is read while it is written. While the process lives, a
+torn slot is just being written: read it again.
 
 Limits. A file that somebody truncates while it is in use makes its process die of SIGBUS at its
 next write beyond the new end (the kernel gives no other answer). The writer looks at the size once
@@ -167,10 +166,11 @@ TOLD = 1
 DECODING = 2
 
 # in use, flags, length, checksum, sequence, parent, since, trace, span, parent span, trace flags
-ROW_HEAD = Struct("<BBHIQQQ16s8s8sB7x")
-ROW = "<BBHIQQQ40s{}sQ"  # with room for the payload
+ROW_HEAD = Struct("<BBHIQQd16s8s8sB7x")
+ROW = "<BBHIQQd{}{}sQQd"  # with the format of the trace, and room for the payload
+ROW_NUMBERS = 8  # where the numbers begin that stand in it twice
 ROW_TRACE = 32  # where the IDs of the trace begin
-ROW_MODULUS = (1 << 32) - 5  # a prime, so that each bit of the numbers counts
+ROW_END = 25  # bytes after the head that are no payload, at the least
 ROW_SIZE = 512
 ROWS = 128
 MAX_ROWS = 4096
@@ -183,8 +183,7 @@ LEFT = 4
 SLOT_HEAD = Struct("<QIHBxQ")
 SLOT = "<QIHBxQ{}sQ"  # with room for the payload
 SHORTENED = 1
-# Bytes after the head that are no payload at the least
-END = 9
+SLOT_END = 9  # bytes after the head that are no payload, at the least
 
 MIN_SLOT_SIZE = 256
 MAX_SLOT_SIZE = 65536

@@ -141,7 +141,7 @@ def read_header(file: BinaryIO, path: str) -> Header:
         and _format.MIN_SLOT_SIZE <= slot_size <= _format.MAX_SLOT_SIZE
         and _format.MIN_SLOTS <= slots <= _format.MAX_SIZE // slot_size
         and rows <= _format.MAX_ROWS
-        and _format.ROW_HEAD.size + _format.END < row_size <= _format.MAX_ROW_SIZE
+        and _format.ROW_HEAD.size + _format.ROW_END < row_size <= _format.MAX_ROW_SIZE
     ):
         raise _format.UnreadableError(
             f"{path} is damaged: its header says {slots} slots of {slot_size} bytes after {size}, "

@@ -291,7 +291,7 @@ def _crumb_at(slots: bytes, offset: int, size: int) -> dict[str, Any] | None:
     """Return the crumb of the slot at `offset`, None where it is torn or was never used."""
     sequence, checksum, length, _, ts_ns = _format.SLOT_HEAD.unpack_from(slots, offset)
     start = offset + _format.SLOT_HEAD.size
-    payload = slots[start : start + min(length, size - _format.SLOT_HEAD.size - _format.END)]
+    payload = slots[start : start + min(length, size - _format.SLOT_HEAD.size - _format.SLOT_END)]
     end = start + _format.padded(len(payload))
     is_whole = slots[end : end + 8] == slots[offset : offset + 8]
     is_whole = is_whole and adler32(payload, sequence) == checksum

@@ -24,20 +24,28 @@ if TYPE_CHECKING:
     from statecrumbs._black_box._file import BoxFile
     from statecrumbs._in_flight import Trace
 
-    # offset, sequence, depth, sequence of the row around, the members that say where it runs,
-    # thread, correlation ID, flags, trace, the member that names the asyncio task
-    _Row: TypeAlias = tuple[int, int, int, int, bytes, int, str | None, int, Trace | None, bytes]
+    # The members that say where it runs; thread, correlation ID, flags of the thread
+    _Where: TypeAlias = tuple[bytes, int, str | None, int]
+    # offset, sequence, depth, sequence of the row around, where it runs, flags, trace, the member
+    # that names the asyncio task
+    _Row: TypeAlias = tuple[int, int, int, int, _Where, int, Trace | None, bytes]
 
 _DAEMON: Final = _format.DAEMON
 _MAX_DEPTH: Final = 16  # rows of one operation inside one another
-_ROOM: Final = _format.ROW_SIZE - _format.ROW_HEAD.size - _format.END
+_ROOM: Final = _format.ROW_SIZE - _format.ROW_HEAD.size - _format.ROW_END
 _LENGTHS: Final = (96, 40, 20, 10)  # characters of one text, until all of them fit in a row
 _MAX_KNOWN: Final = 256  # sites whose names are kept encoded
-_MODULUS: Final = _format.ROW_MODULUS
+_LATEST: Final = 1 << 33  # the largest time that there can be, in seconds
 _TRACE: Final = Struct("<16s8s8sB7x").pack
 # What fills a row, by the length of the payload in steps of 8 bytes
+_LENGTHS_OF_PAYLOADS: Final = range(0, _ROOM + 1, 8)
 _STORES: Final = [
-    Struct(_format.ROW.format(_format.padded(length))).pack_into for length in range(0, _ROOM, 8)
+    Struct(_format.ROW.format("40x", _format.padded(length))).pack_into
+    for length in _LENGTHS_OF_PAYLOADS
+]
+_STORES_TRACE: Final = [
+    Struct(_format.ROW.format("40s", _format.padded(length))).pack_into
+    for length in _LENGTHS_OF_PAYLOADS
 ]
 
 # The first members of the rows of a site, redacted, as bytes, and whether it may be in a task of
@@ -59,81 +67,90 @@ class RowTable:
         self._next = count(1).__next__
         self._rows: dict[Frame | None, _Row] = {}
         self._hidden: set[Frame] = set()
-        self._latest: _Row | None = None
+        self._latest: _Where | None = None
 
-    def open(  # noqa: C901, PLR0912 - inline, for speed
-        self, frame: Frame, trace: Trace | None = None
-    ) -> None:
+    def open(self, frame: Frame, trace: Trace | None = None) -> None:
         """Give `frame` a row. Never raises an Exception."""
         try:
-            around = self._rows.get(frame.parent) or self._row_around(frame)
-            thread_id = frame.thread_id
-            correlation_id = frame.correlation_id
-            known = _known.get(id(frame.site))
-            task = b""
-            if around is None:
-                parent = depth = 0
-                latest = self._latest  # of a flow that began before, the next step is one more root
-                if latest and latest[5] == thread_id and latest[6] is correlation_id:
-                    tail, flags = latest[4], latest[7] & _DAEMON
-                else:
-                    tail, flags = _tail(frame)
-                task = _task()
-            else:
-                parent, depth = around[1], around[2] + 1
-                if around[5] == thread_id and around[6] is correlation_id:
-                    tail, flags = around[4], around[7] & _DAEMON
-                    if known[2] if known is not None else _may_be_task(frame):
-                        task = _task()
-                else:
-                    tail, flags = _tail(frame)
-                    task = _task()
             try:
-                offset = self._free.popleft() if depth < _MAX_DEPTH else None
-            except IndexError:
-                offset = self._take_inner() if depth == 0 else None
-            if offset is None:
-                self._hidden.add(frame)
-                self._count_hidden()
-                return
-            sequence = self._next()
-            self._rows[frame] = row = (
-                offset, sequence, depth, parent, tail, thread_id, correlation_id, flags, trace, task
-            )  # fmt: skip
-            if around is None:
-                self._latest = row
-            if known is None or trace is not None:
-                self._write(frame, row)
-                return
-            payload = known[1] + task + tail
-            length = len(payload)
-            if length > _ROOM:
-                self._write(frame, row)
-                return
-            # As `_write` does, without a call: this is most of what a step costs.
-            since = int(frame.since * 1e9)
-            checksum = adler32(payload, (sequence + parent + since) % _MODULUS)
-            _STORES[length >> 3](
-                self._map, offset,
-                1, flags, length, checksum, sequence, parent, since, b"", payload, sequence,
-            )  # fmt: skip
+                # The usual case inline, for speed: a step in the same thread and operation as the
+                # frame around it. It does what `_open` and `_write` do.
+                _, parent, depth, _, where, _, _, _ = self._rows[frame.parent]
+                _, names, may_be_task = _known[id(frame.site)]
+                tail, thread_id, correlation_id, flags = where
+                if (
+                    trace is None
+                    and not may_be_task
+                    and depth < _MAX_DEPTH - 1
+                    and thread_id == frame.thread_id
+                    and correlation_id is frame.correlation_id
+                ):
+                    payload = names + tail
+                    length = len(payload)
+                    store = _STORES[length >> 3]
+                    offset = self._free.popleft()
+                    sequence = self._next()
+                    row = offset, sequence, depth + 1, parent, where, flags, None, b""
+                    self._rows[frame] = row
+                    since = frame.since
+                    store(
+                        self._map, offset,
+                        1, flags, length, adler32(payload, sequence), sequence, parent, since,
+                        payload, sequence, parent, since,
+                    )  # fmt: skip
+                    return
+            except LookupError as error:
+                # Nearly always raised right here; a signal handler has a call of its own.
+                if getattr(error.__traceback__, "tb_next", None) and raised_by_signal(error):
+                    raise
+            self._open(frame, trace)
         except Exception as error:
             if raised_by_signal(error):
                 raise  # closed; or no memory: the frame has no row
 
+    def _open(self, frame: Frame, trace: Trace | None) -> None:
+        around = self._row_around(frame)
+        where = around[4] if around is not None else self._latest
+        # Of a flow that began before, the next step is one more root.
+        is_same = (
+            where is not None and where[1] == frame.thread_id and where[2] is frame.correlation_id
+        )
+        if not is_same or where is None:
+            where = _where(frame)
+        if around is None:
+            parent = depth = 0
+            self._latest = where
+        else:
+            parent, depth = around[1], around[2] + 1
+        has_task = around is None or not is_same or _may_be_task(frame)
+        try:
+            offset = self._free.popleft() if depth < _MAX_DEPTH else None
+        except IndexError:
+            offset = self._take_inner() if depth == 0 else None
+        if offset is None:
+            self._hidden.add(frame)
+            self._count_hidden()
+            return
+        task = _task() if has_task else b""
+        row = offset, self._next(), depth, parent, where, where[3], trace, task
+        self._rows[frame] = row
+        self._write(frame, row)
+
     def close(self, frame: Frame) -> None:
         """Free the row of `frame`."""
-        row = self._rows.get(frame)
         try:
-            if row is not None:
-                # In this order: an exception of a signal handler in between loses a free row only.
-                offset = row[0]
-                self._map[offset] = 0
-                del self._rows[frame]
-                self._free.append(offset)
-            elif frame in self._hidden:
-                self._hidden.discard(frame)
-                self._count_hidden()
+            try:
+                row = self._rows[frame]
+            except KeyError:
+                if frame in self._hidden:
+                    self._hidden.discard(frame)
+                    self._count_hidden()
+                return
+            # In this order: an exception of a signal handler in between loses a free row only.
+            offset = row[0]
+            self._map[offset] = 0
+            del self._rows[frame]
+            self._free.append(offset)
         except (ValueError, TypeError, KeyError):
             pass  # the file is closed; or another thread was faster
 
@@ -155,16 +172,14 @@ class RowTable:
         if row is None or not self._mark[0]:
             return
         try:
-            before, sequence, depth, parent, tail, thread_id, correlation_id, flags, known, task = (
-                row
-            )
+            before, sequence, depth, parent, where, flags, known, task = row
             was_suspended = flags & _format.SUSPENDED
             flags &= _DAEMON
             if work.is_suspended:
                 flags |= _format.SUSPENDED
-            elif thread_id != frame.thread_id:
-                thread_id = frame.thread_id
-                tail, flags = _tail(frame)
+            elif where[1] != frame.thread_id:
+                where = _where(frame)
+                flags = where[3]
                 task = _task()
             elif was_suspended:
                 task = _task()
@@ -176,9 +191,7 @@ class RowTable:
                 offset = before  # in its place: it cannot be read while it is written
                 self._map[before] = 0
             trace = trace or known
-            row = (
-                offset, sequence, depth, parent, tail, thread_id, correlation_id, flags, trace, task
-            )  # fmt: skip
+            row = offset, sequence, depth, parent, where, flags, trace, task
             self._write(frame, row)
             self._rows[frame] = row
             if offset != before:
@@ -227,15 +240,15 @@ class RowTable:
 
     def _write(self, frame: Frame, row: _Row) -> None:
         """Store a row in the order of its fields, so that the last is there when all others are."""
-        offset, sequence, _, parent, tail, _, _, flags, trace, task = row
-        payload = _payload(frame, task + tail)
-        since = int(frame.since * 1e9)
+        offset, sequence, _, parent, where, flags, trace, task = row
+        payload = _payload(frame, task + where[0])
         traced = b"" if trace is None else _TRACE(*trace)
+        since = frame.since
         length = len(payload)
-        checksum = adler32(traced + payload, (sequence + parent + since) % _MODULUS)
-        _STORES[length >> 3](
+        _STORES_TRACE[length >> 3](
             self._map, offset,
-            1, flags, length, checksum, sequence, parent, since, traced, payload, sequence,
+            1, flags, length, adler32(traced + payload, sequence), sequence, parent, since,
+            traced, payload, sequence, parent, since,
         )  # fmt: skip
 
 
@@ -269,15 +282,20 @@ def _task() -> bytes:
         return b""  # asyncio is being imported, or the task is of a class of the program
 
 
-def _tail(frame: Frame) -> tuple[bytes, int]:
-    """Return the last members of a row, which say where it runs, and the flags of its thread."""
+def _where(frame: Frame) -> _Where:
+    """Return the last members of a row, which say where it runs; its thread, and that's flags."""
     work = Work(frame)
     thread = work.thread()
     tail = f',"thread":{quote(thread[: _LENGTHS[0]])}'
     if frame.correlation_id is not None:
         tail += f',"correlation_id":"{frame.correlation_id}"'  # of characters that need no escapes
     is_daemon = thread != "MainThread" and work.is_in_daemon()
-    return f"{tail}}}".encode("utf-8", "backslashreplace"), _format.DAEMON if is_daemon else 0
+    return (
+        f"{tail}}}".encode("utf-8", "backslashreplace"),
+        frame.thread_id,
+        frame.correlation_id,
+        _format.DAEMON if is_daemon else 0,
+    )
 
 
 def _payload(frame: Frame, tail: bytes) -> bytes:
@@ -340,13 +358,13 @@ def decode_rows(raw: bytes, row_size: int) -> tuple[list[dict[str, Any]], int]:
         if not in_use:
             continue
         start = offset + head.size
-        payload = raw[start : start + min(length, row_size - head.size - _format.END)]
+        payload = raw[start : start + min(length, row_size - head.size - _format.ROW_END)]
         end = start + _format.padded(len(payload))
         traced = raw[offset + _format.ROW_TRACE : start]
         covered = traced + payload if any(traced) else payload
-        number = (sequence + parent + since) % _format.ROW_MODULUS
-        is_whole = raw[end : end + 8] == raw[offset + 8 : offset + 16]
-        if not is_whole or adler32(covered, number) != checksum:
+        numbers = raw[offset + _format.ROW_NUMBERS : offset + _format.ROW_TRACE]
+        is_whole = raw[end : end + len(numbers)] == numbers and 0 <= since < _LATEST
+        if not is_whole or adler32(covered, sequence) != checksum:
             torn += 1
             continue
         try:
@@ -355,7 +373,7 @@ def decode_rows(raw: bytes, row_size: int) -> tuple[list[dict[str, Any]], int]:
             torn += 1
             continue
         row = {key: text for key, text in row.items() if isinstance(text, str)}
-        row["since_ns"] = since
+        row["since_ns"] = int(since * 1e9)
         row["flags"] = flags
         if any(trace):
             row["trace_id"], row["span_id"] = trace.hex(), span.hex()

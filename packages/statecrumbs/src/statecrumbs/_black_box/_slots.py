@@ -244,7 +244,7 @@ def storing(  # noqa: C901, PLR0915 - inline, for speed
     values = pieces.values
     render = pieces.render
     atoms = _ATOMS
-    room = box_file.slot_size - _format.SLOT_HEAD.size - _format.END
+    room = box_file.slot_size - _format.SLOT_HEAD.size - _format.SLOT_END
     next_sequence = count(1).__next__
     # The slots that no thread writes in, the one completed longest ago first. A thread that takes
     # one has it alone until it gives it back, so that a thread that is held up in between never
