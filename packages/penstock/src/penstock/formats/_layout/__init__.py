@@ -2,19 +2,18 @@
 
 It takes the wanted direction, or the one that reads better.
 
-    _drawing    the result: node boxes with their lines of text, groups, lines, words
+    _drawing    the result: node boxes, groups, lines; the room for their texts
     _compose    a graph as a drawing, in the direction of reading
-    _words      room for counts on lines
     _fold       steps that share all neighbours, side by side or in a grid
     _layered    one layered graph of boxes, in these steps:
       _layers     the layer of each box; wide layers are continued in the next one
-      _long_arcs  long edges as vertices in the layers between their ends
+      _vertices   virtual vertices: of long edges in the layers between, and of the sides of groups
       _order      few crossings: sweeps, and moves that leave fewer
-      _reroute    a long arc, moved as a whole
       _crossings  how many there are, and where each vertex stands
-      _groups     a border at each side of each group
-      _across/    the places in the layers
-      _lines/     the corners of the lines
+      _across     the places in the layers: how wide straight lines may make a drawing
+      _places     places near the neighbours, and straight lines where they fit
+      _lines      the corners of the lines
+      _tracks     the tracks of lines between two layers
 
 All arithmetic is on integers and all orders follow the graph's own, so the result is the same on
 every machine and interpreter.

@@ -11,16 +11,16 @@ from penstock.formats._layout._drawing import (
     GroupBox,
     Line,
     NodeBox,
+    Rectangle,
     Words,
     heading_size,
     measure,
     measure_words,
+    places_on_lines,
 )
 from penstock.formats._layout._fold import LOOP_ROOM, fold
-from penstock.formats._layout._groups import UNGROUPED, Grouping, Heading, Padding
 from penstock.formats._layout._layered import GroupPlace, Placed, place
-from penstock.formats._layout._layers import Arc
-from penstock.formats._layout._words import Rectangle, places_on_lines
+from penstock.formats._layout._layers import UNGROUPED, Arc, Grouping, Heading, Padding
 from penstock.formats._style import GROUP_INSET
 from penstock.formats._wording import told
 

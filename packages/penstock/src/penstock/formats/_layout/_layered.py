@@ -1,4 +1,4 @@
-"""Draw one layered graph of boxes: Sugiyama's method in four steps, each in its own module."""
+"""Draw one layered graph of boxes: Sugiyama's method in four steps."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from itertools import islice, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from penstock.formats._layout._across import THREAD_GAP, place_across
-from penstock.formats._layout._groups import with_borders
+from penstock.formats._layout._across import place_across
 from penstock.formats._layout._layers import Arc, assign, last_groups
 from penstock.formats._layout._lines import Router
-from penstock.formats._layout._long_arcs import merge_strands, slice_into_layers
 from penstock.formats._layout._order import MANY_OTHERS, reduce_crossings
+from penstock.formats._layout._places import THREAD_GAP
+from penstock.formats._layout._vertices import merge_strands, slice_into_layers, with_borders
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from penstock.formats._layout._groups import Borders, Grouping, Heading, Padding
-    from penstock.formats._layout._layers import Layered
+    from penstock.formats._layout._layers import Grouping, Heading, Layered, Padding
     from penstock.formats._layout._lines import Path, Point
+    from penstock.formats._layout._vertices import Borders
 
     Port = tuple[int, int]  # a vertex and a place on it
 

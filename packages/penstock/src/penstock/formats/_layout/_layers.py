@@ -1,4 +1,4 @@
-"""Put items into layers; `_long_arcs` carries the arcs between them.
+"""Put items into layers; `_vertices` carries the arcs between them.
 
 The engine's words: an *item* is a box (a step or a grid of steps), known by its index.
 An *arc* joins two items. Layers are stacked *along* the direction of reading and items stand
@@ -66,6 +66,39 @@ class Strand:
     def vertex(self, layer: int) -> int:
         """Return the virtual vertex of this strand in `layer`."""
         return self.vertices[layer - self.first]
+
+
+class Padding(NamedTuple):
+    """Hold the space between a group's border and what is in it: across and along."""
+
+    near: int
+    far: int
+    start: int
+    end: int
+
+
+class Heading(NamedTuple):
+    """Say how wide a group's heading wants its group to be, and the room `beside` lines.
+
+    Lines cross the heading's side of the group where arcs arrive (`at_start`), where they leave
+    (`at_end`), or not at all; the heading stands before the first of them.
+    """
+
+    least: int
+    beside: int
+    at_start: bool
+    at_end: bool
+
+
+class Grouping(NamedTuple):
+    """Say in which group each item is, from 0, and how the groups are drawn."""
+
+    of: Sequence[int]
+    headings: Sequence[Heading]
+    padding: Padding
+
+
+UNGROUPED = Grouping((), (), Padding(0, 0, 0, 0))
 
 
 class Layered(NamedTuple):

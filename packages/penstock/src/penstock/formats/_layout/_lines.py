@@ -3,8 +3,6 @@
 Lines have only right angles: a vertical from a box to its track in the gap below, across on that
 track, and a vertical to the next vertex. Boxes and virtual vertices keep apart across, tracks lie
 in gaps between layers: so no line runs through a box.
-
-    _tracks  the tracks between two layers
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats._layout._layers import Segment
-from penstock.formats._layout._lines._tracks import (
+from penstock.formats._layout._tracks import (
     COMPARED,
     Net,
     assign_tracks,

@@ -10,25 +10,20 @@ the blocks beside it let it.
 Alignments that make the drawing wide are given up. If block A stands beside B in one layer and B
 beside C in another, A and C are apart by the widths of both, but no layer holds more than two. Many
 such blocks make a drawing twice as wide as its widest layer.
-
-    _settle  places by the neighbours' average
-    _blocks  straight lines where they fit
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from penstock.formats._layout._across._blocks import Blocks, alignments
-from penstock.formats._layout._across._settle import THREAD_GAP, Places
+from penstock.formats._layout._places import Blocks, Places
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from penstock.formats._layout._groups import Borders, Grouping
-    from penstock.formats._layout._layers import Layered, Segment
-
-__all__ = ["THREAD_GAP", "place_across"]
+    from penstock.formats._layout._layers import Grouping, Layered, Segment
+    from penstock.formats._layout._vertices import Borders
 
 _EFFORT = 80_000  # vertices that are moved, in all rounds
 _SETTLINGS = 6
@@ -81,7 +76,7 @@ def _narrow_blocks(layered: Layered, places: Places, rounds: int, page: int) -> 
     Long arcs stay straight, unless they make the drawing wider than a `page` that could hold it.
     Alignments are given up in at most so many `rounds`.
     """
-    below = alignments(layered, places.place, places.rigid)
+    below = _alignments(layered, places.place, places.rigid)
     blocks = Blocks(layered, places, below)
     if not rounds:
         return blocks
@@ -174,3 +169,61 @@ def _widest(
             upper = segment.lower
         vertex = left
     return width, bends
+
+
+def _alignments(
+    layered: Layered, place: Sequence[int], rigid: Mapping[int, Segment]
+) -> dict[int, Segment]:
+    """Return the segments that shall be straight, by their upper vertices.
+
+    Those in `rigid` are straight in any case.
+    """
+    rank = {vertex: index for layer in layered.layers for index, vertex in enumerate(layer)}
+    below: dict[int, Segment] = {}
+    for layer in layered.layers:
+        inner: list[Segment] = [rigid[vertex] for vertex in layer if vertex in rigid]
+        outer: list[Segment] = []
+        above: dict[int, Segment | None] = {}  # the middle one above each of the layer below
+        for vertex in layer:
+            down = layered.down[vertex]
+            inner += [each for each in down if min(each.upper, each.lower) >= layered.items]
+            middle = _middle(down, [each.lower for each in down], layered.items, place)
+            if middle:
+                lower = middle.lower
+                if lower not in above:
+                    up = layered.up[lower]
+                    above[lower] = _middle(up, [each.upper for each in up], layered.items, place)
+                if middle is above[lower]:
+                    outer.append(middle)
+        taken: list[tuple[int, int]] = []
+        for segment in inner + outer:
+            pair = (rank[segment.upper], rank[segment.lower])
+            at = bisect_left(taken, pair)
+            if at and not _apart(taken[at - 1], pair):
+                continue
+            if at < len(taken) and not _apart(pair, taken[at]):
+                continue
+            taken.insert(at, pair)
+            below[segment.upper] = segment
+    return below
+
+
+def _apart(left: tuple[int, int], right: tuple[int, int]) -> bool:
+    return left[0] < right[0] and left[1] < right[1]
+
+
+def _middle(
+    segments: Sequence[Segment], ends: Sequence[int], items: int, place: Sequence[int]
+) -> Segment | None:
+    """Return the middle one of `segments` by the place of their `ends`, if their number is odd.
+
+    If there are items among the ends, only they count: an arc that passes by bends.
+    """
+    if len(segments) == 1:
+        return segments[0]
+    counted = [
+        index for index, end in enumerate(ends) if end < items and not segments[index].aside
+    ] or range(len(ends))
+    if len(counted) % 2 == 0:
+        return None
+    return segments[sorted(counted, key=lambda index: place[ends[index]])[len(counted) // 2]]

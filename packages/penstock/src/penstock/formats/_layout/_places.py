@@ -1,21 +1,186 @@
-"""Join vertices on straight lines as rigid blocks, and move these to where they are pulled."""
+"""The places of vertices across the direction of reading: of each for itself, then of blocks.
+
+`Places` settles the vertices of each layer near their neighbours in the layer before. `Blocks`
+joins vertices on straight lines as rigid blocks, and moves these to where they are pulled.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from penstock.formats._layout._across._settle import STEP_WEIGHT
+from penstock.formats._layout._layers import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from penstock.formats._layout._across._settle import Places
-    from penstock.formats._layout._layers import Layered, Segment
+    from penstock.formats._layout._layers import Grouping, Layered
+    from penstock.formats._layout._vertices import Borders
 
-
+THREAD_GAP = 16  # pixels between two virtual vertices
+_MIXED_GAP = 24  # between one and an item
+_GROUP_GAP = 28  # between two groups
+_BORDER_WEIGHT = 2  # borders of a group in neighbouring layers stay in line
+_ITEM, _VIRTUAL, _NEAR, _FAR = range(4)
+_STEP_WEIGHT, _THREAD_WEIGHT = 8, 1  # a step counts more than an arc that passes by
 _JOG = 20  # pixels; a line that bends by less looks like a mistake
 _FAR_AWAY = 1 << 40  # pixels
+
+
+class Places:
+    """Hold the place of each vertex while layers are settled.
+
+    `above` and `below` have, for each vertex, its neighbours there, how far from each its near edge
+    is when the line between them is straight, and the weight of the segment.
+    """
+
+    def __init__(
+        self,
+        layered: Layered,
+        widths: Sequence[int],
+        gap: int,
+        borders: Sequence[Borders],
+        grouping: Grouping,
+    ) -> None:
+        self.layers = layered.layers
+        self._items = layered.items
+        virtual = len(layered.layer) - layered.items
+        self._kind = [_ITEM] * layered.items + [_VIRTUAL] * virtual
+        for each in borders:
+            for kind, side in zip((_NEAR, _FAR), each, strict=True):
+                for vertex in side:
+                    self._kind[vertex] = kind
+        near, far = grouping.padding.near, grouping.padding.far
+        self._gaps = (  # by the kind of the one before and of the one after
+            (gap, _MIXED_GAP, _GROUP_GAP, far),
+            (_MIXED_GAP, THREAD_GAP, THREAD_GAP, far),
+            (near, near, near, near + far),
+            (_GROUP_GAP, THREAD_GAP, _GROUP_GAP, far),
+        )
+        self.widths = [*widths, *([0] * virtual)]
+        self.steps = [self._steps(layer) for layer in self.layers]
+        _beside_headings(layered, borders, grouping, self.steps)
+        self.above = [
+            [(each.upper, each.out - each.into, self.weight(each)) for each in segments]
+            for segments in layered.up
+        ]
+        self.below = [
+            [(each.lower, each.into - each.out, self.weight(each)) for each in segments]
+            for segments in layered.down
+        ]
+        for each in borders:
+            for side in each:
+                for upper, lower in pairwise(side):
+                    self.below[upper].append((lower, 0, _BORDER_WEIGHT))
+                    self.above[lower].append((upper, 0, _BORDER_WEIGHT))
+        self.rigid = _rigid(borders)
+        # The first border vertices of each group, and the least distance between them.
+        self.sides = [
+            (each.near[0], each.far[0], heading.least)
+            for each, heading in zip(borders, grouping.headings, strict=True)
+        ]
+        self.place = [0] * len(self.widths)
+        for layer, steps in zip(self.layers, self.steps, strict=True):
+            at = -sum(steps) // 2
+            for vertex, step in zip(layer, steps, strict=True):
+                at += step
+                self.place[vertex] = at
+
+    def _steps(self, layer: Sequence[int]) -> list[int]:
+        """Return how far each vertex' near edge must at least be from the one before it."""
+        return [0][: len(layer)] + [
+            self.widths[left] + self._gaps[self._kind[left]][self._kind[right]]
+            for left, right in pairwise(layer)
+        ]
+
+    def weight(self, segment: Segment) -> int:
+        """Return how strongly `segment` pulls at its ends."""
+        aside = segment.aside or max(segment.upper, segment.lower) >= self._items
+        return _THREAD_WEIGHT if aside else _STEP_WEIGHT
+
+    def settle(self, *, down: bool) -> None:
+        """Move each layer in turn as near to the one before it as the gaps allow."""
+        place = self.place
+        neighbours = self.above if down else self.below
+        order = range(len(self.layers))
+        for index in order if down else reversed(order):
+            wanted: list[tuple[int, int]] = []
+            for vertex in self.layers[index]:
+                total = weights = 0
+                for other, shift, weight in neighbours[vertex]:
+                    total += weight * (place[other] + shift)
+                    weights += weight
+                wanted.append((total // weights, weights) if weights else (place[vertex], 1))
+            settled = _pool(wanted, self.steps[index])
+            for vertex, at in zip(self.layers[index], settled, strict=True):
+                place[vertex] = at
+
+
+def _pool(wanted: Iterable[tuple[int, int]], steps: Iterable[int]) -> list[int]:
+    """Return places, each at least its step after the one before, nearest to what is `wanted`.
+
+    `wanted` has a place and a weight for each. Nearest is meant in weighted least squares, found
+    by pooling adjacent violators; the result is rounded down, which keeps the steps.
+    """
+    pools: list[tuple[int, int, int]] = []  # sum of weighted places, of weights, and how many
+    offsets: list[int] = []
+    offset = 0
+    for (place, weight), step in zip(wanted, steps, strict=True):
+        offset += step
+        offsets.append(offset)
+        total, count = (place - offset) * weight, 1
+        while pools and pools[-1][0] * weight > total * pools[-1][1]:
+            other_total, other_weight, other_count = pools.pop()
+            total, weight, count = total + other_total, weight + other_weight, count + other_count  # noqa: PLW2901
+        pools.append((total, weight, count))
+    result: list[int] = []
+    for total, weight, count in pools:
+        start, at = total // weight, len(result)
+        result += [start + offset for offset in offsets[at : at + count]]
+    return result
+
+
+def _rigid(borders: Sequence[Borders]) -> dict[int, Segment]:
+    """Return, for each border vertex that has one below it, the segment that keeps them in line."""
+    return {
+        upper: Segment(upper, lower, 0, 0)
+        for each in borders
+        for side in each
+        for upper, lower in pairwise(side)
+    }
+
+
+def _beside_headings(
+    layered: Layered, borders: Sequence[Borders], grouping: Grouping, steps: Sequence[list[int]]
+) -> None:
+    """Widen `steps`, where lines cross the side of a group that has its heading.
+
+    `steps` has, for each layer, how far each vertex must be from the one before it.
+    """
+    for each, heading in zip(borders, grouping.headings, strict=True):
+        if heading.at_start:
+            _widen(layered, layered.up, each.near[0], each.far[0], heading.beside, steps)
+        if heading.at_end:
+            _widen(layered, layered.down, each.near[-1], each.far[-1], heading.beside, steps)
+
+
+def _widen(
+    layered: Layered,
+    segments: Sequence[Sequence[Segment]],
+    near: int,
+    far: int,
+    beside: int,
+    steps: Sequence[list[int]],
+) -> None:
+    layer, step = layered.layers[layered.layer[near]], steps[layered.layer[near]]
+    distance = 0
+    for at in range(layer.index(near) + 1, layer.index(far)):
+        distance += step[at]
+        vertex = layer[at]
+        if segments[vertex]:
+            port = min(each.into if each.lower == vertex else each.out for each in segments[vertex])
+            step[at] += max(0, beside - distance - port)
+            return
 
 
 class _Pull(NamedTuple):
@@ -186,7 +351,7 @@ class Blocks:
             pulls = [
                 pull
                 for pull in self.pulls[block]
-                if pull.below == below and pull.weight == STEP_WEIGHT
+                if pull.below == below and pull.weight == _STEP_WEIGHT
             ]
             if len(pulls) > 1:
                 ends = [self.place[pull.other] + pull.there - pull.own for pull in pulls]
@@ -281,61 +446,3 @@ class Blocks:
             self.place[block] + offset
             for block, offset in zip(self.block, self.offset, strict=True)
         ]
-
-
-def alignments(
-    layered: Layered, place: Sequence[int], rigid: Mapping[int, Segment]
-) -> dict[int, Segment]:
-    """Return the segments that shall be straight, by their upper vertices.
-
-    Those in `rigid` are straight in any case.
-    """
-    rank = {vertex: index for layer in layered.layers for index, vertex in enumerate(layer)}
-    below: dict[int, Segment] = {}
-    for layer in layered.layers:
-        inner: list[Segment] = [rigid[vertex] for vertex in layer if vertex in rigid]
-        outer: list[Segment] = []
-        above: dict[int, Segment | None] = {}  # the middle one above each of the layer below
-        for vertex in layer:
-            down = layered.down[vertex]
-            inner += [each for each in down if min(each.upper, each.lower) >= layered.items]
-            middle = _middle(down, [each.lower for each in down], layered.items, place)
-            if middle:
-                lower = middle.lower
-                if lower not in above:
-                    up = layered.up[lower]
-                    above[lower] = _middle(up, [each.upper for each in up], layered.items, place)
-                if middle is above[lower]:
-                    outer.append(middle)
-        taken: list[tuple[int, int]] = []
-        for segment in inner + outer:
-            pair = (rank[segment.upper], rank[segment.lower])
-            at = bisect_left(taken, pair)
-            if at and not _apart(taken[at - 1], pair):
-                continue
-            if at < len(taken) and not _apart(pair, taken[at]):
-                continue
-            taken.insert(at, pair)
-            below[segment.upper] = segment
-    return below
-
-
-def _apart(left: tuple[int, int], right: tuple[int, int]) -> bool:
-    return left[0] < right[0] and left[1] < right[1]
-
-
-def _middle(
-    segments: Sequence[Segment], ends: Sequence[int], items: int, place: Sequence[int]
-) -> Segment | None:
-    """Return the middle one of `segments` by the place of their `ends`, if their number is odd.
-
-    If there are items among the ends, only they count: an arc that passes by bends.
-    """
-    if len(segments) == 1:
-        return segments[0]
-    counted = [
-        index for index, end in enumerate(ends) if end < items and not segments[index].aside
-    ] or range(len(ends))
-    if len(counted) % 2 == 0:
-        return None
-    return segments[sorted(counted, key=lambda index: place[ends[index]])[len(counted) // 2]]

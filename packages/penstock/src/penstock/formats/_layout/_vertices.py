@@ -1,14 +1,18 @@
-"""Carry long arcs through the layers between their ends, as virtual vertices.
+"""Add the virtual vertices: those that carry long arcs, and those at the sides of groups.
 
-In graphs of a readable size each arc is ordered alone, and arcs that share an end and stand side by
-side become one line afterwards. In larger graphs all long arcs of one end are one line at once, and
-the longest of these run in lanes outside of all layers.
+A long arc goes through the layers between its ends. In graphs of a readable size each arc is
+ordered alone, and arcs that share an end and stand side by side become one line afterwards. In
+larger graphs all long arcs of one end are one line at once, and the longest of these run in lanes
+outside of all layers.
+
+A group stands together in each layer of its span. A virtual vertex before and one after it in each
+of these layers are its borders; each side is one rigid block, so that the group is a rectangle.
 """
 
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.formats._layout._layers import Layered, Segment, Strand
 
@@ -280,3 +284,36 @@ def _join(
     segment = Segment(upper, lower, out, into, False, ends)
     layered.down[upper].append(segment)
     layered.up[lower].append(segment)
+
+
+class Borders(NamedTuple):
+    """Hold the borders of a group, one vertex in each layer of its span."""
+
+    near: list[int]
+    far: list[int]
+
+
+def with_borders(layered: Layered) -> tuple[Layered, list[Borders]]:
+    """Return `layered` with the borders of its groups as further vertices, in their places."""
+    borders = [Borders([], []) for _ in layered.spans]
+    if not borders:
+        return layered, borders
+    bordered = layered._replace(
+        layers=[[] for _ in layered.layers],
+        layer=list(layered.layer),
+        group=list(layered.group),
+        up=list(layered.up),
+        down=list(layered.down),
+    )
+    for at, layer in enumerate(layered.layers):
+        last = {layered.group[vertex]: vertex for vertex in layer}
+        begun: set[int] = set()
+        for vertex in layer:
+            group = layered.group[vertex]
+            if group >= 0 and group not in begun:
+                begun.add(group)
+                borders[group].near.append(bordered.add(at, group))
+            bordered.layers[at].append(vertex)
+            if group >= 0 and last[group] == vertex:
+                borders[group].far.append(bordered.add(at, group))
+    return bordered, borders
