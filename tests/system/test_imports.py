@@ -25,7 +25,6 @@ OPTIONAL = {
     "statecrumbs/pytest_plugin.py": {"pytest"},
     "penstock/pytest_plugin.py": {"pytest"},
     "penstock/formats/_raster.py": {"PIL"},
-    "penstock/formats/_letters.py": {"PIL"},
     "penstock/formats/dot.py": {"graphviz"},
     "penstock/backends/otel.py": {"penstock_otel"},
     "penstock/contrib/django.py": {"penstock_django"},

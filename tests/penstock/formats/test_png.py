@@ -118,7 +118,7 @@ def test_an_unknown_theme_is_refused():
 def test_text_that_needs_more_than_its_room_is_written_smaller():
     from PIL import ImageDraw
 
-    from penstock.formats._letters import Lettering
+    from penstock.formats._raster import Lettering
 
     def extent(text, **options):
         picture = Image.new("L", (400, 60))
@@ -149,7 +149,7 @@ def test_a_sign_is_never_written_as_its_opposite():
 def _written(text):
     from PIL import ImageDraw
 
-    from penstock.formats._letters import Lettering
+    from penstock.formats._raster import Lettering
 
     picture = Image.new("L", (400, 60))
     Lettering(ImageDraw.Draw(picture), None).write(text, (10, 40), 20, 255)

@@ -5,14 +5,11 @@
     png                        bytes, the same drawing painted with Pillow
 
     _layout/       a graph as a drawing: node boxes, groups and lines in pixels
-    _picture       a graph as a picture: laid out, with its title and its legend
-    _shapes        the shapes of a picture, which svg writes and png paints
-    _raster        the shapes painted with Pillow; imported at the first use
-    _letters       text painted with Pillow
+    _picture       a graph as a picture, made of shapes: laid out, with its title and its legend
+    _raster        the shapes and texts painted with Pillow; imported at the first use
     _base          one page of a style, a script and data; shared with the page of statecrumbs
     _style         sizes and colours of the pictures; their CSS
     _font_widths   how wide text is in a picture, and how it is broken into lines
-    _split         a graph that is too large for one Mermaid diagram, in parts
     _wording       names, numbers, durations and places as text, also in Markdown and terminals
 
 `render(graph, *, direction="TD")` takes a `penstock._graph.Graph`. Only the module of the wanted

@@ -1,14 +1,18 @@
-"""A graph as a picture: its title above the drawing, the legend below, margins all around."""
+"""A graph as a picture: its title above the drawing, the legend below, margins all around.
+
+A picture is made of shapes, which SVG writes and PNG paints. A shape's `look` names its colours and
+strokes, as classes in CSS do. All lengths are in pixels.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from penstock._graph import FLOW
 from penstock.formats._font_widths import bold, fit, sans, width, wrap
 from penstock.formats._layout import PAGE, lay_out, tag_width
-from penstock.formats._shapes import Figure, Line, Picture, Rect, Text, rounded
 from penstock.formats._style import (
+    BEND,
     GROUP_INSET,
     HEADING_SIZE,
     LEGEND,
@@ -31,12 +35,14 @@ from penstock.formats._style import (
 from penstock.formats._wording import counted, status, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from penstock._graph import Edge, Graph, Node
     from penstock.formats._layout import Drawing, GroupBox, NodeBox, Words
     from penstock.formats._layout import Line as Route
-    from penstock.formats._shapes import Shape
+
+    Point: TypeAlias = tuple[int, int]
+    Bend: TypeAlias = tuple[Point, Point, Point]  # where it begins, the corner, where it ends
 
 
 _MARGIN = 28
@@ -46,6 +52,86 @@ _SUBTITLE_ROOM = 480  # pixels that a summary may take, also above a narrower dr
 _BELOW_TITLE = 22
 _ON_TOP = {"implied": 0, "undeclared": 2}  # lies below all other lines, and above them
 _BARS = (5, 9)  # pixels before an arrowhead, for the sign of a queue
+_STATUS = {"unseen": ", which was never seen", "undeclared": ", which is not declared"}
+_ABOVE = 46  # pixels between a drawing and its legend
+_LINE = 24
+_WORD_GAP = 8
+_ENTRY_GAP = 22
+_LINES = ("back", "link", "queue", "implied", "unseen", "undeclared")  # entries that are lines
+
+
+class Rect(NamedTuple):
+    """Draw a rectangle with round corners; (x, y) is the upper left one."""
+
+    look: str
+    x: int
+    y: int
+    width: int
+    height: int
+    radius: float
+
+
+class Text(NamedTuple):
+    """Draw one line of text from (x, y) of its baseline on, or around it where it is `middle`.
+
+    A font that takes more than `room` is made smaller, where that can be known.
+    """
+
+    look: str
+    x: float
+    y: int
+    text: str
+    room: int = 0
+    middle: bool = False
+
+
+class Line(NamedTuple):
+    """Draw a line with round corners and an arrowhead, whose tip is TIP pixels after `end`.
+
+    Each bend is a quadratic Bezier curve. `edge` has the ids of the nodes at its ends; a line of
+    the legend has none. `title` is shown by a viewer that can.
+    """
+
+    look: str
+    start: Point
+    bends: Sequence[Bend]
+    end: Point
+    edge: tuple[str, str] | None = None
+    title: str = ""
+
+
+class Figure(NamedTuple):
+    """Draw shapes that belong together, on top of each other.
+
+    `node` is the id of their node; `edge` has those of the nodes that their line joins.
+    """
+
+    look: str
+    shapes: tuple[Shape, ...]
+    title: str = ""
+    node: str | None = None
+    edge: tuple[str, str] | None = None
+
+
+Shape: TypeAlias = "Rect | Text | Line | Figure"
+
+
+class Picture(NamedTuple):
+    """Hold what is painted on a sheet of `width` and `height`.
+
+    `head` and `legend` stand above and below the `body`, whose coordinates begin at (`x`, `y`) of
+    the sheet. `title` and `description` are for readers who cannot see it.
+    """
+
+    title: str
+    description: str
+    width: int
+    height: int
+    x: int
+    y: int
+    head: tuple[Text, ...]
+    body: tuple[Shape, ...]
+    legend: tuple[Figure, ...]
 
 
 def paint(graph: Graph, *, direction: str, others: int = 0, page: int = PAGE) -> Picture:
@@ -61,7 +147,7 @@ def paint(graph: Graph, *, direction: str, others: int = 0, page: int = PAGE) ->
     subtitle = wrap(summary, PROSE_SIZE, room, sans, lines=2)
     baseline = _MARGIN + TITLE_SIZE
     y = _MARGIN + _TITLE_LINE + PROSE_LINE * len(subtitle) + _BELOW_TITLE
-    legend, far, bottom = legend_of(drawing, room, _MARGIN, y + drawing.height)
+    legend, far, bottom = _legend_of(drawing, room, _MARGIN, y + drawing.height)
     wide = max(
         drawing.width,
         far,
@@ -99,13 +185,13 @@ def _body(drawing: Drawing) -> Iterator[Shape]:
     for group in drawing.groups:
         yield _group(group)
     for box in drawing.boxes:
-        if is_stacked(box.node):  # below the lines, since some begin or end on it
-            form = form_of(box.node)
-            card = outline(form, box.x + STACK, box.y + STACK, box.width, box.height)
+        if _is_stacked(box.node):  # below the lines, since some begin or end on it
+            form = _form_of(box.node)
+            card = _outline(form, box.x + STACK, box.y + STACK, box.width, box.height)
             yield Figure(form, (card,))
     for line in sorted(drawing.lines, key=lambda line: _ON_TOP.get(line.kind, 1)):
         yield _line(line)
-    queues = {box.node.id for box in drawing.boxes if is_stacked(box.node)}
+    queues = {box.node.id for box in drawing.boxes if _is_stacked(box.node)}
     signs = {line.points[-2:]: line for line in drawing.lines if line.edge.target in queues}
     for line in signs.values():
         yield _queue(line)
@@ -139,7 +225,33 @@ def _line(line: Route) -> Line:
     edge = line.edge
     told = [visible(edge.label)] if edge.label else []
     told += [counted(edge.seen, "time"), edge.status] if edge.status else []
-    return Line(line.kind, *rounded(line.points), edge[:2], ", ".join(told))
+    return Line(line.kind, *_rounded(line.points), edge[:2], ", ".join(told))
+
+
+def _rounded(points: Sequence[Point]) -> tuple[Point, list[Bend], Point]:
+    """Return the start, the bends and the end of a line whose parts are at right angles.
+
+    The line ends where its arrowhead begins.
+    """
+    (x, y), (end_x, end_y) = points[-2:]
+    if x == end_x:
+        end_y += TIP if end_y < y else -TIP
+    else:
+        end_x += TIP if end_x < x else -TIP
+    bends: list[Bend] = []
+    x1, y1 = points[0]
+    for at in range(1, len(points) - 1):
+        x2, y2 = points[at]
+        x3, y3 = points[at + 1] if at < len(points) - 2 else (end_x, end_y)
+        # One of each pair of differences is 0.
+        before, after = x2 - x1 + y2 - y1, x3 - x2 + y3 - y2
+        radius = min(BEND, abs(before) // 2, abs(after) // 2)
+        back, forth = (radius if before < 0 else -radius), (radius if after > 0 else -radius)
+        first = (x2, y2 + back) if x1 == x2 else (x2 + back, y2)
+        last = (x2, y2 + forth) if x2 == x3 else (x2 + forth, y2)
+        bends.append((first, (x2, y2), last))
+        x1, y1 = x2, y2
+    return points[0], bends, (end_x, end_y)
 
 
 def _queue(line: Route) -> Figure:
@@ -174,9 +286,9 @@ def _words(words: Words) -> Figure:
 
 def _node(box: NodeBox) -> Figure:
     node = box.node
-    form = form_of(node)
+    form = _form_of(node)
     title = visible(node.name) + (f"\n{visible(node.summary)}" if node.summary else "")
-    shapes: list[Shape] = [outline(form, box.x, box.y, box.width, box.height)]
+    shapes: list[Shape] = [_outline(form, box.x, box.y, box.width, box.height)]
     middle, room = box.x + box.width / 2, box.width - PAD_X
     # The layer may have longer boxes than this label needs.
     y = box.y + PAD_Y + (box.height - box.label.height) // 2
@@ -231,23 +343,13 @@ def _said(edge: Edge) -> str:
     return f"{label}{_STATUS.get(edge.status, '')}"
 
 
-_STATUS = {"unseen": ", which was never seen", "undeclared": ", which is not declared"}
-
-
-_ABOVE = 46  # pixels between a drawing and its legend
-_LINE = 24
-_WORD_GAP = 8
-_ENTRY_GAP = 22
-_LINES = ("back", "link", "queue", "implied", "unseen", "undeclared")  # entries that are lines
-
-
-def outline(form: str, x: int, y: int, across: int, down: int) -> Rect:
+def _outline(form: str, x: int, y: int, across: int, down: int) -> Rect:
     """Return the border of a box of a `form`."""
     radius = min(ROUND_RADIUS, down // 2) if form == "entrypoint" else RADIUS
     return Rect("box", x, y, across, down, radius)
 
 
-def form_of(node: Node) -> str:
+def _form_of(node: Node) -> str:
     """Return the form of a box: "unknown", "whole" (a flow), "entrypoint", "task" or "step"."""
     if node.unknown:
         return "unknown"
@@ -258,18 +360,18 @@ def form_of(node: Node) -> str:
     return "task" if node.call_kind == "task" else "step"
 
 
-def is_stacked(node: Node) -> bool:
+def _is_stacked(node: Node) -> bool:
     """Say whether there is a second card behind the box: copies of it may be waiting in a queue."""
     return node.call_kind == "task"
 
 
-def legend_of(drawing: Drawing, room: int, margin: int, y: int) -> tuple[list[Figure], int, int]:
+def _legend_of(drawing: Drawing, room: int, margin: int, y: int) -> tuple[list[Figure], int, int]:
     """Return the entries for what is special in the `drawing`, their width, and their end.
 
     They begin `margin` pixels from the left, below `y`, and take lines of `room` pixels.
     """
-    seen = {form_of(box.node) for box in drawing.boxes} | {line.kind for line in drawing.lines}
-    tasks = {box.node.id for box in drawing.boxes if is_stacked(box.node)}
+    seen = {_form_of(box.node) for box in drawing.boxes} | {line.kind for line in drawing.lines}
+    tasks = {box.node.id for box in drawing.boxes if _is_stacked(box.node)}
     if tasks:
         seen.add("task")
     if any(line.edge.target in tasks for line in drawing.lines):
@@ -299,9 +401,9 @@ def _entry(key: str, x: int, y: int) -> Figure:
             return Figure(key, (Line(key, (x, y), (), (end, y)), word))
         bars = (Rect("bar", end - each, y - 5, 2, 10, 0) for each in (7, 11))
         return Figure(key, (Line("next", (x, y), (), (end, y)), *bars, word))
-    first = outline(key, x, y - 8, SWATCH - 6, 16)
+    first = _outline(key, x, y - 8, SWATCH - 6, 16)
     if key == "whole":
         return Figure(key, (first, Rect("box inner", x + 3, y - 5, SWATCH - 12, 10, 3), word))
     if key != "task":
         return Figure(key, (first, word))
-    return Figure(key, (outline(key, x + STACK, y - 8 + STACK, SWATCH - 6, 16), first, word))
+    return Figure(key, (_outline(key, x + STACK, y - 8 + STACK, SWATCH - 6, 16), first, word))

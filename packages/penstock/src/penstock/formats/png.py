@@ -16,7 +16,7 @@ from penstock.formats._style import THEMES
 
 if TYPE_CHECKING:
     from penstock._graph import Graph
-    from penstock.formats._shapes import Picture
+    from penstock.formats._picture import Picture
 
 __all__ = ["render"]
 

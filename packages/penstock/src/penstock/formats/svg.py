@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from penstock.formats._font_widths import fit, sans, width
 from penstock.formats._layout import PAGE
-from penstock.formats._picture import paint
-from penstock.formats._shapes import Figure, Line, Rect, Text
+from penstock.formats._picture import Figure, Line, Rect, Text, paint
 from penstock.formats._style import PROSE_LINE, PROSE_SIZE, TAG_INSET, TAG_SIZE, TIP, standalone
 from penstock.formats._wording import link, markup, visible
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from penstock._crash_path import Crash
     from penstock._graph import Graph
-    from penstock.formats._shapes import Picture, Shape
+    from penstock.formats._picture import Picture, Shape
 
 __all__ = ["SvgText", "element", "render"]
 
