@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from penstock._verify import _merge, _questions
+from penstock._verify import _merge, _runs
 from penstock._verify._read import Process, read, read_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: locks of folders")
@@ -219,17 +219,17 @@ def test_what_is_merged_is_bounded(monkeypatch):
         process = Process(str(number), "host", 0, boot="boot")
         for run in range(500):
             process.started[f"{number}-{run}"] = {"orders:receive": run}
-        question = _questions.Question("orders:ship", False, ("orders:charge",), (), (str(number),))
+        question = _runs.Question("orders:ship", False, ("orders:charge",), (), (str(number),))
         process.asked[question] = 500, {f"{number}-{run}": run for run in range(200)}, 1 << 32
         processes.append(process)
     whole = _merge.combined(processes, is_here=True)
-    assert len(whole.started) <= 2 * _questions.MOST_RUNS
-    assert all(_questions.hash_of(run) < whole.limit for run in whole.started)
+    assert len(whole.started) <= 2 * _runs.MOST_RUNS
+    assert all(_runs.hash_of(run) < whole.limit for run in whole.started)
     assert len(whole.asked) == 11
     assert sum(count for count, _, _ in whole.asked.values()) == 30 * 500
     for _, asked, limit in whole.asked.values():
-        assert len(asked) <= 2 * _questions.MOST_ASKED
-        assert all(_questions.hash_of(each) < limit for each in asked)
+        assert len(asked) <= 2 * _runs.MOST_ASKED
+        assert all(_runs.hash_of(each) < limit for each in asked)
 
 
 def test_a_merged_file_is_read_as_it_was_merged(tmp_path):

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import penstock
 from penstock import flow
 from penstock._graph import node_id, split_node_id
-from penstock._verify import _questions
+from penstock._verify import _runs
 from penstock._verify._counter import StepCounter
-from penstock._verify._questions import Asked
 from penstock._verify._read import EvidenceError, read
+from penstock._verify._runs import Asked
 
 STEP = {
     "step": "f:b",
@@ -211,16 +211,16 @@ def test_an_explained_start_is_never_odd_but_may_have_more_before_it(evidence_of
 
 
 def test_samples_of_all_processes_are_of_the_same_runs(monkeypatch):
-    monkeypatch.setattr(_questions, "MOST_RUNS", 10)
+    monkeypatch.setattr(_runs, "MOST_RUNS", 10)
     ids = [f"run-{n}" for n in range(1000)]
-    one, other = _questions.Sample(), _questions.Sample()
+    one, other = _runs.Sample(), _runs.Sample()
     for sample, order in ((one, ids), (other, ids[::-1])):
         for each in order:
-            run = _questions.Run("f", each, is_whole=True)
+            run = _runs.Run("f", each, is_whole=True)
             run.started["a"] = 1
             sample.offer(run)
     limit = min(one.limit, other.limit)
-    smallest = {each for each in ids if _questions.hash_of(each) < limit}
+    smallest = {each for each in ids if _runs.hash_of(each) < limit}
     assert len(smallest) >= 10
     for sample in (one, other):
         kept = {run.correlation_id for run, _ in sample.changed()}
@@ -229,13 +229,13 @@ def test_samples_of_all_processes_are_of_the_same_runs(monkeypatch):
 
 
 def test_runs_keep_the_ids_with_the_smallest_hashes(monkeypatch):
-    monkeypatch.setattr(_questions, "MOST_ASKED", 10)
+    monkeypatch.setattr(_runs, "MOST_ASKED", 10)
     question = Asked()
     ids = [f"run-{n}" for n in range(1000)]
     for each in ids:
         question.add(each, 1)
     assert question.count == 1000
-    assert {each for each in ids if _questions.hash_of(each) < question.limit} == set(
+    assert {each for each in ids if _runs.hash_of(each) < question.limit} == set(
         question.asked
     )
 

@@ -3,15 +3,14 @@
 _observe    observe(): begin to count, in this process and in its children
 _counter    StepCounter: hears of each step, counts it, and sees the steps before it
 _totals     the counts of one step, and its durations
-_questions  the open runs, and the starts that one process alone cannot explain
-_started    the names of the started steps as they travel with a frame
+_runs       the open runs, and the starts in them that one process alone cannot explain
 _journal    the file of one process: its format, and how it is written
 _merge      the files of processes that have ended as one file
 _read       the files of many processes as one `Evidence`
 _otlp       exported spans as `Evidence`
 _verdict    evidence against the graph of the flows, as a table and as JSON
 
-A program that is observed loads only the first six.
+A program that is observed loads only the first five.
 """
 
 from __future__ import annotations

@@ -26,8 +26,19 @@ from corectx.lowlevel import (
     runs_of,
 )
 from penstock._declare import Step, registry_in_use
-from penstock._verify._questions import MOST_NAMES, Question, Questions, Run, Sample, path_to
-from penstock._verify._started import FIELD, FIELD_OF_RUN, MOST_TEXTS, as_text, read_text
+from penstock._verify._runs import (
+    FIELD,
+    FIELD_OF_RUN,
+    MOST_NAMES,
+    MOST_TEXTS,
+    Question,
+    Questions,
+    Run,
+    Sample,
+    names_as_text,
+    names_in,
+    path_to,
+)
 from penstock._verify._totals import Tally
 
 if TYPE_CHECKING:
@@ -174,7 +185,7 @@ class StepCounter:
             if counted is None:
                 continue
             self._share(counted, run)
-            text = as_text(counted)
+            text = names_as_text(counted)
             room -= len(text)
             if flow == frame.flow:
                 fields[FIELD] = text
@@ -186,7 +197,7 @@ class StepCounter:
         self.notice_fork()
         for flow, run in _runs_in(frame).items():
             field = FIELD if flow == frame.flow else f"{FIELD_OF_RUN}{flow}"
-            names, is_whole = read_text(fields.get(field))
+            names, is_whole = names_in(fields.get(field))
             run[self] = counted = Run(flow, frame.correlation_id, is_whole=is_whole)
             counted.started.update(dict.fromkeys(names, 0))
             self._know(self._known(frame), counted)

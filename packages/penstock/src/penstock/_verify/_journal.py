@@ -37,19 +37,19 @@ latest of several runs.
      "count": 3, "limit": 4294967296,
      "asked": {"8f14e45fceea167a5a36dedd4bea2543/00f067aa0ba902b7": 9123456789}}
 
-A start that this process cannot explain alone; see `_questions.Question` and `_questions.Asked`.
+A start that this process cannot explain alone; see `_runs.Question` and `_runs.Asked`.
 
     {"run": "8f14e45fceea167a5a36dedd4bea2543/00f067aa0ba902b7", "flow": "orders",
      "started": {"receive": 9123400000}}
 
-The steps that started here, in a run that was in other processes too; see `_questions.Sample`. The
+The steps that started here, in a run that was in other processes too; see `_runs.Sample`. The
 key of a run is its correlation ID, a slash and its own ID. The files of older programs have the
 correlation ID alone.
 
     {"limit": 4294967296}
 
 For every run whose key has a hash below the limit, the file has all steps that started here; see
-`_questions.hash_of`.
+`_runs.hash_of`.
 
 Each time, one `write` appends the lines. A process that is killed loses only the counts since the
 last one, and never leaves a file that cannot be read. A new file replaces one that has grown to
@@ -67,14 +67,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from corectx.files import append_private, make_private_folder, open_regular, write_private
-from penstock._verify._questions import EVERY_HASH
+from penstock._verify._runs import EVERY_HASH
 from penstock._verify._totals import RARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from penstock._verify._counter import StepCounter
-    from penstock._verify._questions import Asked, Question
+    from penstock._verify._runs import Asked, Question
     from penstock._verify._totals import Totals
 
 VERSION = 1

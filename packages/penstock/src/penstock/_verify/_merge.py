@@ -28,7 +28,8 @@ from penstock._verify._journal import (
     run_line,
     step_line,
 )
-from penstock._verify._questions import (
+from penstock._verify._read import EvidenceError, Process, read_process
+from penstock._verify._runs import (
     EVERY_HASH,
     MOST_ASKED,
     MOST_KINDS,
@@ -36,7 +37,6 @@ from penstock._verify._questions import (
     Question,
     smallest,
 )
-from penstock._verify._read import EvidenceError, Process, read_process
 from penstock._verify._totals import Totals
 
 if sys.platform != "win32":

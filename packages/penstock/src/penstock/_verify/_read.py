@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock._graph import node_id, split_node_id
 from penstock._verify._journal import SUFFIX, VERSION
-from penstock._verify._questions import (
+from penstock._verify._runs import (
     EVERY_HASH,
     Question,
     correlation_of,

@@ -10,10 +10,16 @@ sample of the runs, by their keys: the files of several processes are merged by 
 So each process keeps a sample of the runs that are in several processes: the runs whose keys have
 the smallest hashes. All processes keep the same ones, without talking to each other (bottom-k
 sampling).
+
+The names of the steps that have started in a run travel with a frame, as a JSON list. The run of
+the frame's own flow is in `FIELD`. Runs of other flows in the operation are in `FIELD_OF_RUN` and
+the flow; corectx does not send these by HTTP. The first item of a list is null if it may lack
+steps. corectx limits the size of one field.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
@@ -22,7 +28,7 @@ from penstock._graph import node_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from corectx import Frame
 
@@ -33,6 +39,12 @@ EVERY_HASH = 1 << 32  # above all hashes
 MOST_KINDS = 200  # different questions of one process
 MOST_ASKED = 128  # runs of one question
 MOST_NAMES = 32  # steps in a path, and steps before
+
+FIELD = "started"
+FIELD_OF_RUN = "run:started:"
+_MOST_TEXT = 1024  # characters of one list
+MOST_TEXTS = 3072  # of all lists
+_MOST_NAME = 256  # characters, as in corectx
 
 
 class Run:
@@ -91,6 +103,31 @@ class Run:
         while outer is not None:
             outer.inner.setdefault(name, when)
             outer = outer.outer
+
+
+def names_as_text(run: Run) -> str:
+    """Return the names that have started in `run`; the first ones are left out first."""
+    names = [*run.started, *run.inner]
+    text = json.dumps(names if run.is_whole else [None, *names], separators=(",", ":"))
+    while len(text) > _MOST_TEXT:
+        names = names[len(names) // 4 + 1 :]
+        text = json.dumps([None, *names], separators=(",", ":"))
+    return text
+
+
+def names_in(text: object) -> tuple[list[str], bool]:
+    """Return the names in `text`, and whether these are all. A foreign text has none."""
+    if not isinstance(text, str) or len(text) > _MOST_TEXT:
+        return [], False
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return [], False
+    if not isinstance(found, list):
+        return [], False
+    items: list[Any] = found
+    names = [each for each in items if isinstance(each, str) and len(each) <= _MOST_NAME]
+    return names, len(names) == len(items)
 
 
 class Sample:
