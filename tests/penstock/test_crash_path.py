@@ -266,6 +266,6 @@ def test_the_command_says_what_is_wrong_with_a_dump(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(cli, "registry_in_use", lambda: registry)
     path = tmp_path / "web.log"
     path.write_text("hello")
-    monkeypatch.setattr("penstock._overlay.build", lambda *_: build(registry))
+    monkeypatch.setattr("penstock._dag.build", lambda *_: build(registry))
     assert cli.main(["render", "--crash", str(path), "--format", "svg"]) == 2
     assert "web.log is no dump" in capsys.readouterr().err

@@ -11,8 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from penstock._graph import Graph, Ran
-from penstock._overlay import overlay
-from penstock._verify import verify
+from penstock._verify import overlay, verify
 from penstock._verify._read import Evidence, Start
 from penstock._verify._totals import Totals
 from penstock.formats import dot, html, mermaid, png, svg, text

@@ -8,8 +8,7 @@ Import from here what most programs need. The rest of the package:
     _calls         what happens at a call of a step or an entrypoint
     _graph/        the graph of the flows
     _check         the problems of the declared flows
-    _overlay       a graph with the evidence of what ran
-    _dag           generate_dag: a graph as a drawing
+    _dag           generate_dag: a graph as a drawing, also with the evidence of what ran
     _crash_path    the step that failed and the path there, from a dump
     formats/       the formats of drawings
     _docs          pages and diagrams in Markdown
@@ -17,7 +16,6 @@ Import from here what most programs need. The rest of the package:
     _app           import a user's program by its name
     backends/      configure: the tracing backends that hear of the steps that run
     contrib/       middleware for ASGI and WSGI; Django, Celery, structlog, Sphinx, MkDocs
-    _commands      the functions that run the commands of cli
     cli            the command line; __main__ is ``python -m penstock``
     logging        a filter that puts the flow ID on log records
     testing        for tests of programs that use flows

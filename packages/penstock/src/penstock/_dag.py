@@ -7,19 +7,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
 from corectx.files import write_public
-from penstock._arguments import known, of_type
-from penstock._graph import collapsed, with_implied, without_implied
-from penstock._overlay import build_with
+from penstock._arguments import as_paths, known, of_type
+from penstock._graph import build, collapsed, with_implied, without_implied
 from penstock.formats import checked_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from os import PathLike
+    from typing import TypeAlias
 
     from penstock._arguments import Path
     from penstock._declare import Registry
     from penstock._graph import Graph
-    from penstock._overlay import Data
+    from penstock._verify import Verdict
+
+    # Files and folders with evidence, or the verdict that was made of them.
+    Data: TypeAlias = Path | Iterable[Path] | Verdict
 
 FORMATS = ("mermaid", "dot", "json", "text", "svg", "html", "png", "pdf")
 DIRECTIONS = ("TD", "TB", "BT", "LR", "RL", "auto")
@@ -187,6 +190,21 @@ def generate_dag(
             os.makedirs(folder, exist_ok=True)
         write_public(output, content.encode() if isinstance(content, str) else content)
     return content
+
+
+def build_with(registry: Registry | None, name: str | None, data: Data | None) -> Graph:
+    """Return the graph that `build` makes; with `data`, it has the evidence in it.
+
+    Raises the exceptions of `build`, and with `data` those of `read`: EvidenceError and OSError.
+    """
+    graph = build(registry, name)
+    if data is None:
+        return graph
+    from penstock._verify import Verdict, overlay, read, verify
+
+    if not isinstance(data, Verdict):
+        data = verify(build(registry), read(as_paths("data", data)))
+    return overlay(graph, data)
 
 
 def _check_output(output: object) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corectx.files import write_public
-from penstock._overlay import build_with
+from penstock._dag import build_with
 from penstock.formats import (
     checked_source,
     code,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
 
+    from penstock._dag import Data
     from penstock._declare import Registry
     from penstock._graph import Graph, Node
-    from penstock._overlay import Data
 
 # The text between these two is replaced; `*` is the whole system.
 _BEGIN = re.compile(r"^<!-- penstock:flow=(?P<flow>.+?) -->[ \t]*$", re.MULTILINE)

@@ -8,7 +8,7 @@ _journal    the file of one process: its format, and how it is written
 _merge      the files of processes that have ended as one file
 _read       the files of many processes as one `Evidence`
 _otlp       exported spans as `Evidence`
-_verdict    evidence against the graph of the flows, as a table and as JSON
+_verdict    evidence against the graph of the flows; on a drawing, as a table and as JSON
 
 A program that is observed loads only the first five.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from penstock._verify._otlp import read_spans
     from penstock._verify._read import Evidence, EvidenceError, Start, read
     from penstock._verify._totals import Totals
-    from penstock._verify._verdict import Verdict, as_json, as_text, verify
+    from penstock._verify._verdict import Verdict, as_json, as_text, overlay, verify
 
 __all__ = [
     "Evidence",
@@ -37,6 +37,7 @@ __all__ = [
     "as_text",
     "is_evidence_file",
     "observe",
+    "overlay",
     "read",
     "read_spans",
     "verify",
@@ -53,6 +54,7 @@ _MODULES = {
     "as_text": "_verdict",
     "is_evidence_file": "_journal",
     "observe": "_observe",
+    "overlay": "_verdict",
     "read": "_read",
     "read_spans": "_otlp",
     "verify": "_verdict",

@@ -1,11 +1,11 @@
-"""Compare the declared flows with the evidence of what ran; show the verdict as text and JSON."""
+"""Compare the declared flows with the evidence of what ran: a verdict, as text, JSON or a graph."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock._graph import Ran, node_id, split_node_id
+from penstock._graph import Edge, Ran, node_id, split_node_id
 from penstock._verify._totals import Totals, quantile
 from penstock.formats import counted, duration, share, visible
 
@@ -173,6 +173,36 @@ def _judge(
             count=start.count,
             example=start.example,
         )
+    )
+
+
+def overlay(graph: Graph, verdict: Verdict) -> Graph:
+    """Return `graph`, of the whole system or of one flow, with the evidence of `verdict`.
+
+    An undeclared call becomes an edge from the step that made it. The order of the nodes stays, but
+    in SVG, HTML and PNG a step may stand further down than without evidence.
+    """
+    ran = {step: each for flow in verdict.flows.values() for step, each in flow.ran.items()}
+    seen = {(edge.source, edge.target): edge for edge in verdict.edges}
+    rank = {node.id: at for at, node in enumerate(graph.nodes)}
+    edges: list[Edge] = []
+    for edge in graph.edges:
+        found = seen[edge.source, edge.target]
+        edges.append(edge._replace(status=found.status, seen=found.count))
+    odd: dict[tuple[str, str], int] = {}
+    for start in verdict.undeclared:
+        if start.caller in rank and start.step in rank:
+            pair = start.caller, start.step
+            odd[pair] = odd.get(pair, 0) + start.count
+    declared = {(edge.source, edge.target) for edge in edges}
+    edges += [
+        Edge(*pair, status="undeclared", seen=count)
+        for pair, count in odd.items()
+        if pair not in declared
+    ]
+    return graph._replace(
+        nodes=tuple(node._replace(ran=ran.get(node.id)) for node in graph.nodes),
+        edges=tuple(sorted(edges, key=lambda edge: (rank[edge.source], rank[edge.target]))),
     )
 
 
