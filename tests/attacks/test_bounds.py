@@ -14,7 +14,7 @@ import penstock
 import statecrumbs
 from corectx import Site, attach, detach, extract, inject, scope, start
 from penstock._verify import _counter
-from penstock._verify._read import read
+from penstock._verify._evidence import read
 from penstock.testing import isolated_registry
 from statecrumbs import crumb, snapshot
 from statecrumbs.lowlevel import inherit_crumbs, outgoing_crumbs

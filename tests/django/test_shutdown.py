@@ -14,7 +14,7 @@ import textwrap
 import gunicorn
 import pytest
 
-from penstock._verify._read import read
+from penstock._verify._evidence import read
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="servers of POSIX"),

@@ -14,8 +14,8 @@ import penstock
 from penstock import flow
 from penstock._graph import build
 from penstock._verify import verify
+from penstock._verify._evidence import read
 from penstock._verify._otlp import read_spans
-from penstock._verify._read import read
 from penstock.testing import isolated_registry
 from penstock_otel import OTelBackend
 

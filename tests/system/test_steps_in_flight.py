@@ -14,7 +14,7 @@ import statecrumbs
 from corectx import bind, current, start
 from corectx.lowlevel import listeners, notify_entered
 from penstock import flow
-from penstock._verify import _read as evidence
+from penstock._verify import _evidence as evidence
 from penstock.contrib import asgi
 from penstock.testing import isolated_registry
 from statecrumbs import _in_flight

@@ -12,7 +12,7 @@ import pytest
 
 from penstock._graph import Graph, Ran
 from penstock._verify import overlay, verify
-from penstock._verify._read import Evidence, Start
+from penstock._verify._evidence import Evidence, Start
 from penstock._verify._totals import Totals
 from penstock.formats import dot, html, mermaid, png, svg, text
 from penstock.formats import json as json_format

@@ -11,7 +11,7 @@ import pytest
 import penstock
 from penstock._graph import build
 from penstock._verify import verify
-from penstock._verify._read import read
+from penstock._verify._evidence import read
 
 
 @pytest.fixture

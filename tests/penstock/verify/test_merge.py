@@ -12,8 +12,9 @@ import time
 
 import pytest
 
-from penstock._verify import _merge, _runs
-from penstock._verify._read import Process, read, read_process
+from penstock._verify import _evidence, _runs
+from penstock._verify._evidence import read
+from penstock._verify._file import Process, read_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: locks of folders")
 
@@ -23,10 +24,10 @@ PROGRAM = """
     import penstock
     from corectx import attach, detach, extract, inject
     from corectx.lowlevel import notify_ending
-    from penstock._verify import _merge
+    from penstock._verify import _evidence
     from penstock import flow
 
-    _merge._QUIET = 0
+    _evidence._QUIET = 0
     orders = flow("orders")
 
     @orders.entrypoint
@@ -153,11 +154,11 @@ def test_the_file_of_a_living_process_is_left_alone(tmp_path):
     assert running.stdout.read(1) == b"x"
     before = files_in(folder)
     aged(folder)
-    _merge.merge(folder)
+    _evidence.merge(folder)
     assert files_in(folder) == before
     running.communicate(b"")
     aged(folder)
-    _merge.merge(folder)
+    _evidence.merge(folder)
     assert len(files_in(folder)) == 1
     assert read([folder]).processes == 2
 
@@ -176,13 +177,13 @@ def test_a_merger_that_dies_before_the_others_are_gone_counts_nothing_twice(tmp_
         os.remove(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_merge.os, "unlink", die)
+        patch.setattr(_evidence.os, "unlink", die)
         with pytest.raises(OSError, match="died here"):
-            _merge.merge(folder)
+            _evidence.merge(folder)
     assert len(files_in(folder)) == 7 - 2 + 1
     assert told(folder) == before
     aged(folder)
-    _merge.merge(folder)
+    _evidence.merge(folder)
     assert len(files_in(folder)) == 1
     assert told(folder) == before
 
@@ -196,7 +197,7 @@ def test_files_of_another_machine_are_merged_after_days_of_silence(tmp_path):
         path.write_text(json.dumps({**json.loads(first), "boot": "another"}) + "\n" + rest)
     for seconds, left in ((86400, 5), (8 * 86400, 1)):
         aged(folder, seconds)
-        _merge.merge(folder)
+        _evidence.merge(folder)
         assert len(files_in(folder)) == left
     assert told(folder) == before
 
@@ -208,12 +209,12 @@ def test_a_damaged_file_and_one_of_another_kind_stay(tmp_path):
     (folder / name.format("0")).write_text("no evidence\n")
     (folder / "notes.jsonl").write_text("of the user\n")
     aged(folder)
-    _merge.merge(folder)
+    _evidence.merge(folder)
     assert len(files_in(folder)) == 3
 
 
 def test_what_is_merged_is_bounded(monkeypatch):
-    monkeypatch.setattr(_merge, "MOST_KINDS", 10)
+    monkeypatch.setattr(_evidence, "MOST_KINDS", 10)
     processes = []
     for number in range(30):
         process = Process(str(number), "host", 0, boot="boot")
@@ -222,7 +223,7 @@ def test_what_is_merged_is_bounded(monkeypatch):
         question = _runs.Question("orders:ship", False, ("orders:charge",), (), (str(number),))
         process.asked[question] = 500, {f"{number}-{run}": run for run in range(200)}, 1 << 32
         processes.append(process)
-    whole = _merge.combined(processes, is_here=True)
+    whole = _evidence.combined(processes, is_here=True)
     assert len(whole.started) <= 2 * _runs.MOST_RUNS
     assert all(_runs.hash_of(run) < whole.limit for run in whole.started)
     assert len(whole.asked) == 11
@@ -237,7 +238,7 @@ def test_a_merged_file_is_read_as_it_was_merged(tmp_path):
     observe(tmp_path, folder, 1000, 3).communicate()
     aged(folder)
     before = [read_process(path) for path in files_in(folder)]
-    _merge.merge(folder)
+    _evidence.merge(folder)
     (path,) = files_in(folder)
     found = read_process(path)
     assert path.stat().st_mode & 0o777 == 0o600

@@ -23,8 +23,8 @@ import pytest
 import penstock
 from corectx.lowlevel import notify_ending
 from penstock import flow
-from penstock._verify import _journal, _observe
-from penstock._verify._read import read
+from penstock._verify import _observe
+from penstock._verify._evidence import read
 from penstock.testing import isolated_registry
 from tests.penstock.verify.verdicts import edges, runs, undeclared
 
@@ -399,12 +399,13 @@ def test_threads_that_begin_and_fork_at_once_leave_one_thread_of_ours(program, f
 
 def test_threads_that_observe_a_folder_at_once_count_it_once(registry, tmp_path, monkeypatch):
     both_make_one = threading.Barrier(2)
+    make = _observe._Journal
 
     def journal(*arguments):
         both_make_one.wait(50)
-        return _journal.Journal(*arguments)
+        return make(*arguments)
 
-    monkeypatch.setattr(_observe, "Journal", journal)
+    monkeypatch.setattr(_observe, "_Journal", journal)
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(penstock.observe, [tmp_path / "evidence"] * 2)
     first.stop()
@@ -517,10 +518,10 @@ def test_a_file_that_somebody_removes_or_cuts_is_written_anew(observed, tmp_path
 
 
 def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
-    append = _journal.append_private
+    append = _observe.append_private
 
     def write_half(path, content):
-        monkeypatch.setattr(_journal, "append_private", append)
+        monkeypatch.setattr(_observe, "append_private", append)
         append(path, content[: len(content) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -534,7 +535,7 @@ def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
     def ship():
         return None
 
-    monkeypatch.setattr(_journal, "append_private", write_half)
+    monkeypatch.setattr(_observe, "append_private", write_half)
     (observation,) = _observe._observations.values()
     receive()
     observation.flush()
@@ -545,7 +546,7 @@ def test_what_a_full_disk_has_cut_off_is_written_anew(observed, monkeypatch):
 
 
 def test_the_file_is_bounded_by_the_steps_not_by_the_calls(observed, tmp_path, monkeypatch):
-    monkeypatch.setattr(_journal, "_SPACIOUS", 10_000)
+    monkeypatch.setattr(_observe, "_SPACIOUS", 10_000)
     orders = flow("orders")
 
     @orders.entrypoint

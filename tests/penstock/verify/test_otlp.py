@@ -7,8 +7,8 @@ import json
 import pytest
 
 from penstock._verify import as_text, verify
+from penstock._verify._file import EvidenceError
 from penstock._verify._otlp import read_spans
-from penstock._verify._read import EvidenceError
 from tests.penstock.declared import graph_of
 from tests.penstock.verify.verdicts import edges, runs, undeclared
 

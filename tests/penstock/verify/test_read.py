@@ -15,7 +15,8 @@ from penstock import flow
 from penstock._graph import node_id, split_node_id
 from penstock._verify import _runs
 from penstock._verify._counter import StepCounter
-from penstock._verify._read import EvidenceError, read
+from penstock._verify._evidence import read
+from penstock._verify._file import EvidenceError
 from penstock._verify._runs import Asked
 
 STEP = {
@@ -235,9 +236,7 @@ def test_runs_keep_the_ids_with_the_smallest_hashes(monkeypatch):
     for each in ids:
         question.add(each, 1)
     assert question.count == 1000
-    assert {each for each in ids if _runs.hash_of(each) < question.limit} == set(
-        question.asked
-    )
+    assert {each for each in ids if _runs.hash_of(each) < question.limit} == set(question.asked)
 
 
 @given(st.text(), st.text())

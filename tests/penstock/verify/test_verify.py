@@ -13,7 +13,7 @@ import penstock
 from penstock import flow
 from penstock._graph import build
 from penstock._verify import as_text, verify
-from penstock._verify._read import Evidence, Start, read
+from penstock._verify._evidence import Evidence, Start, read
 from penstock._verify._totals import Totals
 from penstock.testing import isolated_registry
 from tests.penstock.declared import graph_of

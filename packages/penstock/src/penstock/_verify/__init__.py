@@ -1,12 +1,11 @@
 """Count the steps that run, and compare the counts with the declared flows.
 
-_observe    observe(): begin to count, in this process and in its children
+_observe    observe(): count in this process and in its children, and write the counts
 _counter    StepCounter: hears of each step, counts it, and sees the steps before it
 _totals     the counts of one step, and its durations
 _runs       the open runs, and the starts in them that one process alone cannot explain
-_journal    the file of one process: its format, and how it is written
-_merge      the files of processes that have ended as one file
-_read       the files of many processes as one `Evidence`
+_file       the file of one process: its format, its lines, and how it is read
+_evidence   the files of many processes as one `Evidence`, or merged into one file
 _otlp       exported spans as `Evidence`
 _verdict    evidence against the graph of the flows; on a drawing, as a table and as JSON
 
@@ -19,10 +18,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from penstock._verify._journal import is_evidence_file
+    from penstock._verify._evidence import Evidence, Start, read
+    from penstock._verify._file import EvidenceError, is_evidence_file
     from penstock._verify._observe import Observation, observe
     from penstock._verify._otlp import read_spans
-    from penstock._verify._read import Evidence, EvidenceError, Start, read
     from penstock._verify._totals import Totals
     from penstock._verify._verdict import Verdict, as_json, as_text, overlay, verify
 
@@ -44,18 +43,18 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Evidence": "_read",
-    "EvidenceError": "_read",
+    "Evidence": "_evidence",
+    "EvidenceError": "_file",
     "Observation": "_observe",
-    "Start": "_read",
+    "Start": "_evidence",
     "Totals": "_totals",
     "Verdict": "_verdict",
     "as_json": "_verdict",
     "as_text": "_verdict",
-    "is_evidence_file": "_journal",
+    "is_evidence_file": "_file",
     "observe": "_observe",
     "overlay": "_verdict",
-    "read": "_read",
+    "read": "_evidence",
     "read_spans": "_otlp",
     "verify": "_verdict",
 }

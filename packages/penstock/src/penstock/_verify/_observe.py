@@ -1,4 +1,7 @@
-"""`observe`: count the steps that run, in a folder, for ``penstock verify``."""
+"""`observe`: count the steps that run, in a folder, for ``penstock verify``.
+
+The counts are written into the file of this process every half second.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,179 @@ import atexit
 import os
 import sys
 import threading
+import time
 from contextvars import Context
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from corectx import subscribe
+from corectx.files import append_private, make_private_folder, open_regular, write_private
 from corectx.lowlevel import log_once, search_for_lost
 from penstock._calls import hear_of_calls_outside
 from penstock._verify._counter import StepCounter
-from penstock._verify._journal import Journal, is_evidence_file
+from penstock._verify._file import (
+    asked_line,
+    boot_id,
+    encoded,
+    first_line,
+    host_name,
+    is_evidence_file,
+    new_path,
+    run_line,
+    step_line,
+)
+from penstock._verify._runs import EVERY_HASH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from os import PathLike
     from types import TracebackType
+    from typing import Any
+
+    from penstock._verify._runs import Asked, Question
+    from penstock._verify._totals import Totals
 
 _INTERVAL = 0.5  # seconds; a process that is killed loses what it counted since the last one
 _STARVED = 3 * _INTERVAL  # without a write: a step then writes itself
 _PATIENCE = 0.2  # seconds that a fork may wait for a slow disk
+_SPACIOUS = 1 << 18  # bytes; below that a file is not written anew
+_GROWTH = 4  # times
+_TOUCH = 3600  # seconds without a line, after which the file is touched
+
+
+class _Journal:
+    """Write the counts of `counter` into a file of this process in `folder`.
+
+    Only one thread at a time may use it. The file is made when there is something to write.
+    """
+
+    def __init__(self, counter: StepCounter, folder: str) -> None:
+        self._counter = counter
+        self._folder = folder
+        self._id = os.urandom(8).hex()
+        self._epoch = time.time_ns() - time.perf_counter_ns()
+        self.path: str = new_path(folder, self._id)
+        self._lock = -1  # the descriptor that holds the lock of the file
+        self._size = 0
+        self._size_anew = 0
+        self._is_torn = False
+        self._touched_at = 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._written: dict[str, Totals] = {}
+        self._asked: dict[Question, tuple[int, set[str]]] = {}
+        self._limit: float = EVERY_HASH
+
+    def write(self) -> None:
+        """Append the lines that are new since the last time.
+
+        Raises OSError. Then the next call writes the whole file anew, since a line may be cut.
+        """
+        try:
+            make_private_folder(self._folder)
+            if self._is_torn or self._size > max(_SPACIOUS, _GROWTH * self._size_anew):
+                self._write_anew()
+            else:
+                self._append()
+            if self._size and self._lock < 0:
+                self._lock = _locked(self.path)
+        except OSError:
+            self._is_torn = True
+            raise
+
+    def let_go(self) -> None:
+        """Release the file: its process counts no more, or it belongs to the parent."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    @property
+    def has_file(self) -> bool:
+        """Whether something was written."""
+        return self._size > 0
+
+    def _append(self) -> None:
+        lines = list(self._lines())
+        if not lines:
+            self._touch()
+            return
+        self._touched_at = time.monotonic()
+        if not self._size:
+            lines.insert(0, self._first_line())
+        elif not self._is_there():
+            self._write_anew()
+            return
+        content = encoded(lines)
+        append_private(self.path, content)
+        self._size += len(content)
+
+    def _touch(self) -> None:
+        """Show other machines that the process lives, although it has nothing to write."""
+        if self._size and time.monotonic() - self._touched_at > _TOUCH:
+            self._touched_at = time.monotonic()
+            try:
+                os.utime(self.path)
+            except OSError:
+                pass  # it was removed; the next line is written into a new one
+
+    def _is_there(self) -> bool:
+        """Tell whether the file is complete: it may have been removed or cut."""
+        try:
+            return os.path.getsize(self.path) == self._size
+        except FileNotFoundError:
+            return False
+
+    def _write_anew(self) -> None:
+        self._forget()
+        content = encoded([self._first_line(), *self._lines(every=True)])
+        write_private(self.path, content)
+        self.let_go()  # of the file that it replaces
+        self._size = self._size_anew = len(content)
+        self._is_torn = False
+
+    def _first_line(self) -> dict[str, Any]:
+        return first_line(self._id, host_name(), os.getpid(), self._epoch, boot_id())
+
+    def _lines(self, *, every: bool = False) -> Iterator[dict[str, Any]]:
+        with self._counter.settled() as totals:
+            for step, counted in totals.items():
+                if self._written.get(step) != counted:
+                    self._written[step] = counted
+                    yield step_line(step, counted)
+            for question, asked in self._counter.questions:
+                line = self._question(question, asked)
+                if line is not None:
+                    yield line
+            sample = self._counter.sample
+            for run, started in sample.changed(every=every):
+                yield run_line(run.key, run.flow, started)
+            if sample.limit != self._limit:
+                self._limit = sample.limit
+                yield {"limit": sample.limit}
+
+    def _question(self, question: Question, asked: Asked) -> dict[str, Any] | None:
+        """Return the line for `question`, or None if nothing is new."""
+        count, written = self._asked.get(question, (0, set()))
+        if asked.count == count:
+            return None
+        new = {each: when for each, when in asked.asked.items() if each not in written}
+        self._asked[question] = asked.count, set(asked.asked)
+        return asked_line(question, asked.count, new, asked.limit)
+
+
+def _locked(path: str) -> int:
+    """Return a descriptor that holds the lock of the file at `path`, or -1 without a lock."""
+    if sys.platform == "win32":
+        return -1
+    import fcntl
+
+    descriptor = open_regular(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)  # a merger looks at it, or the disk has no locks: next time
+        return -1
+    return descriptor
 
 
 class Observation:
@@ -56,10 +214,10 @@ class Observation:
         atexit.register(self.stop)
 
     def _start_over(self) -> None:
-        self._journal = Journal(self._counter, self.folder)
+        self._journal = _Journal(self._counter, self.folder)
         self._is_tidy = False
         self._writing = threading.Lock()
-        self._written_at = monotonic()
+        self._written_at = time.monotonic()
 
     def flush(self) -> None:
         """Write the counts so far. A full or read-only disk costs one log record."""
@@ -69,7 +227,7 @@ class Observation:
             self._tidy()
 
     def _write(self) -> None:
-        self._written_at = monotonic()
+        self._written_at = time.monotonic()
         try:
             self._journal.write()
         except OSError as error:
@@ -86,7 +244,7 @@ class Observation:
         self._is_tidy = True
         try:
             if sum(map(is_evidence_file, os.listdir(self.folder))) > self._max_files:
-                from penstock._verify._merge import merge
+                from penstock._verify._evidence import merge
 
                 merge(self.folder)
         except OSError:
@@ -132,7 +290,7 @@ class Observation:
 
     def _write_if_starved(self) -> None:
         """Write the counts if our thread gets no time: by default uWSGI runs no threads."""
-        if monotonic() - self._written_at > _STARVED and self._writing.acquire(blocking=False):
+        if time.monotonic() - self._written_at > _STARVED and self._writing.acquire(blocking=False):
             try:
                 self._write()
             finally:

@@ -10,7 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock._graph import node_id
-from penstock._verify._read import Evidence, EvidenceError, Start
+from penstock._verify._evidence import Evidence, Start
+from penstock._verify._file import EvidenceError
 from penstock._verify._runs import MOST_NAMES, Run
 from penstock._verify._totals import Totals, bucket_of
 

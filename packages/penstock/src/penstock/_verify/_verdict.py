@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from penstock._graph import Graph, Node
-    from penstock._verify._read import Evidence, Start
+    from penstock._verify._evidence import Evidence, Start
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,45 +1,67 @@
-"""Read the files of many processes as one `Evidence`.
+"""Put the files of many processes together: as one `Evidence`, or as one file.
 
 A file may be unfinished, cut off, damaged, or not ours. Lines that cannot be read are left out and
 counted.
+
+The files of processes that have ended are merged, so that a folder does not fill. A process holds
+the lock of its file. If the lock is free, and no process of this boot has the process ID, the file
+is complete. A file of another machine, or of an earlier boot, is merged after days of silence: a
+living process touches its file every hour.
+
+The merged file has the same format, with the sums of the others, the union of their samples, and
+their IDs. It is there before the others are removed, and a reader ignores the files of processes
+whose IDs it lists. So at no moment does a reader of the folder lose counts or count twice.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import sys
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from penstock._graph import node_id, split_node_id
-from penstock._verify._journal import SUFFIX, VERSION
+from corectx.files import open_regular, write_private
+from penstock._graph import split_node_id
+from penstock._verify._file import (
+    SUFFIX,
+    EvidenceError,
+    NotOursError,
+    Process,
+    asked_line,
+    boot_id,
+    encoded,
+    first_line,
+    is_evidence_file,
+    new_path,
+    read_process,
+    run_line,
+    step_line,
+)
 from penstock._verify._runs import (
     EVERY_HASH,
+    MOST_ASKED,
+    MOST_KINDS,
+    MOST_RUNS,
     Question,
     correlation_of,
     hash_of,
     own_id_in,
+    smallest,
 )
-from penstock._verify._totals import RARE, Totals, bucket_of
+from penstock._verify._totals import Totals
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SLACK = 5_000_000_000  # ns; the clocks of two machines may differ by so much
 _SAME_CLOCK = 3_600_000_000_000  # ns; the epochs of one machine, whose clock may have been set
-_LARGEST = 1 << 63  # more than any count; a much larger number cannot be divided
-
-
-class EvidenceError(ValueError):
-    """A file or folder that was given as evidence has none; the message says what to do."""
-
-
-class _NotOursError(EvidenceError):
-    """A file does not begin as our files do; it has so many `lines`."""
-
-    def __init__(self, path: str, lines: int) -> None:
-        super().__init__(f"{path} is not a file that penstock.observe() writes.")
-        self.lines = lines
+_QUIET = 10  # seconds without a write, after which a file may be merged
+_SILENT = 7 * 86400  # seconds, for a file of another machine or boot
+_MOST_IDS = 1000  # of merged processes, whose files a reader may have seen a moment ago
 
 
 @dataclass
@@ -81,29 +103,6 @@ class Evidence:
         self.skipped += other.skipped
 
 
-@dataclass
-class Process:
-    """The contents of one file; of a merged one they are those of `count` processes.
-
-    `merged` has the IDs of these.
-    """
-
-    id: str
-    host: str
-    epoch: int
-    boot: str = ""
-    pid: int = 0
-    count: int = 1
-    merged: list[str] = field(default_factory=list[str])
-    steps: dict[str, Totals] = field(default_factory=dict[str, Totals])
-    asked: dict[Question, tuple[int, dict[str, int], float]] = field(
-        default_factory=dict[Question, "tuple[int, dict[str, int], float]"]
-    )
-    started: dict[str, dict[str, int]] = field(default_factory=dict[str, "dict[str, int]"])
-    limit: float = EVERY_HASH
-    skipped: int = 0
-
-
 def read(paths: Iterable[str | os.PathLike[str]]) -> Evidence:
     """Return the evidence in `paths`: folders of `observe`, and single files.
 
@@ -123,19 +122,19 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> Evidence:
             raise failed[0]
         skipped += sum(error.lines for error in failed)
     merged = {id_ for process in processes.values() for id_ in process.merged}
-    evidence = _merged([each for each in processes.values() if each.id not in merged])
+    evidence = _together([each for each in processes.values() if each.id not in merged])
     evidence.skipped += skipped
     return evidence
 
 
-def _read_all(path: str) -> tuple[list[Process], list[_NotOursError]]:
+def _read_all(path: str) -> tuple[list[Process], list[NotOursError]]:
     """Return the contents of the files at `path`, and the errors of those that are not ours.
 
     While a folder is read, its processes may merge files. The merged file appears before the others
     are removed, so the folder is listed again until there is nothing new.
     """
     found: list[Process] = []
-    failed: list[_NotOursError] = []
+    failed: list[NotOursError] = []
     seen: set[str] = set()
     files = _files(path)
     while not seen.issuperset(files):
@@ -145,7 +144,7 @@ def _read_all(path: str) -> tuple[list[Process], list[_NotOursError]]:
             seen.add(file)
             try:
                 found.append(read_process(file))
-            except _NotOursError as error:
+            except NotOursError as error:
                 failed.append(error)
             except FileNotFoundError:
                 if file == path:
@@ -174,113 +173,7 @@ def _weight(process: Process) -> int:
     return sum(totals.began for totals in process.steps.values())
 
 
-def read_process(path: str) -> Process:
-    """Return the contents of the file at `path`. Raises `EvidenceError` and OSError."""
-    with open(path, "rb") as file:
-        lines = file.read().split(b"\n")
-    all_lines = sum(map(bool, lines))
-    torn = lines.pop()  # what follows the last line feed was cut off
-    first = _object(lines[0]) if lines else None
-    if first is None or "penstock" not in first:
-        raise _NotOursError(path, all_lines)
-    if first["penstock"] != VERSION:
-        raise EvidenceError(
-            f"{path} is of version {first['penstock']!r} of the format; this penstock reads "
-            f"version {VERSION}."
-        )
-    id_, host, epoch = (first.get(key) for key in ("id", "host", "epoch"))
-    if not (isinstance(id_, str) and isinstance(host, str) and isinstance(epoch, int)):
-        raise _NotOursError(path, all_lines)
-    process = Process(id_, host, epoch, str(first.get("boot", "")), skipped=bool(torn))
-    try:
-        process.pid = _number(first.get("pid", 0))
-        process.count = _number(first.get("processes", 1))
-        process.skipped += _number(first.get("skipped", 0))
-        process.merged = list(_texts(first.get("merged", [])))
-    except (ValueError, TypeError):
-        raise _NotOursError(path, all_lines) from None
-    for line in lines[1:]:
-        found = _object(line)
-        try:
-            _take(process, found or {})
-        except (ValueError, TypeError, LookupError, AttributeError):
-            process.skipped += 1
-    return process
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _take(process: Process, line: dict[str, Any]) -> None:
-    if "step" in line:
-        process.steps[_step_id(line["step"])] = Totals(
-            began=_number(line["began"]),
-            errors=_number(line["errors"]),
-            cancelled=_number(line["cancelled"]),
-            seen={each: _number(count) for each, count in line["seen"].items()},
-            took={_bucket(each): _number(count) for each, count in line["took"].items()},
-            **{name: _number(line.get(name, 0)) for name in RARE},
-        )
-    elif "question" in line:
-        question = Question(
-            _step_id(line["question"]),
-            bool(line["explained"]),
-            _texts(line["missing"]),
-            _texts(line["path"]),
-            _texts(line["before"]),
-        )
-        _, asked, _ = process.asked.get(question, (0, {}, 0))
-        new = {each: _time(when) for each, when in line["asked"].items()}
-        process.asked[question] = _number(line["count"]), {**new, **asked}, _limit(line["limit"])
-    elif "run" in line:
-        started = process.started.setdefault(str(line["run"]), {})
-        for name, when in line["started"].items():
-            started.setdefault(node_id(str(line["flow"]), name), _time(when))
-    else:
-        process.limit = _limit(line["limit"])
-
-
-def _number(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value < _LARGEST:
-        raise ValueError(value)
-    return value
-
-
-def _limit(value: object) -> float:
-    if not isinstance(value, (int, float)) or not 0 <= value <= EVERY_HASH:
-        raise ValueError(value)
-    return value
-
-
-def _time(value: object) -> int:
-    if not isinstance(value, int):
-        raise ValueError(value)  # noqa: TRY004 - of a file, not of an argument
-    return value
-
-
-def _bucket(text: str) -> int:
-    bucket = int(text)
-    if not 0 <= bucket <= bucket_of(_LARGEST):
-        raise ValueError(text)
-    return bucket
-
-
-def _step_id(value: object) -> str:
-    text = str(value)
-    split_node_id(text)  # raises IndexError for what has no flow
-    return text
-
-
-def _texts(value: list[object]) -> tuple[str, ...]:
-    return tuple(map(str, value))
-
-
-def _merged(processes: list[Process]) -> Evidence:
+def _together(processes: list[Process]) -> Evidence:
     evidence = Evidence(processes=sum(process.count for process in processes))
     for process in processes:
         evidence.skipped += process.skipped
@@ -357,3 +250,152 @@ class _Answers:
             if started <= when if is_same_clock else started + apart <= when + _SLACK:
                 return True
         return False
+
+
+def merge(folder: str) -> None:
+    """Merge the files in `folder` whose processes have ended. Raises OSError.
+
+    Does nothing if another process merges, or if a folder cannot be locked (Windows).
+    """
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _merge(folder)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _merge(folder: str) -> None:
+    found = [
+        (path, process)
+        for name in sorted(os.listdir(folder))
+        if is_evidence_file(name)
+        for path, process in _ended(os.path.join(folder, name))
+    ]
+    done = {id_ for _, process in found for id_ in process.merged}
+    own = boot_id()
+    groups: dict[bool, list[Process]] = {}
+    for _, process in found:
+        if process.id not in done:  # otherwise a merger ended before it could remove this file
+            groups.setdefault(process.boot == own, []).append(process)
+    for is_here, processes in groups.items():
+        if len(processes) > 1:
+            _write_merged(folder, processes, is_here=is_here)
+        else:
+            found = [each for each in found if each[1] is not processes[0]]
+    for path, _ in found:
+        os.unlink(path)
+
+
+def _ended(path: str) -> Iterable[tuple[str, Process]]:
+    """Yield the file at `path` and its contents, if its process has ended."""
+    try:
+        status = os.lstat(path)
+        silence = time.time() - status.st_mtime
+        if status.st_uid != os.geteuid() or silence < _QUIET or _is_locked(path):
+            return
+        process = read_process(path)
+    except (EvidenceError, OSError):
+        return  # damaged, of others, or gone
+    is_here = process.boot == boot_id()
+    if silence > _SILENT or (is_here and not _runs(process.pid)):
+        yield path, process
+
+
+def _is_locked(path: str) -> bool:
+    descriptor = open_regular(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether there is a process `pid`: a daemon that closed its files has no lock."""
+    if pid <= 0:  # of a merged file
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # it is of another user
+    return True
+
+
+def _write_merged(folder: str, processes: list[Process], *, is_here: bool) -> None:
+    merged = combined(processes, is_here=is_here)
+    path = new_path(folder, merged.id)
+    lines = [
+        {
+            **first_line(merged.id, merged.host, 0, merged.epoch, merged.boot),
+            "processes": merged.count,
+            "skipped": merged.skipped,
+            "merged": merged.merged,
+        }
+    ]
+    lines += [step_line(step, totals) for step, totals in merged.steps.items()]
+    lines += [
+        asked_line(question, count, asked, limit)
+        for question, (count, asked, limit) in merged.asked.items()
+    ]
+    for run, started in merged.started.items():
+        by_flow: dict[str, dict[str, int]] = {}
+        for step, when in started.items():
+            flow, name = split_node_id(step)
+            by_flow.setdefault(flow, {})[name] = when
+        lines += [run_line(run, flow, steps) for flow, steps in by_flow.items()]
+    write_private(path, encoded([*lines, {"limit": merged.limit}]))
+
+
+def combined(processes: list[Process], *, is_here: bool) -> Process:
+    """Return the contents of the files of `processes` as one process.
+
+    Processes of this boot have the same clock. The times of others become Unix times.
+    """
+    newest = processes[-1]
+    whole = Process(
+        os.urandom(8).hex(),
+        host=newest.host if is_here else "",
+        epoch=newest.epoch if is_here else 0,
+        boot=newest.boot if is_here else "",
+    )
+    whole.count = 0
+    for process in processes:
+        later = 0 if is_here else process.epoch
+        whole.count += process.count
+        whole.skipped += process.skipped
+        whole.merged += [*process.merged, process.id]
+        whole.limit = min(whole.limit, process.limit)
+        for step, totals in process.steps.items():
+            whole.steps.setdefault(step, Totals()).add(totals)
+        for question, (count, asked, limit) in process.asked.items():
+            _add_question(whole, question, count, _later(asked, later), limit)
+        for run, started in process.started.items():
+            steps = whole.started.setdefault(run, {})
+            for step, when in _later(started, later).items():
+                steps[step] = min(steps.get(step, when), when)
+    whole.merged = whole.merged[-_MOST_IDS:]
+    whole.started, whole.limit = smallest(whole.started, whole.limit, MOST_RUNS)
+    return whole
+
+
+def _later(times: dict[str, int], nanoseconds: int) -> dict[str, int]:
+    return {name: when + nanoseconds for name, when in times.items()}
+
+
+def _add_question(
+    whole: Process, question: Question, count: int, asked: dict[str, int], limit: float
+) -> None:
+    if question not in whole.asked and len(whole.asked) >= MOST_KINDS:
+        question = question._replace(path=(), before=())
+    before, known, known_limit = whole.asked.get(question, (0, {}, EVERY_HASH))
+    kept, lowest = smallest({**asked, **known}, min(limit, known_limit), MOST_ASKED)
+    whole.asked[question] = before + count, kept, lowest
