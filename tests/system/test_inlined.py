@@ -21,6 +21,8 @@ from corectx import (
 )
 from corectx.lowlevel import around
 from penstock import _calls, flow
+from penstock.contrib import asgi as _asgi
+from penstock.contrib import wsgi as _wsgi
 from penstock.testing import isolated_registry
 
 TASK = Site("task", "import")
@@ -90,6 +92,23 @@ def by_async_step(work):
         detach(token)
 
 
+def by_wsgi_request(work):
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/orders"}
+    return _wsgi.FlowMiddleware(lambda _environ, _start: [work()])(environ, None)[0]
+
+
+def by_asgi_request(work):
+    results = []
+
+    async def app(scope, receive, send):
+        results.append(work())
+
+    awaited(
+        _asgi.FlowMiddleware(app)({"type": "http", "method": "GET", "path": "/orders"}, None, None)
+    )
+    return results[0]
+
+
 WAYS = [
     by_enter_and_leave,
     by_with_scope,
@@ -99,6 +118,8 @@ WAYS = [
     by_entrypoint,
     by_step,
     by_async_step,
+    by_wsgi_request,
+    by_asgi_request,
 ]
 
 
@@ -223,7 +244,7 @@ def test_an_exception_of_a_signal_handler_leaves_no_frame_current(way, monkeypat
 
         return set_and_interrupt
 
-    for module in (_current, _scope, _wrap, _calls):
+    for module in (_current, _scope, _wrap, _calls, _wsgi, _asgi):
         for name in ("set_current", "_set_current"):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, interrupting(getattr(module, name)))

@@ -12,10 +12,10 @@ the frame is not in the chain (it is of another context or thread, or was left a
 happens.
 
 Some hot paths do inline what `enter` and `leave` do, since a call would cost as much as all else:
-`corectx.scope`, and the wrappers that penstock puts around functions. In this order they make
-the frame current, tell `listeners.entered`, run the work, note the failure, tell `listeners.left`,
-and make the outer frame current. tests/system/test_inlined.py proves that all of them behave the
-same. Change them together.
+`corectx.scope`, the wrappers that penstock puts around functions, and its middleware. In this order
+they make the frame current, tell `listeners.entered`, run the work, note the failure, tell
+`listeners.left`, and make the outer frame current. tests/system/test_inlined.py proves that all of
+them behave the same. Change them together.
 """
 
 from __future__ import annotations

@@ -11,14 +11,26 @@ exception outside of all middleware that `add_middleware` adds, so it would have
 from __future__ import annotations
 
 import logging
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from corectx import enter, leave
-from corectx.lowlevel import notify_ending
+from corectx import Frame, enter, leave
+from corectx.lowlevel import (
+    UNOPENED,
+    BareFrame,
+    collecting,
+    get_current,
+    listeners,
+    new_trace_id,
+    notify_ending,
+    set_current,
+)
 from penstock.contrib.http import (
+    LONGEST_PATH,
+    METHOD_NAMES,
     SITE,
+    BareSite,
     RequestOptions,
-    RequestSite,
     add_headers,
     http_attributes,
     is_begun,
@@ -63,22 +75,24 @@ class FlowMiddleware:
 
     def __init__(self, app: Application, **options: Unpack[RequestKeywords]) -> None:
         self._app = app
-        self._options = RequestOptions(**options)
-        name = self._options.response_header
+        self._options = chosen = RequestOptions(**options)
+        name = chosen.response_header
         # In lower case, as ASGI, HTTP/2 and HTTP/3 demand.
         self._name = None if name is None else name.lower().encode("ascii")
         self._lists = [
             (other.lower().encode("ascii"), item.encode("ascii"))
-            for other, item in self._options.response_lists
+            for other, item in chosen.response_lists
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901, PLR0912, PLR0915 - inline, see below
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Run `app` in the frame of its request; other scopes (lifespan) have none."""
         options = self._options
         kind = scope["type"]
         if (
             kind not in _REQUESTS
-            or is_begun(scope)
+            or (SITE in scope and is_begun(scope))
             or (options.ignore_paths and options.ignores(scope["path"]))
         ):
             if kind == "lifespan":
@@ -86,40 +100,89 @@ class FlowMiddleware:
             else:
                 await self._app(scope, receive, send)
             return
-        site = scope[SITE] = _Site(scope.get("method") or "WEBSOCKET", scope)
+        # This method does inline the work of `RequestSite`, `request_frame`, `enter` and `leave`:
+        # their calls would cost half as much as all else.
+        site = scope[SITE] = _Site()
         # A mount around this middleware is part of the route, and the root path of a server is not.
         site.root = scope.get("app_root_path") or scope.get("root_path") or ""
-        values = request_values(site, scope["path"])
-        frame = request_frame(site, values, options)
-        token = enter(frame)
-        try:
-            await self._app(scope, receive, self._naming(send, site, frame.correlation_id))
-        except BaseException as exc:
-            leave(token, exc)
-            raise
+        method: str = scope.get("method") or "WEBSOCKET"
+        site.original_method = method
+        site.method = method = method if method in METHOD_NAMES else "_OTHER"
+        site.request = scope
+        site.given_route = site.given_status = site.on_response = None
+        site.is_named = False
+        site.is_open = True
+        if options.makes_ids and not listeners.arriving and not listeners.starting:
+            frame: Frame = BareFrame()
+            frame.site = site
+            frame.parent = frame.flow = frame.recorder_cache = None
+            frame.correlation_id = new_trace_id()
+            frame.values = MappingProxyType(
+                {"method": method, "path": scope["path"][:LONGEST_PATH]}
+            )
+            frame.store = {}
+            frame.outer = UNOPENED
         else:
-            leave(token)
-        finally:
-            site.close()
-
-    def _naming(self, send: Send, site: RequestSite, correlation_id: str | None) -> Send:
-        """Return `send` with the ID added to the headers of the response."""
+            frame = request_frame(site, request_values(site, scope["path"]), options)
 
         # No coroutine around that of `send`: a response has many messages.
         def send_named(message: Message) -> Awaitable[None]:
             if message["type"] in _WITH_HEADERS:
-                site.begin_response(message.get("status"))
-                if self._name is not None and correlation_id is not None:
-                    headers = add_headers(
-                        message.get("headers", ()),
-                        self._name,
-                        correlation_id.encode("ascii"),
-                        self._lists,
-                    )
-                    message = {**message, "headers": headers}
+                message = self._begin_response(frame, message)
             return send(message)
 
-        return send_named
+        outer = get_current()
+        if listeners.entered or collecting:
+            enter(frame)
+        else:
+            frame.outer = outer
+            try:
+                set_current(frame)
+            except BaseException:  # of a signal handler, right after the call
+                set_current(outer)
+                raise
+        try:
+            await self._app(scope, receive, send_named)
+        except BaseException as exc:
+            leave((frame, outer, True), exc)
+            raise
+        else:
+            # A coroutine may end in another context, or in a finalizer.
+            if (
+                listeners.left
+                or collecting
+                or frame.outer is UNOPENED
+                or get_current() is not frame
+            ):
+                leave((frame, outer, True))
+            else:
+                set_current(frame.outer)
+                frame.outer = UNOPENED
+        finally:
+            site.close()
+
+    def _begin_response(self, frame: Frame, message: Message) -> Message:
+        """Note that a response begins with `message`, and return it with the ID."""
+        site: Any = frame.site
+        scope: Scope | None = site.request
+        if (
+            scope is None
+            or site.on_response is not None
+            or "route" in scope
+            or "path_template" in scope
+            or "app_root_path" in scope
+            or (scope.get("root_path") or "") != site.root
+        ):
+            site.begin_response(message.get("status"))
+        else:  # as `begin_response` does it, if there is no route
+            site.given_status = message.get("status")
+        name, correlation_id = self._name, frame.correlation_id
+        if name is None or correlation_id is None:
+            return message
+        headers = add_headers(
+            message.get("headers", ()), name, correlation_id.encode("ascii"), self._lists
+        )
+        return {**message, "headers": headers}
 
 
 async def _run_lifespan(app: Application, scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,7 +220,7 @@ async def _run_lifespan(app: Application, scope: Scope, receive: Receive, send: 
             await send_announcing({"type": f"lifespan.{event}.complete"})
 
 
-class _Site(RequestSite):
+class _Site(BareSite):
     """The site of the request in an ASGI scope."""
 
     frameworks = ("FASTAPI", "STARLETTE", "ASGI")

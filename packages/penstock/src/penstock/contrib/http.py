@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from typing import Any, AnyStr
 
 __all__ = [
+    "LONGEST_PATH",
+    "METHOD_NAMES",
     "SITE",
+    "BareSite",
     "RequestOptions",
     "RequestSite",
     "add_headers",
@@ -54,14 +57,14 @@ __all__ = [
 
 _logger = logging.getLogger("penstock")
 
-_LONGEST_PATH = 200  # characters; a client may send a path of any length
+LONGEST_PATH = 200  # characters; a client may send a path of any length
 _METHODS = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE"
 _KNOWN = frozenset(
     each.strip()
     for each in (os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS") or _METHODS).split(",")
 )
 # A WebSocket begins with a GET, but its name says WEBSOCKET, which tells more.
-_NAMES = _KNOWN | {"WEBSOCKET"}
+METHOD_NAMES = _KNOWN | {"WEBSOCKET"}
 
 # In lists of headers, which are bytes in ASGI: between items, and the item for all of them.
 _SIGNS: Mapping[type, Any] = {str: (",", ", ", "*"), bytes: (b",", b", ", b"*")}
@@ -180,8 +183,8 @@ class RequestSite:
     # of OTEL_PYTHON_DJANGO_EXCLUDED_URLS.
     frameworks: tuple[str, ...] = ()
     __slots__ = (
-        "_route",
-        "_status",
+        "given_route",
+        "given_status",
         "is_named",
         "is_open",
         "method",
@@ -191,13 +194,13 @@ class RequestSite:
     )
 
     def __init__(self, method: str, request: Any = None) -> None:
-        self.method: str = method if method in _NAMES else "_OTHER"
+        self.method: str = method if method in METHOD_NAMES else "_OTHER"
         self.original_method: str = method
         self.request: Any = request
-        self._route: str | None = None
+        self.given_route: str | None = None
         self.is_named: bool = False
         self.on_response: Callable[[], None] | None = None
-        self._status: int | str | None = None
+        self.given_status: int | str | None = None
         self.is_open: bool = True
 
     def find_route(self, request: Any) -> str | None:  # noqa: ARG002 - for subclasses
@@ -237,23 +240,23 @@ class RequestSite:
     def route(self) -> str | None:
         """The route, such as "/orders/{id}", or None while it is not known."""
         self.look()
-        return self._route
+        return self.given_route
 
     @route.setter
     def route(self, route: str) -> None:
-        self._route = route
+        self.given_route = route
         self.is_named = True
 
     def look(self) -> None:
         """Look for the route, and remember it; the route of a mount grows during the routing."""
         request = self.request
         if request is not None and not self.is_named:
-            self._route = self.find_route(request) or self._route
+            self.given_route = self.find_route(request) or self.given_route
 
     @property
     def status(self) -> int | None:
         """The status code of the response, or None: it did not begin, or its line has no code."""
-        status = self._status
+        status = self.given_status
         if not isinstance(status, str):
             return status
         code = status[:3]
@@ -264,8 +267,10 @@ class RequestSite:
 
         The status is a code, or a line such as "200 OK", which is read if a backend asks.
         """
-        self._status = status
-        self.look()
+        self.given_status = status
+        request = self.request
+        if request is not None and not self.is_named:  # as `look` does it
+            self.given_route = self.find_route(request) or self.given_route
         if self.on_response is not None:
             try:
                 self.on_response()
@@ -276,10 +281,21 @@ class RequestSite:
 
     def close(self) -> None:
         """Forget the request: its frame may live longer, and must not keep it alive."""
-        if self._status is None:  # there was no response, at which the route was looked for
+        if self.given_status is None:  # there was no response, at which the route was looked for
             self.look()
         self.is_open = False
         self.request = self.on_response = None
+
+
+class BareSite(RequestSite):
+    """A site without `RequestSite.__init__`: its maker sets every attribute, in half the time."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:
+
+        def __init__(self) -> None: ...
+    else:
+        __init__ = object.__init__
 
 
 def is_begun(request: Mapping[str, Any]) -> bool:
@@ -338,7 +354,7 @@ def set_route(route: str) -> None:
 
 def request_values(site: RequestSite, path: str) -> dict[str, object]:
     """Return the scoped values of a request: its method and its path, without the query."""
-    return {"method": site.method, "path": path[:_LONGEST_PATH]}
+    return {"method": site.method, "path": path[:LONGEST_PATH]}
 
 
 def request_frame(site: RequestSite, values: dict[str, object], options: RequestOptions) -> Frame:

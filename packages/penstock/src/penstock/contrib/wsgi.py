@@ -7,14 +7,28 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from corectx import attach, bind, detach, enter, leave
-from corectx.lowlevel import listeners, notify_resumed, notify_suspended, run_finalizer
+from corectx import Frame, attach, bind, detach, enter, leave
+from corectx.lowlevel import (
+    CURRENT,
+    UNOPENED,
+    BareFrame,
+    collecting,
+    get_current,
+    listeners,
+    new_trace_id,
+    notify_resumed,
+    notify_suspended,
+    run_finalizer,
+)
 from penstock.contrib.http import (
+    LONGEST_PATH,
+    METHOD_NAMES,
     SITE,
+    BareSite,
     RequestOptions,
-    RequestSite,
     add_headers,
     environ_attributes,
     environ_path,
@@ -33,6 +47,10 @@ if TYPE_CHECKING:
     from penstock.contrib._options import RequestKeywords
 
 __all__ = ["FlowMiddleware"]
+
+# Bound once, as in corectx; its `set_current` hides the token that `reset` takes.
+_set_current = CURRENT.set
+_reset_current = CURRENT.reset
 
 
 class FlowMiddleware:
@@ -53,58 +71,115 @@ class FlowMiddleware:
 
     def __init__(self, app: WSGIApplication, **options: Unpack[RequestKeywords]) -> None:
         self._app = app
-        self._options = RequestOptions(**options)
+        self._options = chosen = RequestOptions(**options)
+        self._name = chosen.response_header
+        self._size = len(chosen.response_header or "")
+        self._lists = chosen.response_lists
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(  # noqa: C901, PLR0915 - inline, see below
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
         """Run `app` in the frame of its request."""
         options = self._options
-        path = environ_path(environ)
-        if is_begun(environ) or (options.ignore_paths and options.ignores(path)):
+        outer = get_current()
+        path: str = environ.get("PATH_INFO", "")
+        if environ.get("SCRIPT_NAME") or not path.isascii():
+            path = environ_path(environ)
+        if ((outer is not None or SITE in environ) and is_begun(environ)) or (
+            options.ignore_paths and options.ignores(path)
+        ):
             return self._app(environ, start_response)
-        site = environ[SITE] = _Site(environ["REQUEST_METHOD"], environ)
+        # This method does inline the work of `RequestSite`, `request_frame`, `enter`, `leave` and
+        # `add_headers`: their calls would cost half as much as all else.
+        site: Any = _Site()
+        environ[SITE] = site
+        method: str = environ["REQUEST_METHOD"]
+        site.original_method = method
+        site.method = method = method if method in METHOD_NAMES else "_OTHER"
+        site.request = environ
         site.path = path
-        frame = request_frame(site, request_values(site, path), options)
-        # Older than the body of the application: of two objects that are dropped in one cycle, the
-        # collector ends the older one first.
-        streamed = _Body()
-        token = enter(frame)
-        try:
-            start_named = self._naming(start_response, frame.correlation_id, site)
-            body = self._app(environ, start_named)
-            if type(body) not in (list, tuple):
-                streamed.begin(body, frame, site)
-                detach(token)
-                return streamed
-        except BaseException as exc:
-            leave(token, exc)
-            site.close()
-            raise
-        # The body is complete, and stays as it is: a server may look at its length.
-        leave(token)
-        site.close()
-        return body
-
-    def _naming(
-        self, start_response: StartResponse, correlation_id: str | None, site: RequestSite
-    ) -> StartResponse:
-        """Return `start_response` with the ID added to the headers."""
-        options = self._options
+        site.given_route = site.given_status = site.on_response = None
+        site.is_named = False
+        site.is_open = True
+        if options.makes_ids and not listeners.arriving and not listeners.starting:
+            frame: Frame = BareFrame()
+            frame.site = site
+            frame.parent = frame.flow = frame.recorder_cache = None
+            frame.correlation_id = new_trace_id()
+            frame.values = MappingProxyType({"method": method, "path": path[:LONGEST_PATH]})
+            frame.store = {}
+            frame.outer = UNOPENED
+        else:
+            frame = request_frame(site, request_values(site, path), options)
 
         def start_named(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            site.begin_response(status)
-            name = options.response_header
+            # Three variables of the call around: each one more costs at every request.
+            site: Any = frame.site
+            request = site.request
+            if (
+                request is None
+                or site.on_response is not None
+                or "werkzeug.request" in request
+                or "bottle.route" in request
+            ):
+                site.begin_response(status)
+            else:  # there is no route
+                site.given_status = status
+            name, correlation_id = self._name, frame.correlation_id
             if name is not None and correlation_id is not None:
-                headers = add_headers(headers, name, correlation_id, options.response_lists)
+                if self._lists or type(headers) is not list:
+                    headers = add_headers(headers, name, correlation_id, self._lists)
+                else:
+                    size = self._size
+                    for other, _ in headers:
+                        if len(other) == size and other.lower() == name.lower():
+                            break
+                    else:
+                        headers = [*headers, (name, correlation_id)]
             if exc_info is None:
                 return start_response(status, headers)
             return start_response(status, headers, exc_info)
 
-        return start_named
+        if listeners.entered or collecting:
+            token = None
+            enter(frame)
+        else:
+            frame.outer = outer
+            try:
+                token = _set_current(frame)
+            except BaseException:  # of a signal handler, right after the call
+                _set_current(outer)
+                raise
+        # Older than the body of the application: of two objects that are dropped in one cycle, the
+        # collector ends the older one first.
+        streamed = _Body()
+        try:
+            body = self._app(environ, start_named)
+            if type(body) is not list and type(body) is not tuple:
+                streamed.begin(body, frame, site)
+                detach((frame, outer, True))
+                return streamed
+        except BaseException as exc:
+            leave((frame, outer, True), exc)
+            site.close()
+            raise
+        # The body is complete, and stays as it is: a server may look at its length.
+        if token is None or listeners.left or collecting or frame.outer is not outer:
+            leave((frame, outer, True))
+        else:
+            _reset_current(token)
+            frame.outer = UNOPENED
+            if site.given_status is not None:
+                site.is_open = False
+                site.request = site.on_response = None
+                return body
+        site.close()
+        return body
 
 
-class _Site(RequestSite):
+class _Site(BareSite):
     """The site of the request in a WSGI environment."""
 
     frameworks = ("FLASK", "PYRAMID", "WSGI")
@@ -144,15 +219,17 @@ class _Body:
     that it waits after that: another thread may run the next part.
     """
 
-    _is_open = False
+    # Without `_is_open` and without a `__del__` until it begins: nearly every response is complete.
+    __slots__ = ("__weakref__", "_chunks", "_frame", "_is_open", "_site", "_source")
 
-    def begin(self, body: Iterable[bytes], frame: Frame, site: RequestSite) -> None:
+    def begin(self, body: Iterable[bytes], frame: Frame, site: _Site) -> None:
         """Take the `body` of the application, in the frame of its request."""
         self._frame = frame
         self._site = site
         self._source = _Source(body)
         self._chunks = bind(_each)(self._source)
         self._is_open = True
+        self.__class__ = _DroppableBody  # pyright: ignore[reportAttributeAccessIssue]
         if listeners.suspended:
             notify_suspended(frame)
 
@@ -191,15 +268,21 @@ class _Body:
             if listeners.suspended:
                 notify_suspended(self._frame)
 
-    def __del__(self) -> None:
-        if self._is_open:
-            run_finalizer(self.close)
-
     def _end(self, exc: BaseException | None) -> None:
         if self._is_open:
             self._is_open = False
             leave(attach(self._frame), exc)
             self._site.close()
+
+
+class _DroppableBody(_Body):
+    """A body that has begun: if it is dropped, its request ends."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        if self._is_open:
+            run_finalizer(self.close)
 
 
 class _Source:
