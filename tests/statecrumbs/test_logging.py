@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+import statecrumbs.logging
 from corectx import subscribe
 from statecrumbs import _recorder, crumb
 from statecrumbs._black_box import Mirror, boxes_in, read
@@ -110,6 +111,27 @@ def test_an_extra_does_not_hide_where_the_record_comes_from(log):
     assert (first["level_"], first["logger_"]) == ("'mine'", "'mine'")
     assert first["exception"] == "'mine'"
     assert (second["exception"], second["exception_"]) == ("'LookupError'", "'mine'")
+
+
+def test_an_extra_in_the_place_of_an_attribute_that_was_deleted_is_no_less(log):
+    def exchange(record):
+        del record.relativeCreated
+        record.customer = "ann"
+        return True
+
+    log.addFilter(exchange)
+    with captured_crumbs() as captured:
+        log.info("x")
+    assert captured.crumbs[0]["customer"] == "'ann'"
+
+
+def test_the_names_of_very_many_loggers_are_not_all_kept():
+    handler = CrumbHandler()
+    with captured_crumbs() as captured:
+        for number in range(3_000):
+            handler.handle(logging.makeLogRecord({"msg": "x", "name": f"shop.{number}"}))
+    assert len(captured.events) == 3_000
+    assert len(statecrumbs.logging._others) <= 1_024
 
 
 @pytest.mark.parametrize("odd", [True, (), (1, 2, 3), "x", (None, None, None), ValueError("x")])

@@ -154,6 +154,39 @@ def test_an_event_that_a_renderer_can_show_is_never_lost(event_dict, recorded):
     assert captured.crumbs[0].items() >= recorded.items()
 
 
+class EqualToOrder:
+    """A key that the name of a known value equals, and that is no text."""
+
+    def __hash__(self):
+        return hash("order")
+
+    def __eq__(self, other):
+        return True
+
+    def __str__(self):
+        return "a key"
+
+
+def test_a_key_that_equals_the_name_of_a_known_value_is_not_taken_for_it():
+    with captured_crumbs() as captured:
+        for _ in range(3):
+            crumb_processor(None, "info", {"event": "order shipped", "order": 1})
+        crumb_processor(None, "info", {"event": "order shipped", EqualToOrder(): 2})
+    assert captured.crumbs[-1]["a key"] == "2"
+    assert {type(key) for crumb in captured.crumbs for key in crumb} == {str}
+
+
+def test_a_crumb_of_an_event_keeps_no_dict_that_goes_on():
+    event_dict = {"event": "order shipped", "order": [1]}
+    with captured_crumbs() as captured:
+        for _ in range(3):
+            crumb_processor(None, "info", event_dict)
+        event_dict["order"].append(2)
+        event_dict["order"] = event_dict["later"] = 3
+    assert event_dict["event"] == "order shipped"
+    assert [(crumb["order"], "later" in crumb) for crumb in captured.crumbs] == [("[1]", False)] * 3
+
+
 def test_the_async_methods_of_a_logger_know_the_flow(output):
     async def ship():
         token = attach(start(Site("request"), correlation_id="c-2"))

@@ -14,10 +14,11 @@ from structlog import contextvars
 
 from corectx import correlation_id, values
 from corectx.lowlevel import NO_VALUES, FrameText, as_id
-from statecrumbs import crumb
-from statecrumbs.lowlevel import as_caller_of, as_thread, class_name, safe_text
+from statecrumbs.lowlevel import as_caller_of, as_thread, class_name, record_event, safe_text
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from structlog.typing import EventDict, WrappedLogger
 
 __all__ = ["crumb_processor", "flow_processor", "values_processor"]
@@ -76,36 +77,36 @@ def crumb_processor(logger: WrappedLogger, method_name: str, event_dict: EventDi
     ``exc_info`` is recorded as the name of the exception's type, and a crumb without an event is
     named as `statecrumbs.logging.CrumbHandler` names it.
     """
-    data: dict[str, Any] = {"level": method_name, **event_dict}
-    event = data.pop("event", "")
+    data: dict[str, Any] = event_dict.copy() if type(event_dict) is dict else {**event_dict}
+    if "level" not in data:
+        data["level"] = method_name
+    try:
+        event = data["event"]
+        del data["event"]
+    except KeyError:
+        event = ""
     if type(event) is not str:  # a renderer may not ask for its text, whatever that raises
         event = safe_text(event)
     if "exc_info" in data:
         data["exception"] = _exception_name(data.pop("exc_info"))
-    event = event or "(no message)"
-    record = data.pop("_record", None)
-    if record is not None:
-        data.pop("_from_structlog", None)
-        caller = as_caller_of(record) if isinstance(record, LogRecord) else nullcontext()
-    elif _CALLING_THREAD is not None and (calling := _CALLING_THREAD.get(None)) is not None:
+    caller: AbstractContextManager[object]
+    if "_record" not in data:
+        calling = None if _calling_thread is None else _calling_thread(None)
+        if calling is None:
+            record_event(event or "(no message)", data)
+            return event_dict
         caller = as_thread(safe_text(calling[1]))
     else:
-        _crumb(event, data)
-        return event_dict
+        record = data.pop("_record")
+        data.pop("_from_structlog", None)
+        caller = as_caller_of(record) if isinstance(record, LogRecord) else nullcontext()
     with caller:
-        _crumb(event, data)
+        record_event(event or "(no message)", data)
     return event_dict
 
 
-def _crumb(event: str, data: dict[str, Any]) -> None:
-    try:
-        crumb(event, **data)
-    except TypeError:  # `extra` of the standard library takes any key, and a call does not
-        crumb(event, **{safe_text(key): value for key, value in data.items()})
-
-
 # The thread that called an async method of a logger: (ident, name). structlog has no public name.
-_CALLING_THREAD: Any = getattr(contextvars, "_ASYNC_CALLING_THREAD", None)
+_calling_thread: Any = getattr(getattr(contextvars, "_ASYNC_CALLING_THREAD", None), "get", None)
 
 
 def _exception_name(exc_info: object) -> str | None:

@@ -161,30 +161,6 @@ def _kept(value: Any, share: int, keepers: Keepers) -> Any:
         return None
 
 
-def keep_all(data: dict[str, Any], names: Collection[str], keepers: Keepers) -> bool:
-    """Keep all values of `data`, whose names are among `names`; return whether that was possible.
-
-    It does what `crumb` does inline.
-    """
-    share = MAX_KEPT // (len(data) or 1)
-    for name, value in data.items():
-        if name not in names:
-            return False
-        kind = type(value)
-        if kind is str:
-            if len(value) > share:
-                return False
-        elif kind is int:
-            if value.bit_length() > _WORD:
-                return False
-        elif not (value is None or kind is float or kind is bool):
-            kept = keepers[id(kind)](value, share)
-            if kept is None:
-                return False
-            data[name] = kept
-    return True
-
-
 def names_one_another(name: str, names: Collection[str]) -> bool:
     """Return whether the value of `name` may be the name of another value of the same crumb.
 

@@ -31,7 +31,6 @@ from statecrumbs._crumb import (
     Message,
     freeze_data,
     freeze_event,
-    keep_all,
     name_text,
     names_one_another,
     rendered_data,
@@ -42,7 +41,7 @@ from statecrumbs._crumb import (
 from statecrumbs._options import options
 from statecrumbs._ring import Ring, copied
 from statecrumbs._trail import bound_trails, cache_of, renew_lease, trail_of, trails_around
-from statecrumbs._values import keepers_for, name_of
+from statecrumbs._values import keepers_for, name_of, safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -252,19 +251,92 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
         _log_failure(error)
 
 
+def record_event(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
+    event: str, data: dict[str, Any], message_names: set[str] | None = None
+) -> None:
+    """Record a crumb as `crumb` does; the dict `data` is the recorder's own from now on.
+
+    The `event` is an exact string. The names may be any objects, as loggers take them. With
+    `message_names`, those that came with messages, the event is the text of one.
+    """
+    try:
+        if message_names is None:
+            plan = _known[event]
+            kept = plan[0]
+            names = plan[1]
+        else:
+            kept = Message(event)
+            names = message_names
+        room = MAX_KEPT // (len(data) or 1)
+        for name in data:  # noqa: PLC0206 - faster than items()
+            # No code of the program compares exact strings.
+            if type(name) is str and name in names:
+                value = data[name]
+                kind = type(value)
+                if kind is str:
+                    if len(value) <= room:
+                        continue
+                elif kind is int:
+                    if value.bit_length() <= 64:  # noqa: PLR2004
+                        continue
+                elif value is None or kind is float or kind is bool:
+                    continue
+                else:
+                    value = _keepers[id(kind)](value, room)
+                    if value is not None:
+                        data[name] = value
+                        continue
+            break
+        else:
+            remember, ticks, thread = _thread.here
+            frame = get_current()
+            if frame is None:
+                record = (time_ns(), kept, data, NOWHERE, thread)
+                remember(record)
+                next(ticks)
+            else:
+                cache = frame.recorder_cache
+                if cache is None:
+                    cache = cache_of(frame)
+                of_trail, ticks, place = cache
+                record = (time_ns(), kept, data, place, thread)
+                remember(record)
+                of_trail.append(record)
+                next(ticks)
+            if _also is not None:
+                _also(record)
+            return
+    except StopIteration:
+        lease_end = frame, ticks, record  # pyright: ignore[reportPossiblyUnboundVariable]
+        _finish(*lease_end)
+        return
+    except (LookupError, AttributeError, RecursionError):  # as in `crumb`
+        pass
+    except Exception as error:
+        _log_failure(error)
+        return
+    if not _STR.issuperset(map(type, data)):
+        data = {safe_text(name): value for name, value in data.items()}
+    if message_names is None:
+        _crumb_checked(event, data)
+    else:
+        _message_checked(event, data)
+
+
 def record_message(text: str, data: dict[str, Any]) -> None:
     """Record a crumb whose event is the `text` of a message to people, an exact string.
 
     It is not learnt, since programs make ever new ones, but kept, and scrubbed when somebody looks.
     """
+    if len(text) <= MAX_EVENT:
+        record_event(text, data, _message_names)
+    else:
+        _message_checked(text, data)
+
+
+def _message_checked(text: str, data: dict[str, Any]) -> None:
     global _message_names
     try:
-        try:
-            if len(text) <= MAX_EVENT and keep_all(data, _message_names, _keepers):
-                _remember(Message(text), data)
-                return
-        except (LookupError, AttributeError, RecursionError):  # a class that was not seen before
-            pass
         frozen_data = freeze_data(data, _keepers)
         _remember(freeze_event(text), frozen_data, is_large=_is_large(frozen_data))
         _message_names = _learnt(_message_names, data, frozen_data)

@@ -23,14 +23,21 @@ if TYPE_CHECKING:
 
 __all__ = ["CrumbHandler", "as_caller_of", "as_thread"]
 
+_RECORD = logging.LogRecord
 # The attributes of every record: all others are the caller's `extra`.
-_STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
+_BARE = tuple(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
+_STANDARD = frozenset(_BARE) | {
     "message",
     "asctime",
     "taskName",  # 3.12
 }
+_COUNT, _LAST = len(_BARE), _BARE[-1]
+
 # Our own failures are logged there; they must not come back as crumbs.
 _OURS = ("statecrumbs", "corectx")
+# Names of loggers that are not ours. Bounded, since a name may be made of input from outside.
+_others: dict[str, None] = {}
+_MOST_OTHERS = 1024
 
 
 class CrumbHandler(logging.Handler):
@@ -70,38 +77,59 @@ class CrumbHandler(logging.Handler):
             self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         return passed  # type: ignore[no-any-return]
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Record `record` as a crumb. Never raises."""
-        name = record.name if type(record.name) is str else safe_text(record.name)
-        recording = self._recording
-        if getattr(recording, "now", False):
-            return
-        if name.startswith(_OURS) and name.partition(".")[0] in _OURS:
-            return
-        recording.now = True
-        try:
-            # Most records have no `extra`, and so no `flow_id` that says where they are of.
-            extra = None if _STANDARD.issuperset(vars(record)) else vars(record)
-            if _is_of_thread(record) and (extra is None or _is_of_frame(extra)):
-                self._record(record, name, extra)
-                return
-            with _elsewhere(record):
-                self._record(record, name, extra)
-        finally:
-            recording.now = False
-
-    def _record(
-        self, record: logging.LogRecord, name: str, extra: dict[str, object] | None
+    def emit(  # noqa: C901, PLR0912 - inline, for speed
+        self, record: logging.LogRecord
     ) -> None:
-        """Record the crumb; `extra` are the attributes of `record`, if any is not a usual one."""
-        message = _message(record)
-        data: dict[str, Any] = {"level": record.levelname, "logger": name}
-        if record.exc_info is not None:
-            exception = _exception_class(record.exc_info)
-            if exception is not None:
-                data["exception"] = exception
-        if extra is not None:
-            _add_extra(data, extra)
+        """Record `record` as a crumb. Never raises."""
+        # All attributes before the `__dict__`: Python makes it when it is first asked for, and then
+        # reads attributes in a slower way.
+        name, thread, process, level = record.name, record.thread, record.process, record.levelname
+        if type(name) is not str:
+            name = safe_text(name)
+        if name not in _others and _is_ours(name):
+            return
+        try:
+            busy = self._recording.busy
+        except AttributeError:
+            busy = self._recording.busy = []
+        if busy:
+            return
+        try:
+            busy.append(True)
+            try:
+                message = record.getMessage()
+            except BaseException as error:  # whatever the `__str__` of its parts may raise
+                if raised_by_signal(error):
+                    raise
+                message = record.msg  # without arguments that do not fit it says more than nothing
+            if type(message) is not str:
+                message = safe_text(message)
+            data: dict[str, Any] = {"level": level, "logger": name}
+            if record.exc_info is not None:
+                exception = _exception_class(record.exc_info)
+                if exception is not None:
+                    data["exception"] = exception
+            if not _mark[0]:
+                _look_at_process()
+            is_here = thread == get_ident() and (process == _pid or process is None)
+            fields = record.__dict__
+            # Most records have no `extra`, and so no `flow_id` that says where they are of.
+            if not (
+                type(record) is _RECORD
+                and len(fields) == _COUNT
+                and next(reversed(fields)) is _LAST
+            ) and not _STANDARD.issuperset(fields):
+                _add_extra(data, fields)
+                is_here = is_here and _is_of_frame(fields)
+            if is_here:
+                self._record(record, message or "(no message)", data)
+            else:
+                with _elsewhere(record):
+                    self._record(record, message or "(no message)", data)
+        finally:
+            busy.clear()
+
+    def _record(self, record: logging.LogRecord, message: str, data: dict[str, Any]) -> None:
         record_message(message, data)
         if self._dump_at is None:
             return
@@ -110,6 +138,16 @@ class CrumbHandler(logging.Handler):
             from statecrumbs._crash import report_once
 
             report_once(message, _exception(record.exc_info))
+
+
+def _is_ours(name: str) -> bool:
+    """Tell whether the logger `name` is one of ours; remember the others."""
+    if name.partition(".")[0] in _OURS:
+        return True
+    if len(_others) >= _MOST_OTHERS:
+        _others.clear()
+    _others[name] = None
+    return False
 
 
 def as_caller_of(record: logging.LogRecord) -> AbstractContextManager[None]:
@@ -181,19 +219,6 @@ def as_thread(name: str) -> Generator[None, None, None]:
         yield
     finally:
         set_thread_name(before)
-
-
-def _message(record: logging.LogRecord) -> str:
-    """Return the text of a record, whatever the ``__str__`` of its parts may raise."""
-    try:
-        text = record.getMessage()
-    except BaseException as error:
-        if raised_by_signal(error):
-            raise
-        text = safe_text(record.msg)  # without arguments that do not fit it says more than nothing
-    if type(text) is not str:
-        text = str.__str__(text)
-    return text or "(no message)"
 
 
 def _add_extra(data: dict[str, Any], fields: dict[str, object]) -> None:

@@ -6,6 +6,7 @@ Crumbs that travel with a message
     `outgoing_crumbs` makes the header at the sender, and `inherit_crumbs` reads it at the receiver.
     Call `forget_inherited_duplicates` before a dump if both may be the same process.
 Log records
+    `record_event` records a crumb with a dict of values that belongs to the recorder from then on.
     If another thread handles a log record, `as_caller_of` and `as_thread` give the crumbs of a
     block the thread of the caller, and the operation if it is known.
 An exception
@@ -21,6 +22,7 @@ Objects of the program
 from __future__ import annotations
 
 from statecrumbs._in_flight import note_trace
+from statecrumbs._recorder import record_event
 from statecrumbs._values import name_of as class_name
 from statecrumbs._values import safe_text
 
@@ -45,6 +47,7 @@ __all__ = [
     "inherit_crumbs",
     "note_trace",
     "outgoing_crumbs",
+    "record_event",
     "safe_text",
     "summarize_exception",
 ]
