@@ -122,8 +122,9 @@ def test_text_that_needs_more_than_its_room_is_written_smaller():
 
     def extent(text, **options):
         picture = Image.new("L", (400, 60))
-        letters = Lettering(ImageDraw.Draw(picture), None)
-        letters.write(text, (200, 40), 20, 255, middle=True, **options)
+        Lettering(None).write(
+            ImageDraw.Draw(picture), text, (200, 40), 20, 255, middle=True, **options
+        )
         left, _, right, _ = picture.getbbox()
         return right - left
 
@@ -152,7 +153,7 @@ def _written(text):
     from penstock.formats._raster import Lettering
 
     picture = Image.new("L", (400, 60))
-    Lettering(ImageDraw.Draw(picture), None).write(text, (10, 40), 20, 255)
+    Lettering(None).write(ImageDraw.Draw(picture), text, (10, 40), 20, 255)
     return picture.tobytes()
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-FOUND = 1
+_FOUND = 1
 WRONG = 2
 NOT_IMPORTED = 3
 
@@ -341,7 +341,7 @@ def _find_problems(chosen: argparse.Namespace) -> int:
             print(visible(str(problem)))
         flows = len(registry_in_use().flows)
         print(f"{counted(len(problems), 'problem')} in {counted(flows, 'flow')}", file=sys.stderr)
-    return FOUND if problems else 0
+    return _FOUND if problems else 0
 
 
 def _write_docs(chosen: argparse.Namespace) -> int:
@@ -372,7 +372,7 @@ def _write_docs(chosen: argparse.Namespace) -> int:
             print(f"wrote {each.path}", file=sys.stderr)
     if chosen.check and stale:
         print(f"{counted(len(stale), 'file')} out of date", file=sys.stderr)
-        return FOUND
+        return _FOUND
     return 0
 
 
@@ -402,7 +402,7 @@ def _compare(chosen: argparse.Namespace) -> int:
         failures.append("a step ran outside its flow")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
-    return FOUND if failures else 0
+    return _FOUND if failures else 0
 
 
 def _verdict(chosen: argparse.Namespace) -> Verdict | None:

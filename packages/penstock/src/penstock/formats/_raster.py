@@ -72,11 +72,10 @@ def rasterise(picture: Picture, scale: float, palette: Palette, font: str | None
     image = Image.new("RGB", (width, height))
     sheet = _with_reach([*picture.head, *picture.legend])
     body = _with_reach(picture.body)
-    letters: Lettering | None = None
+    letters = Lettering(font)
     rows = max(1, _STRIP // (width * _SAMPLES * _SAMPLES))
     for top in range(0, height, rows):
-        strip = _Strip((width, min(rows, height - top)), top, scale, palette, font, letters)
-        letters = strip.letters
+        strip = _Strip((width, min(rows, height - top)), top, scale, palette, letters)
         strip.paint(sheet, (0, 0))
         strip.paint(body, (picture.x, picture.y))
         image.paste(strip.image.reduce(_SAMPLES), (0, top))
@@ -114,8 +113,7 @@ class _Strip:
         top: int,
         scale: float,
         palette: Palette,
-        font: str | None,
-        letters: Lettering | None,
+        letters: Lettering,
     ) -> None:
         self._unit = scale * _SAMPLES
         self._top, self._bottom = top / scale, (top + size[1]) / scale  # in the picture's pixels
@@ -123,8 +121,7 @@ class _Strip:
         self._palette = palette
         self.image = Image.new("RGB", (size[0] * _SAMPLES, size[1] * _SAMPLES), palette.paper)
         self._draw = ImageDraw.Draw(self.image)
-        self.letters = letters or Lettering(self._draw, font)  # it remembers its fonts
-        self.letters.write_on(self._draw)
+        self._letters = letters
 
     def paint(
         self, shapes: Iterable[tuple[tuple[float, float], Shape]], origin: tuple[int, int]
@@ -159,7 +156,8 @@ class _Strip:
         palette, look = self._palette, text.look
         ink = palette.alarm if "unknown" in around else palette.ink
         inks = {"prose": palette.prose, "tag": palette.prose, "tag word": palette.paper}
-        self.letters.write(
+        self._letters.write(
+            self._draw,
             text.text,
             self._at((text.x, text.y)),
             _SIZES.get(look.partition(" ")[0], PROSE_SIZE) * self._unit,
@@ -299,15 +297,10 @@ def _dashes(points: Sequence[Point], pattern: tuple[float, float]) -> Iterator[l
 class Lettering:
     """Write with the TrueType font at `path`, or with Pillow's own where that is None."""
 
-    def __init__(self, draw: ImageDraw.ImageDraw, path: str | None) -> None:
-        self._draw = draw
+    def __init__(self, path: str | None) -> None:
         self._path = path
         self._fonts: dict[int, ImageFont.FreeTypeFont] = {}
         self._shown: dict[str, str] = {}
-
-    def write_on(self, draw: ImageDraw.ImageDraw) -> None:
-        """Write on another picture from now on, with the same fonts."""
-        self._draw = draw
 
     def _sized(self, size: float) -> ImageFont.FreeTypeFont:
         pixels = max(1, round(size))
@@ -324,6 +317,7 @@ class Lettering:
 
     def write(
         self,
+        draw: ImageDraw.ImageDraw,
         text: str,
         place: tuple[float, float],
         size: float,
@@ -333,9 +327,9 @@ class Lettering:
         middle: bool = False,
         bold: bool = False,
     ) -> None:
-        """Write `text` with its baseline at `place`, smaller than `size` if it needs more `room`.
+        """Write `text` on `draw`, smaller than `size` if it needs more `room`.
 
-        With `middle` the place is that of the text's middle, else of its start.
+        `place` is on the baseline: the middle of the text with `middle`, else its start.
         """
         pieces = list(self._pieces(text))
         if bold:
@@ -351,9 +345,9 @@ class Lettering:
         for piece, known in pieces:
             if known:
                 stroke = round(size * _STROKE) if bold else 0
-                self._draw.text((x, y), piece, colour, self._sized(size), "ls", stroke_width=stroke)
+                draw.text((x, y), piece, colour, self._sized(size), "ls", stroke_width=stroke)
             else:
-                self._write_code(piece, (x, y), size, colour)
+                self._write_code(draw, piece, (x, y), size, colour)
             x += self._width(piece, size, known=known) + apart * size
 
     def _width(self, piece: str, size: float, *, known: bool) -> float:
@@ -396,18 +390,23 @@ class Lettering:
         return image.tobytes()
 
     def _write_code(
-        self, character: str, place: tuple[float, float], size: float, colour: str
+        self,
+        draw: ImageDraw.ImageDraw,
+        character: str,
+        place: tuple[float, float],
+        size: float,
+        colour: str,
     ) -> None:
         """Write the code of a missing character in two lines, in a box."""
         x, y = place
         digits = f"{ord(character):04X}"
         half = (len(digits) + 1) // 2
         right = x + size * sans(character) / 1000
-        self._draw.rectangle(
+        draw.rectangle(
             (x + size * 0.06, y - size * 0.82, right - size * 0.06, y + size * 0.14),
             outline=colour,
             width=max(1, round(size * 0.04)),
         )
         for line, depth in ((digits[:half], 0.40), (digits[half:], -0.03)):
             font = self._sized(size * _CODE_SIZE)
-            self._draw.text(((x + right) / 2, y - size * depth), line, colour, font, "ms")
+            draw.text(((x + right) / 2, y - size * depth), line, colour, font, "ms")
