@@ -381,3 +381,83 @@ def test_a_project_mounted_in_asgi_is_named_once_where_the_middleware_stands_twi
     run(
         tmp_path, program, project.replace(once, f'{once}, "penstock_django.FlowMiddleware"') + "\n"
     )
+
+
+# What most programs have: nobody listens, and another middleware of theirs opens a scope.
+QUIET = (
+    PROJECT.replace("corectx.subscribe(Observer())", "")
+    + """
+from django.http import HttpResponse
+from django.http.response import ResponseHeaders
+
+seen = []
+
+def scoped(get_response):
+    def handle(request):
+        with corectx.scope(tenant="shop"):
+            response = get_response(request)
+            seen.append(dict(corectx.values()))
+            return response
+    return handle
+
+def order(request, number):
+    seen.append(dict(corectx.values()))
+    if number == 7:
+        raise ValueError(number)
+    return HttpResponse(headers={"access-control-expose-headers": "X-Total"})
+
+urlpatterns += [path("orders/<int:number>/", order, name="order")]
+"""
+)
+
+
+@pytest.mark.parametrize("below", ["[]", "['program.scoped']"])
+def test_where_nobody_listens_the_view_has_its_route_and_no_frame_stays(tmp_path, below):
+    run(
+        tmp_path,
+        f"""
+        import sys
+        sys.modules["program"] = sys.modules["__main__"]
+        settings.MIDDLEWARE += {below}
+        more = {{"tenant": "shop"}} if {below} else {{}}
+        values = {{"method": "GET", "route": "orders/<int:number>/", "view": "order", **more}}
+        client = Client(raise_request_exception=False)
+        for number, status in ((1, 200), (7, 500), (1, 200)):
+            response = client.get(f"/orders/{{number}}/")
+            assert response.status_code == status
+            assert len(response.headers["X-Correlation-ID"]) == 32
+            assert corectx.current() is None
+            assert seen and all(each == values for each in seen), seen
+            seen.clear()
+        assert client.get("/nowhere/").status_code == 404
+        assert corectx.current() is None
+        """,
+        QUIET,
+    )
+
+
+def test_the_headers_are_those_that_django_itself_would_set(tmp_path):
+    run(
+        tmp_path,
+        """
+        from penstock_django import _middleware
+
+        assert _middleware._HAS_STORE
+
+        def headers(path):
+            response = Client().get(path)
+            pairs = sorted(response.headers.items())
+            assert response.headers["x-correlation-ID"] == response["X-CORRELATION-ID"]
+            made = response["x-correlation-id"]
+            assert b"X-Correlation-ID: " + made.encode() in response.serialize_headers()
+            return [(name, text.replace(made, "ID")) for name, text in pairs]
+
+        paths = ["/", "/own/", "/orders/1/", "/stream/"]
+        fast = [headers(path) for path in paths]
+        _middleware._HAS_STORE = False
+        assert [headers(path) for path in paths] == fast
+        assert ("Access-Control-Expose-Headers", "X-Correlation-ID") in fast[0], fast
+        assert fast[2][0] == ("Access-Control-Expose-Headers", "X-Total, X-Correlation-ID"), fast
+        """,
+        QUIET,
+    )

@@ -9,45 +9,49 @@ from __future__ import annotations
 import sys
 from asyncio import CancelledError
 from inspect import iscoroutinefunction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception, request_finished
+from django.http.response import ResponseHeaders
 
 from corectx import Frame, add_values, attach, current, detach
 from corectx.lowlevel import (
+    UNOPENED,
+    BareFrame,
+    collecting,
     get_current,
     listeners,
+    new_trace_id,
     note_failure,
     notify_entered,
     notify_left,
-    notify_resumed,
-    notify_suspended,
-    run_finalizer,
+    set_current,
 )
 from penstock.contrib.asgi import mount_of_scope
 from penstock.contrib.http import (
-    RequestSite,
+    METHOD_NAMES,
+    SITE,
+    BareSite,
     add_to_list,
     environ_attributes,
     is_begun,
     request_frame,
     set_route,
 )
+from penstock_django._bodies import AsyncBody, Body
 from penstock_django._settings import Options, options
 from statecrumbs import report
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from django.http import HttpRequest
-    from django.http.response import HttpResponseBase, ResponseHeaders
+    from django.http.response import HttpResponseBase
 
     from corectx import Token
-
-    # Called once at the end of the work, with the exception that ended it or None.
-    End = Callable[[BaseException | None], None]
 
 
 class FlowMiddleware:
@@ -77,10 +81,9 @@ class FlowMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         """Answer `request`; under ASGI return an awaitable."""
         chosen = options()
-        for ignored in chosen.ignore_paths:
-            if ignored.match(request.path_info):
-                return self._get_response(request)
-        if current() is not None and _frame_of(request) is not None:
+        if chosen.ignore_paths and chosen.ignores(request.path_info):
+            return self._get_response(request)
+        if get_current() is not None and _frame_of(request) is not None:
             return self._get_response(request)  # it stands in MIDDLEWARE twice
         if self._is_async:
             return self._answer_async(request, chosen)
@@ -111,11 +114,32 @@ class FlowMiddleware:
         kwargs: Any,  # noqa: ARG002
     ) -> None:
         """Name the request by its route and its view, as soon as Django has found them."""
-        frame = _frame_of(request)
         match = request.resolver_match
-        if frame is None or match is None:
+        if match is None:
             return
-        site: Any = frame.site
+        frame = get_current()
+        site: Any
+        if frame is not None and frame.parent is None and not listeners.renamed:
+            # As below, for nearly every request
+            site = frame.site
+            if (
+                type(site) is _Site
+                and site.request is request
+                and not site.is_named
+                and request.path == request.path_info
+                and not hasattr(request, "scope")
+            ):
+                site.given_route = f"/{match.route}"
+                site.is_named = True
+                frame.values = MappingProxyType(
+                    frame.values | {"route": match.route, "view": match.view_name or site.name}
+                )
+                frame.recorder_cache = None
+                return
+        frame = _frame_of(request)
+        if frame is None:
+            return
+        site = frame.site
         if not site.is_named:  # the middleware may stand in MIDDLEWARE twice
             _name_by_route(request, frame, match.route)
         # For the scope that a middleware below may have opened, and for those above it too
@@ -127,7 +151,13 @@ class FlowMiddleware:
         FlowMiddleware.process_view(self, request, view, args, kwargs)
 
 
-class _Site(RequestSite):
+# Whether Django keeps the headers by their names in lower case, each with its own name and text.
+_HAS_STORE = getattr(ResponseHeaders({"A-Name": "text"}), "_store", None) == {
+    "a-name": ("A-Name", "text")
+}
+
+
+class _Site(BareSite):
     """The site of a request of Django, with what the middleware knows of the request."""
 
     frameworks = ("DJANGO",)
@@ -161,15 +191,42 @@ def _begin(request: HttpRequest, chosen: Options) -> Frame:
     It is never part of the frame that is current now: a server may handle a request in the context
     of the request before, and that frame may have leaked.
     """
+    # This function does inline the work of `RequestSite`, `request_frame` and `attach`: their calls
+    # would cost half as much as all else.
     scope: dict[str, Any] | None = getattr(request, "scope", None)
-    site = _Site(request.method or "GET", request)
-    values: dict[str, object] = {"method": site.method}
-    # A middleware of ours may be around the whole WSGI or ASGI application.
-    around = current() if is_begun(request.META if scope is None else scope) else None
-    frame = request_frame(site, values, chosen) if around is None else around.child(site, values)
-    site.failure = None
-    site.is_streaming = False
-    site.token = attach(frame)
+    method = request.method or "GET"
+    site = _Site()
+    site.original_method = method
+    site.method = method = method if method in METHOD_NAMES else "_OTHER"
+    site.request = request
+    site.given_route = site.given_status = site.on_response = site.failure = None
+    site.is_named = site.is_streaming = False
+    site.is_open = True
+    outer = get_current()
+    around: Any = request.META if scope is None else scope
+    if (outer is not None or SITE in around) and is_begun(around) and outer is not None:
+        # A middleware of ours is around the whole WSGI or ASGI application.
+        frame = outer.child(site, {"method": method})
+    elif chosen.makes_ids and not listeners.arriving and not listeners.starting:
+        frame = BareFrame()
+        frame.site = site
+        frame.parent = frame.flow = frame.recorder_cache = None
+        frame.correlation_id = new_trace_id()
+        frame.values = MappingProxyType({"method": method})
+        frame.store = {}
+        frame.outer = UNOPENED
+    else:
+        frame = request_frame(site, {"method": method}, chosen)
+    if collecting or frame.outer is not UNOPENED:
+        site.token = attach(frame)
+    else:
+        site.token = frame, outer, True
+        frame.outer = outer
+        try:
+            set_current(frame)
+        except BaseException:  # of a signal handler, right after the call
+            set_current(outer)
+            raise
     if listeners.entered:
         notify_entered(frame)
     return frame
@@ -191,15 +248,22 @@ def _name_by_route(request: HttpRequest, frame: Frame, route: str) -> None:
 def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpResponseBase:
     """Put the ID into `response`, and end the work of `frame` now or with the streaming body."""
     site: Any = frame.site
-    site.begin_response(response.status_code)
+    if site.on_response is None:  # as `begin_response` does it, where the view has named the route
+        site.given_status = response.status_code
+    else:
+        site.begin_response(response.status_code)
     if chosen.response_header is not None and frame.correlation_id is not None:
         _name_response(response.headers, chosen.response_header, frame.correlation_id, chosen)
     if not response.streaming or getattr(response, "file_to_stream", None) is not None:
-        _end(frame, None)
+        if listeners.left:
+            _end(frame, None)
+        else:  # as `_end` does it
+            site.is_open = False
+            site.request = site.on_response = site.failure = None
     else:
         site.is_streaming = True
         content: Any = response.streaming_content  # type: ignore[attr-defined]
-        body = _AsyncBody if getattr(response, "is_async", False) else _Body
+        body = AsyncBody if getattr(response, "is_async", False) else Body
         # The setter takes any iterator, and closes it with the response.
         response.streaming_content = body(content, frame, lambda exc: _end(frame, exc))  # type: ignore[attr-defined]
     return response
@@ -208,95 +272,26 @@ def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpRe
 def _name_response(
     headers: ResponseHeaders, name: str, correlation_id: str, chosen: Options
 ) -> None:
-    # To look whether a header is there takes as long as to go through all of a usual response.
-    present = [each.lower() for each in headers]
-    if name.lower() not in present:
+    lists = chosen.response_lists
+    if _HAS_STORE and type(headers) is ResponseHeaders:
+        # As Django itself keeps them: its methods check the texts, and take ten times as long.
+        store: dict[str, tuple[str, str]] = headers._store  # noqa: SLF001
+        key = name.lower()
+        if key not in store:
+            store[key] = name, correlation_id
+        for other, item in lists:
+            key = other.lower()
+            if key in store:
+                break
+            store[key] = other, item
+        else:
+            return
+    elif name not in headers:
         headers[name] = correlation_id
-    for other, item in chosen.response_lists:
-        text = add_to_list([headers[other]], item) if other.lower() in present else item
+    for other, item in lists:
+        text = add_to_list([headers[other]], item) if other in headers else item
         if text is not None:
             headers[other] = text
-
-
-class _Ending:
-    """Call `end` once, when the body, Django or the collector notices the end of `frame`'s work.
-
-    Observers hear before each chunk that the work goes on, and after it that it waits: the span of
-    the request is then current while the body runs, whatever the middleware above has done to the
-    context.
-
-    If the client goes away, Django closes the body or drops it. That is no error.
-    """
-
-    def __init__(self, frame: Frame, end: End) -> None:
-        self._frame = frame
-        self._end: End | None = end
-        if listeners.suspended:
-            notify_suspended(frame)
-
-    def close(self) -> None:
-        """End early; Django calls it for every body."""
-        self._finish(None)
-
-    def __del__(self) -> None:
-        run_finalizer(self._finish, None)
-
-    def _finish(self, exc: BaseException | None) -> None:
-        end, self._end = self._end, None
-        if end is not None:
-            end(exc)
-
-
-class _Body(_Ending):
-    """Pass on the chunks of a body, and call `end` after the last one."""
-
-    def __init__(self, chunks: Iterator[Any], frame: Frame, end: End) -> None:
-        super().__init__(frame, end)
-        self._chunks = chunks
-
-    def __iter__(self) -> _Body:
-        return self
-
-    def __next__(self) -> Any:
-        if listeners.resumed:
-            notify_resumed(self._frame)
-        try:
-            return next(self._chunks)
-        except StopIteration:
-            self._finish(None)
-            raise
-        except BaseException as exc:
-            self._finish(exc)
-            raise
-        finally:
-            if listeners.suspended:
-                notify_suspended(self._frame)
-
-
-class _AsyncBody(_Ending):
-    """`_Body` for an asynchronous iterator."""
-
-    def __init__(self, chunks: AsyncIterator[Any], frame: Frame, end: End) -> None:
-        super().__init__(frame, end)
-        self._chunks = chunks
-
-    def __aiter__(self) -> _AsyncBody:
-        return self
-
-    async def __anext__(self) -> Any:
-        if listeners.resumed:
-            notify_resumed(self._frame)
-        try:
-            return await anext(self._chunks)
-        except StopAsyncIteration:
-            self._finish(None)
-            raise
-        except BaseException as exc:
-            self._finish(exc)
-            raise
-        finally:
-            if listeners.suspended:
-                notify_suspended(self._frame)
 
 
 def _end(frame: Frame, exc: BaseException | None) -> None:
@@ -312,8 +307,9 @@ def _end(frame: Frame, exc: BaseException | None) -> None:
         report(exc, frame=frame)
     if listeners.left:
         notify_left(frame, exc or site.failure)
-    site.failure = None
-    site.close()
+    # As `close` does it; only the view names the route
+    site.is_open = False
+    site.request = site.on_response = site.failure = None
 
 
 def _request_frame() -> Frame | None:
@@ -321,7 +317,7 @@ def _request_frame() -> Frame | None:
     frame = get_current()
     while frame is not None:
         site = frame.site
-        if site.kind == "request":
+        if type(site) is _Site or site.kind == "request":
             return frame if isinstance(site, _Site) and site.token is not None else None
         frame = frame.parent
     return None
@@ -357,9 +353,25 @@ def _detach_request(**_: object) -> None:
     If the current request has no response yet, another request is finished: one that it made to
     this process, such as with a test client. That one has no frame of its own.
     """
+    frame = get_current()
+    if frame is None:
+        return
+    site: Any = frame.site
+    if (
+        type(site) is _Site
+        and not site.is_open
+        and site.token is not None
+        and not collecting
+        and frame.outer is not UNOPENED
+    ):
+        # As `detach` does it, for nearly every request
+        site.token = None
+        set_current(frame.outer)
+        frame.outer = UNOPENED
+        return
     frame = _request_frame()
     if frame is not None:
-        site: Any = frame.site
+        site = frame.site
         if site.is_streaming or not site.is_open:
             _take_down(frame)
 
@@ -371,4 +383,4 @@ def _take_down(frame: Frame) -> None:
 
 
 got_request_exception.connect(_report_exception, dispatch_uid="penstock_django.exception")
-request_finished.connect(_detach_request, dispatch_uid="penstock_django.finished")
+request_finished.connect(_detach_request, dispatch_uid="penstock_django.finished", weak=False)
