@@ -641,7 +641,7 @@ def test_a_step_that_records_on_and_on_counts_each_crumb():
     def begin():
         for number in range(5_000):
             work(number)
-        return trail(), collect(corectx.current())[1]
+        return trail(), collect(corectx.current())[2]
 
     with isolated_registry():
         last, dropped = begin()

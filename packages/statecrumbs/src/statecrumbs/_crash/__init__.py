@@ -3,6 +3,7 @@
 _hooks        the hooks of the interpreter, asyncio and multiprocessing, and the signal
 _report       which problems are reported, and where the dump of one goes
 _dump         the content of a dump: crumbs, work in flight, stacks of threads and asyncio tasks
+_text         the JSON text of a dump
 _exceptions   an exception, its causes, and the variables of its calls as data
 """
 

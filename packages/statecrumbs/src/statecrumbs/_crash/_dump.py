@@ -50,9 +50,24 @@ _OURS: Final = ("corectx", "penstock")  # what the modules that open frames begi
 _AWAITED: Final = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
 
 
-def dump_of(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crumb]:
-    """Return the crumbs that belong to `frame`, and last the record of the cause of the dump."""
-    crumbs, dropped = collect(frame)
+class Dump:
+    """The crumbs that the operation inherited, the records, and the last one, about the cause."""
+
+    __slots__ = ("inherited", "last", "records")
+
+    def __init__(self, inherited: list[Crumb], records: list[Record], last: Crumb) -> None:
+        self.inherited = inherited
+        self.records = records
+        self.last = last
+
+    def crumbs(self, *, is_own: bool) -> list[Crumb]:
+        """Return all of it, the cause last; the dicts share dicts unless they are the caller's."""
+        return [*self.inherited, *to_crumbs(self.records, is_own=is_own), self.last]
+
+
+def dump_of(event: str, frame: Frame | None, cause: dict[str, Any]) -> Dump:
+    """Return the crumbs that belong to `frame`, with the record of the cause of the dump."""
+    inherited, shown, dropped = collect(frame)
     last: Crumb = {"event": event}
     if options.include_timestamp:
         last["ts"] = timestamp(time_ns())
@@ -76,7 +91,7 @@ def dump_of(event: str, frame: Frame | None, cause: dict[str, Any]) -> list[Crum
     if others:
         last["running"] = others
     last["process"] = _process()
-    return [*crumbs, last]
+    return Dump(inherited, shown, last)
 
 
 def _process() -> dict[str, object]:
@@ -89,12 +104,13 @@ def _process() -> dict[str, object]:
     }
 
 
-def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
-    """Return the crumbs for a crash dump of `frame`, in time order, and how many are missing.
+def collect(frame: Frame | None) -> tuple[list[Crumb], list[Record], int]:
+    """Return what a dump of `frame` has in time order, and how many crumbs are missing.
 
-    They are those of the ring, of the trail of the operation, and of the trails around it, without
-    duplicates. Crumbs of the operation that newer ones pushed out are missing. Without a frame, the
-    crumbs outside of frames are counted.
+    First come the crumbs that the operation inherited, as dicts. Then come the records of the ring,
+    of the trail of the operation, and of the trails around it, without duplicates. Crumbs of the
+    operation that newer ones pushed out are missing. Without a frame, the crumbs outside of frames
+    are counted.
     """
     ring = records()
     inherited: list[Crumb] = []
@@ -114,8 +130,7 @@ def collect(frame: Frame | None) -> tuple[list[Crumb], int]:
     else:
         kept = sum(record[3] is NOWHERE for record in ring)
         dropped = unframed() - kept
-    # A dump that is only written needs no dicts of its own.
-    return inherited + to_crumbs(shown, is_own=callable(options.on_crash)), max(dropped, 0)
+    return inherited, shown, max(dropped, 0)
 
 
 def in_flight_now() -> list[dict[str, Any]]:

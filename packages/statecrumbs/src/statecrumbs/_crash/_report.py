@@ -11,7 +11,7 @@ from time import gmtime, monotonic, strftime, time_ns
 from corectx import current, failed_frame
 from corectx.files import write_private
 from corectx.lowlevel import keep_with_failures
-from statecrumbs._crash._dump import dump_of
+from statecrumbs._crash._dump import Dump, dump_of
 from statecrumbs._crash._exceptions import (
     attributes_of,
     describe_exception,
@@ -118,16 +118,14 @@ def report_crash(exc: BaseException, frame: Frame | None, *, is_end: bool) -> bo
         if failing is not None and not is_silent:
             failing.store.setdefault(_DUMPED, True)
         described = describe_exception(exc, with_locals=options.locals and not is_silent)
-        crumbs = dump_of("unhandled_exception", failing, {"exception": described})
+        dump = dump_of("unhandled_exception", failing, {"exception": described})
         if note is not None:
             # A black box never has the variables.
             last = (
-                {**crumbs[-1], "exception": describe_exception(exc)}
-                if options.locals
-                else crumbs[-1]
+                {**dump.last, "exception": describe_exception(exc)} if options.locals else dump.last
             )
             note(last, time_ns())
-        return not is_silent and _deliver(crumbs)
+        return not is_silent and _deliver(dump)
     except Exception as error:
         _complain(f"could not dump the crumbs: {summarize_exception(error)}")
         return False
@@ -153,15 +151,13 @@ def prepare() -> None:
     That may be in the middle of an import, or without memory or file descriptors. Never raises.
     """
     try:
-        from statecrumbs._json import checksum
-        from statecrumbs.formatter import format_json, format_lines
+        from statecrumbs.formatter import format_lines
 
         _fill("")
         cause = {"exception": describe_exception(ValueError("token=x"), with_locals=options.locals)}
-        crumbs = dump_of("unhandled_exception", None, cause)
-        checksum(crumbs)
-        format_json(crumbs)
-        format_lines(crumbs)
+        dump = dump_of("unhandled_exception", None, cause)
+        _text_of(dump)
+        format_lines(_sealed(dump))
     except Exception:
         return  # the dump itself will report the failure
 
@@ -196,28 +192,25 @@ def _is_reported(exc: BaseException, failing: Frame | None) -> bool:
     return False
 
 
-def _deliver(crumbs: list[Crumb]) -> bool:
+def _deliver(dump: Dump) -> bool:
     thread = get_ident()
     # A failure inside the callback, such as in a `__del__`, does not call it: it would fail again.
     if callable(options.on_crash) and thread not in _in_callback:
         _in_callback.add(thread)
         try:
-            options.on_crash(crumbs)
+            options.on_crash(dump.crumbs(is_own=True))
         except BaseException as error:
             _complain(f"on_crash failed with {summarize_exception(error)}")
             return False
         finally:
             _in_callback.discard(thread)
         return True
-    from statecrumbs._json import checksum
-    from statecrumbs.formatter import format_json, format_lines
-
-    # Other programs may write between its lines.
-    crumbs = [*crumbs[:-1], {**crumbs[-1], "checksum": checksum(crumbs)}]
     if options.on_crash == "lines":
+        from statecrumbs.formatter import format_lines
+
         # One write for each line, so that lines of other processes come between whole lines only.
-        return all(_print_error(line) for line in format_lines(crumbs).split("\n"))
-    text = format_json(crumbs)
+        return all(_print_error(line) for line in format_lines(_sealed(dump)).split("\n"))
+    text = _text_of(dump)
     if options.on_crash == "file":
         path = _fill(os.fspath(options.output_file))
         try:
@@ -227,6 +220,25 @@ def _deliver(crumbs: list[Crumb]) -> bool:
         else:
             return True
     return _print_error(text)
+
+
+def _sealed(dump: Dump) -> list[Crumb]:
+    """Return the crumbs of `dump` with their checksum: other programs may write between them."""
+    from statecrumbs._json import checksum
+
+    crumbs = dump.crumbs(is_own=False)
+    return [*crumbs[:-1], {**crumbs[-1], "checksum": checksum(crumbs)}]
+
+
+def _text_of(dump: Dump) -> str:
+    """Return the JSON text of `dump` with its checksum."""
+    from statecrumbs._crash._text import sealed_text
+    from statecrumbs.formatter import format_json
+
+    try:
+        return sealed_text(dump.inherited, dump.records, dump.last)
+    except (TypeError, ValueError, RecursionError):  # values that JSON lacks
+        return format_json(_sealed(dump))
 
 
 def _fill(path: str) -> str:
