@@ -6,13 +6,16 @@ import asyncio
 import contextvars
 import gc
 import threading
+from contextlib import nullcontext
 
 import pytest
 from opentelemetry import context, trace
 
-from corectx import Site, attach, bind, current, detach, enter, leave, start
+from corectx import Site, attach, bind, current, detach, enter, leave, scope, start, subscribe
+from corectx.lowlevel import forget_lost, note_closed, note_open, set_current
 from penstock import flow
 from penstock.contrib.wsgi import FlowMiddleware
+from statecrumbs import crumb
 
 
 def current_name():
@@ -394,3 +397,80 @@ def test_what_the_user_put_into_the_context_stays(spans):
     take()
     assert context.get_value(key) == "acme"
     context.detach(token)
+
+
+# A frame that is lost
+
+
+def lose(*names):
+    """Begin work that nobody will leave, as if a signal handler had raised in between."""
+    for name in names:
+        enter(start(Site("request", name), parent=current()))
+    set_current(None)
+
+
+@pytest.mark.parametrize("names", [["lost"], ["outer", "lost"]])
+@pytest.mark.parametrize("is_in_scope", [False, True])
+def test_a_crumb_is_not_in_the_span_of_a_lost_frame(traces, names, is_in_scope):
+    def run():
+        with traces.tracer.start_as_current_span("around") as around:
+            lose(*names)
+            with scope() if is_in_scope else nullcontext():
+                crumb("after")
+            assert trace.get_current_span() is around
+
+    contextvars.copy_context().run(run)
+    assert traces.names() == ["around"]
+    assert [event.name for event in traces["around"].events] == ["after"]
+
+
+class Keeping:
+    """Keep the open frames, as an observer does that lists them."""
+
+    def entered(self, frame):
+        note_open(frame)
+
+    def left(self, frame, exc):
+        note_closed(frame)
+
+
+def test_another_thread_leaves_the_span_of_a_frame_that_was_lost_there(traces):
+    own = contextvars.copy_context()
+    end = subscribe(Keeping())
+    try:
+        own.run(lose, "lost")
+        forget_lost()
+    finally:
+        end()
+    own.run(crumb, "after")
+    assert not own.run(trace.get_current_span).get_span_context().is_valid
+
+
+def test_new_work_does_not_return_to_the_span_of_a_lost_frame(traces):
+    def run():
+        lose("lost")
+        leave(enter(start(Site("request", "next"))))
+        assert not trace.get_current_span().get_span_context().is_valid
+
+    contextvars.copy_context().run(run)
+    assert traces.parents() == {"next": None}
+
+
+def test_a_span_inside_of_a_lost_frame_keeps_its_crumbs(traces):
+    def run():
+        lose("lost")
+        with traces.tracer.start_as_current_span("inside") as inside:
+            crumb("after")
+            assert trace.get_current_span() is inside
+
+    contextvars.copy_context().run(run)
+    assert [event.name for event in traces["inside"].events] == ["after"]
+
+
+def test_a_crumb_where_only_the_span_is_current_stays_in_it(traces):
+    token = enter(start(Site("request", "open")))
+    frame_only = attach(None)  # as in a thread that got the context of OpenTelemetry only
+    crumb("without a frame")
+    detach(frame_only)
+    leave(token)
+    assert [event.name for event in traces["open"].events] == ["without a frame"]

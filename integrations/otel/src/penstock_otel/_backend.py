@@ -35,6 +35,7 @@ from penstock_otel._records import (
     Record,
     foreign_span,
     known_operation_of,
+    leave_lost,
     make_current,
     operation_of,
     owner,
@@ -176,7 +177,7 @@ class OTelBackend:
             return
         span = self._span_around(frame) if record is None else self._span(record)
         if span is None:
-            span = trace.get_current_span()
+            span = trace.get_current_span(leave_lost())
         if self._crumbs.write(span, time_ns, event, data) or is_suppressed():
             return
         operation = None if frame is None else known_operation_of(frame)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import context, trace
 
-from corectx.lowlevel import search_for_lost
+from corectx.lowlevel import forget_lost, search_for_lost
 
 if TYPE_CHECKING:
     from typing import Any
@@ -39,7 +39,8 @@ class Record:
     `span` is None as long as another instrumentation may make it. If it is not `is_own`, another
     instrumentation made it and ends it. `inside` is the context of OpenTelemetry in which the span
     is current, and `outside` the context before. Both are None if we did not make it current.
-    `after` is a span for the crumbs after the end of a span that is another's.
+    `after` is a span for the crumbs after the end of a span that is another's. The record of a
+    frame that nobody will leave `is_lost`.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Record:
         "inside",
         "is_ended",
         "is_inside_ended",
+        "is_lost",
         "is_own",
         "outside",
         "span",
@@ -64,6 +66,7 @@ class Record:
         self.after: Span | None = None
         self.is_own = False
         self.is_ended = False
+        self.is_lost = False
         self.is_inside_ended = False
         self.inside: Context | None = None
         self.outside: Context | None = None
@@ -145,7 +148,8 @@ class _Keeper:
         operation = known_operation_of(frame)
         record = None if operation is None else operation.records.pop(frame, None)
         if record is not None:
-            record.is_ended = True
+            record.is_ended = record.is_lost = True
+            record.inside = None
 
 
 search_for_lost(_Keeper())
@@ -156,7 +160,7 @@ def make_current(record: Record, span: Span, base: Context | None = None) -> Non
 
     It is put into the context `base` that arrived with a request, by default into the current one.
     """
-    outside = context.get_current()
+    outside = leave_lost() if record.frame.parent is None else context.get_current()
     around = owner(outside)
     record.outside = outside
     record.is_inside_ended = around is not None and around.is_ended
@@ -184,6 +188,7 @@ def restore(record: Record) -> None:
 
     Spans that ended in the meantime, out of order, are skipped.
     """
+    record.inside = None  # it holds the record: the cycle would keep the frame
     if owner(context.get_current()) is not record:
         return
     while record.outside is not None:
@@ -192,6 +197,29 @@ def restore(record: Record) -> None:
             context.attach(record.outside)
             return
         record = around
+
+
+def leave_lost() -> Context:
+    """Return the current context, after the spans of frames that nobody will leave were left.
+
+    Only the thread of such a span can do so, where it is the current one. A span inside of it that
+    somebody else made current stays current.
+    """
+    ctx = context.get_current()
+    record = owner(ctx)
+    while record is not None and record.span is trace.get_current_span(ctx):
+        if not record.is_ended:
+            forget_lost([record.frame])
+        if not record.is_lost:
+            break
+        restore(record)
+        ctx = context.get_current()
+        around = owner(ctx)
+        if around is record:
+            break
+        # Nothing here holds the lost frame any more, which holds the frame around it.
+        record = around
+    return ctx
 
 
 def foreign_span() -> Span | None:

@@ -72,16 +72,23 @@ def search_for_lost(keeper: Keeper) -> Callable[[], None]:
     return end
 
 
-def forget_lost() -> None:
+def forget_lost(among: list[Frame] | None = None) -> None:
     """Forget the frames whose work is over although nobody told: nobody else has them any more.
 
+    It searches all frames that are kept, or those in the list `among`, which it empties. No
+    variable of the caller may hold one of these.
     An exception that a signal handler of the program raises can come between the moment when a
     frame is kept and the ``try`` around its work, or in the middle of closing it.
     """
     if not hasattr(sys, "getrefcount"):
         return  # not every interpreter counts references
     keepers = tuple(_keepers)
-    frames: list[Any] = [*_kept.union(*(keeper.frames() for keeper in keepers))]
+    frames: list[Any] = []
+    if among is None:
+        frames += _kept.union(*(keeper.frames() for keeper in keepers))
+    else:
+        frames += among
+        among.clear()
     frames.sort(key=lambda frame: getattr(frame, "since", 0.0))
     # Those that began last first, since they hold the frames around them.
     for index in range(len(frames) - 1, -1, -1):

@@ -52,7 +52,8 @@ Open frames
     ``left``; then `open_frames` returns the frames that are open. A wrapper that `opens_inline`
     does not call such an observer if ``listeners.is_inlined``: it sets `Frame.since`, and tells
     only of an exception. `forget_open` begins anew. An observer that keeps frames until they are
-    left says so with `search_for_lost`. Then `forget_lost` finds those that nobody will leave.
+    left says so with `search_for_lost`. Then `forget_lost` finds those that nobody will leave,
+    also only among some.
 Processes
     `process_mark` makes a mark that a forked child sees is not its own, also after a fork that ran
     no hook of Python (uWSGI).
