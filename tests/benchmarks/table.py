@@ -116,6 +116,7 @@ PAIRS = [
     Pair("a crumb with a nested dict", "values", "dict", REPR, 3.0),
     Pair("a crumb with a string of 500 characters", "values", "string", REPR, 4.0),
     Pair("... with a black box", "values", "black_box_string", REPR, 8.0),
+    Pair("... another one each time", "values", "black_box_new_string", REPR, 8.0),
     Pair("a crumb with an exception", "values", "exception", REPR, 3.0),
     Pair("a crumb with `os.environ`", "values", "environ", "the `repr` of its dict", 3.0),
     Pair("a crumb with a model instance of Django", "framework_values", "model", REPR, 3.0),

@@ -158,7 +158,7 @@ def test_a_torn_row_is_skipped(box, tracker):
         raw[place] ^= 0xFF
         found, torn = decode_rows(bytes(raw), 512)
         assert ([row["name"] for row in found], torn) == (["second"], 1)
-    # The process could have died after any byte of the row. What follows was zero before.
+    # The process could have died after any byte of the row. The rest of it was zero before.
     end = 72 + (int.from_bytes(whole[2:4], "little") | 7) + 1 + 24
     written = len(whole[:end].rstrip(b"\0"))
     for stored in range(1, written + 1):

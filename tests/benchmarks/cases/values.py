@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import tempfile
+from itertools import cycle
 
 from frameworks.pairs import least, show, statement
 
@@ -62,5 +63,9 @@ results = {
 with tempfile.TemporaryDirectory() as folder:
     enable(on_crash="none", black_box=folder)
     results["black_box_string"] = least(crumb_with(text), repr_of(text))
+    others = cycle([f"{number:03} {text}" for number in range(1_000)]).__next__
+    results["black_box_new_string"] = least(
+        statement('crumb("order_paid", value=others())', crumb=crumb, others=others), repr_of(text)
+    )
     enable(black_box=None)
 show(**results)

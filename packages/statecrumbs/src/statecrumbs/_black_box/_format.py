@@ -69,7 +69,7 @@ Row::
         72     -  the payload: a JSON object in UTF-8 with the strings "kind", "name", "flow",
                   "correlation_id", "thread", "task" and "path", those that are known
          -     -  zeros up to the next multiple of 8, at least one
-         -    24  the three numbers at offset 8 again. What follows has no meaning
+         -    24  the three numbers at offset 8 again; the rest of the row has no meaning
 
 A row is one open frame: a request, a task, an entrypoint or a step. If there are more frames than
 rows, or more than 16 frames of one operation inside one another, the outermost frames have the
@@ -88,7 +88,7 @@ Slot::
         16     8  time, in nanoseconds since 1970-01-01 UTC; 0 = not recorded
         24     -  the payload: a JSON object in UTF-8
          -     -  zeros up to the next multiple of 8, at least one
-         -     8  the sequence number again. What follows has no meaning
+         -     8  the sequence number again; the rest of the slot has no meaning
 
 Sequence numbers give the order; slots are *not* in order. A writer takes the slot that was
 completed longest ago, so that no crumb replaces a newer one. A slot whose sequence number is not

@@ -37,7 +37,7 @@ _LENGTHS: Final = (96, 40, 20, 10)  # characters of one text, until all of them 
 _MAX_KNOWN: Final = 256  # sites whose names are kept encoded
 _LATEST: Final = 1 << 33  # the largest time that there can be, in seconds
 _TRACE: Final = Struct("<16s8s8sB7x").pack
-# What fills a row, by the length of the payload in steps of 8 bytes
+# These fill a row, each for the payloads of 8 lengths.
 _LENGTHS_OF_PAYLOADS: Final = range(0, _ROOM + 1, 8)
 _STORES: Final = [
     Struct(_format.ROW.format("40x", _format.padded(length))).pack_into
@@ -111,7 +111,7 @@ class RowTable:
     def _open(self, frame: Frame, trace: Trace | None) -> None:
         around = self._row_around(frame)
         where = around[4] if around is not None else self._latest
-        # Of a flow that began before, the next step is one more root.
+        # The next step of a flow that began before is one more root.
         is_same = (
             where is not None and where[1] == frame.thread_id and where[2] is frame.correlation_id
         )

@@ -255,8 +255,8 @@ def storing(  # noqa: C901, PLR0915 - inline, for speed
     free: deque[int | None] = deque(lap)
     take = free.popleft
     give_back = free.append
-    # What fills a slot, by the length of the payload in steps of 8 bytes: to write less than the
-    # whole slot leaves more of the program's memory in the caches of the processor.
+    # These fill a slot, each for the payloads of 8 lengths. The rest of the slot is not touched, so
+    # that more of the program's memory stays in the caches of the processor.
     packs: dict[int, Callable[..., None]] = {}
 
     def encode(record: Record) -> tuple[bytes, int, Callable[..., None]]:
