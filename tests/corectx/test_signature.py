@@ -11,7 +11,7 @@ import typing
 
 import pytest
 
-from corectx.lowlevel import keep_signature
+from corectx.lowlevel import imitate, keep_signature
 
 
 def wrapped(function):
@@ -93,3 +93,55 @@ def test_a_method_has_no_self():
 
 def test_a_wrapper_of_a_wrapper_has_the_signature_too():
     assert inspect.signature(wrapped(wrapped(plain))) == evaluated(plain)
+
+
+def copied(function):
+    """Return the attributes of a wrapper that `imitate` and that `functools.wraps` made."""
+
+    def wrapper():
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    imitating, wrapping = wrapper(), wrapper()
+    imitate(imitating, function)
+    functools.update_wrapper(wrapping, function)
+    names = (*functools.WRAPPER_ASSIGNMENTS, "__annotations__", "__wrapped__")
+    return [
+        {name: getattr(made, name, None) for name in names} | dict(made.__dict__)
+        for made in (imitating, wrapping)
+    ]
+
+
+@functools.lru_cache
+def cached(order: int):
+    return order
+
+
+def marked(order: int):
+    return order
+
+
+marked.mark = "marked"
+
+
+@pytest.mark.parametrize(
+    "function", [plain, empty, marked, wrapped(plain), cached, Callable(), sorted]
+)
+def test_an_imitation_has_all_that_wraps_copies(function):
+    imitated, expected = copied(function)
+    for attributes in (imitated, expected):
+        attributes.pop("__signature__", None)
+    if not hasattr(function, "__annotations__"):
+        expected["__annotations__"] = {}  # and not those of the wrapper
+    assert imitated == expected
+
+
+def test_an_imitation_has_the_type_parameters_of_a_generic_function():
+    if sys.version_info < (3, 12):
+        pytest.skip("Python 3.12 or newer: the syntax of generic functions")
+    names: dict = {}
+    exec("def first[Item](items: list[Item]) -> Item: ...", names)  # noqa: S102
+    imitated, expected = copied(names["first"])
+    assert imitated["__type_params__"] == expected["__type_params__"] != ()

@@ -8,13 +8,13 @@ The current frame
     these rather than ``CURRENT.get()``: CPython compiles that to something slower in a module that
     imports `CURRENT`.
 Frames
-    `around` puts a new frame around a function of any kind, `kind_of` tells that kind, and
-    `keep_signature` lets a wrapper of your own have the signature of its function. If a plain
-    function returned a `COROUTINE`, `carry_on` keeps its frame until that ends. `remote` makes a
-    frame that stands for a frame in another process, and `NO_VALUES` is the empty mapping of
-    values. `UNOPENED` is the `outer` of a frame that is not entered. A hot path makes a `BareFrame`
-    and sets its attributes itself. `FrameText` is a text in a log record that knows the frame in
-    which the record was made.
+    `around` puts a new frame around a function of any kind, and `kind_of` tells that kind.
+    `imitate` does to a new wrapper of your own what `functools.wraps` does, and gives it the
+    signature of its function; `keep_signature` does only the latter. If a plain function returned a
+    `COROUTINE`, `carry_on` keeps its frame until that ends. `remote` makes a frame that stands for
+    a frame in another process, and `NO_VALUES` is the empty mapping of values. `UNOPENED` is the
+    `outer` of a frame that is not entered. A hot path makes a `BareFrame` and sets its attributes
+    itself. `FrameText` is a text in a log record that knows the frame in which the record was made.
 Headers
     `to_header` and `from_header` write and read the text of `corectx.HEADER` alone, without a
     search for the header in a carrier. `allow` is checked by the caller.
@@ -95,7 +95,7 @@ from corectx._process import (
     raised_by_signal,
     run_finalizer,
 )
-from corectx._wrap import COROUTINE, around, carry_on, keep_signature, kind_of
+from corectx._wrap import COROUTINE, around, carry_on, imitate, keep_signature, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ __all__ = [
     "forget_open",
     "from_header",
     "get_current",
+    "imitate",
     "in_collector",
     "is_ambiguous",
     "is_unsure",
