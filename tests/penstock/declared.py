@@ -6,10 +6,13 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from penstock._declare import Registry, Step
+from penstock._declare._place import Place
 from penstock._graph import Graph, build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_OF_A_PLACE = ("doc", "file", "line", "module", "qualname")
 
 SEED = {
     "bom_sync": {
@@ -30,6 +33,13 @@ ORDERS = {
         "charged": ("charge", "chrage"),
     },
 }
+
+
+def placed(**given: Any) -> Step:
+    """Return a step with what is given of it and of its place."""
+    place = {key: given.pop(key) for key in (*given,) if key in _OF_A_PLACE}
+    module = {"__file__": place.get("file")}  # no notebook
+    return Step(**given, place=Place(**place, namespace=module))
 
 
 def registry_of(
@@ -54,7 +64,7 @@ def registry_of(
                 "qualname": name,
                 **attributes.get(name, {}),
             }
-            registry.add(Step(**given))
+            registry.add(placed(**given))
     return registry
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from penstock import entrypoint, flow, step
 from penstock._check import check
-from penstock._declare import Registry, Step
+from penstock._declare import Registry
+from tests.penstock.declared import placed
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -22,7 +23,7 @@ def declared(**flows):
         for step_name, after in steps.items():
             line += 1
             registry.add(
-                Step(
+                placed(
                     kind="entrypoint" if step_name.endswith("!") else "step",
                     name=step_name.rstrip("!"),
                     flow=name,
@@ -255,9 +256,9 @@ def test_everything_is_found_in_one_run():
     registry = declared(
         f={"a!": [], "b": ["aa"], "c": ["c", "a"], "d": []}, g={"e": []}, h={"x!": []}
     )
-    registry.add(Step(kind="step", name="x", flow="h", module="y", qualname="y", file="y.py"))
-    registry.add_waiting(Step(kind="step", name="u", file="u.py", line=1))
-    registry.add_waiting(Step(kind="", name="l", flow="f", file="l.py", line=1))
+    registry.add(placed(kind="step", name="x", flow="h", module="y", qualname="y", file="y.py"))
+    registry.add_waiting(placed(kind="step", name="u", file="u.py", line=1))
+    registry.add_waiting(placed(kind="", name="l", flow="f", file="l.py", line=1))
     assert sorted(each.kind for each in check(registry)) == [
         "conflict",
         "cycle",

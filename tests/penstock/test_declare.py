@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import inspect
 import pickle
+import weakref
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -16,6 +18,7 @@ import pytest
 import corectx
 import penstock
 from penstock import entrypoint, flow, step
+from penstock.lowlevel import declaration_of
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -679,3 +682,24 @@ def test_a_step_above_an_object_whose_methods_it_would_hide_is_refused(registry)
     with pytest.raises(TypeError, match=r"above 'Actor'.* has made a .*Actor of\. Write it below"):
         flow("shop").step(Actor(charge))
     assert Actor(flow("shop").step(charge)).send(1) == ("sent", (1,))
+
+
+@pytest.mark.parametrize("kind", ["entrypoint", "step"])
+def test_a_function_that_is_dropped_goes_at_once_with_its_declaration(registry, kind):
+    """Without the garbage collector: a handler that declares functions leaves nothing behind."""
+
+    def ship(order):
+        return order
+
+    seen = weakref.ref(ship)
+    ship = getattr(flow("orders"), kind)(ship)
+    declaration = declaration_of(ship)
+    assert declaration.wrapper is ship
+    gc.disable()
+    try:
+        del ship
+        assert declaration.wrapper is None
+        del declaration
+        assert seen() is None
+    finally:
+        gc.enable()

@@ -20,6 +20,7 @@ from penstock import entrypoint, flow, step
 from penstock._check import check
 from penstock._declare import Registry, Step, _registry
 from penstock.testing import isolated_registry
+from tests.penstock.declared import placed
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -215,8 +216,9 @@ def test_two_functions_of_one_name_are_kept_as_a_conflict(registry):
 
 
 def test_a_file_that_is_run_and_imported_is_no_conflict(registry):
-    here = Step(kind="step", name="a", flow="f", module="__main__", qualname="a", file="/x/shop.py")
-    there = Step(kind="step", name="a", flow="f", module="shop", qualname="a", file="/x/shop.py")
+    named = {"kind": "step", "name": "a", "flow": "f", "qualname": "a", "file": "/x/shop.py"}
+    here = placed(**named, module="__main__")
+    there = placed(**named, module="shop")
     registry.add(here)
     registry.add(there)
     assert registry.conflicts == []
@@ -287,7 +289,7 @@ def test_the_order_of_imports_makes_no_difference(declarations):
     registry = Registry()
     for name, function, number in declarations:
         registry.add(
-            Step(kind="step", name=function, flow=name, module=f"m{number}", qualname=function)
+            placed(kind="step", name=function, flow=name, module=f"m{number}", qualname=function)
         )
     chosen = {
         name: {each.name: each.module for each in flow.steps.values()}

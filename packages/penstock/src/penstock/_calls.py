@@ -23,8 +23,8 @@ from corectx.lowlevel import (
     carry_on,
     collecting,
     get_current,
+    imitate,
     in_collector,
-    keep_signature,
     listeners,
     new_trace_id,
     note_failure,
@@ -61,8 +61,6 @@ if TYPE_CHECKING:
 else:
     from _functools import partial  # as `functools` has it, which takes longer to import
 
-# `functools` is imported where a function is wrapped: that takes half as long as `import penstock`.
-
 # Bound once, as in corectx; its `set_current` hides the token that `reset` takes.
 _set_current = CURRENT.set
 _reset_current = CURRENT.reset
@@ -82,10 +80,7 @@ def hear_of_calls_outside(listener: Callable[[Step], None]) -> Callable[[], None
 
 
 class Calls:
-    """The flows that the calls of one function are recorded in; it grows as flows claim it.
-
-    The user's name is bound to `wrapper`, which is of the same kind as the function.
-    """
+    """The flows that the calls of one function are recorded in; it grows as flows claim it."""
 
     __slots__ = (
         "_all_steps",
@@ -95,38 +90,42 @@ class Calls:
         "_outermost",
         "_set_single",
         "_steps",
-        "wrapper",
+        "function",
     )
 
     def __init__(
-        self,
-        function: Function,
-        kind: str,
-        *,
-        is_entrypoint: bool,
-        step: Step | None = None,
-        below: Calls | None = None,
+        self, function: Function, kind: str, step: Step | None = None, below: Calls | None = None
     ) -> None:
-        """Wrap `function`; `below` are its calls, if another declaration has wrapped it already."""
-        self._inner = function  # with the frames of all flows but the outermost one around it
+        """Prepare for `wrap`; `below` are the calls of `function`, if that is a wrapper of ours."""
+        self.function = self._inner = function
+        # `_inner` has the frames of all flows but the outermost one around it.
         self._kind = kind
-        self._outermost: Step | None = None
-        self._steps: list[Step] = []
+        self._outermost = step
+        self._steps: list[Step] = [] if step is None else [step]
         # Also those of the declarations below and above this one: one call is a call in all.
-        self._all_steps: list[Step] = [] if below is None else below._all_steps  # noqa: SLF001
+        if below is None:
+            self._all_steps = self._steps.copy()
+        else:
+            self._all_steps = below._all_steps  # noqa: SLF001
+            self._all_steps += self._steps
         self._general: Function | None = None
         self._set_single: SetSingle | None = None
+
+    def wrap(self, *, is_entrypoint: bool) -> Function:
+        """Return the wrapper that records the calls, which is of the same kind as the function.
+
+        Only the program holds it, so that it goes with the function it is made for.
+        """
+        kind = self._kind
         if kind == "function":
-            wrap = _around_entrypoint if is_entrypoint else _around_step
-            wrapper, self._set_single = wrap(function, self._call)
+            around_function = _around_entrypoint if is_entrypoint else _around_step
         elif kind == "coroutine" and not is_entrypoint:
-            wrapper, self._set_single = _around_async_step(function, self._call)
+            around_function = _around_async_step
         else:
-            wrapper = self._around_all(like=function)
-        self.wrapper: Function = wrapper
-        keep_signature(self.wrapper, function)
-        if step is not None:
-            self.record_as(step)
+            return self._around_all(like=self.function)
+        wrapper, self._set_single = around_function(self.function, self._call, self._outermost)
+        imitate(wrapper, self.function)
+        return wrapper
 
     def record_as(self, step: Step) -> None:
         """Record the calls as `step` too, in a frame around those of the flows so far."""
@@ -141,12 +140,11 @@ class Calls:
 
     def _around_all(self, like: Function) -> Function:
         """Return a function with the name of `like` and the frames of all flows around it."""
-        import functools
 
-        @functools.wraps(like)
         def inner(*args: Any, **kwargs: Any) -> Any:
             return self._inner(*args, **kwargs)
 
+        imitate(inner, like)
         return around(inner, self._open_outermost, kind=self._kind)
 
     def _call(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -194,20 +192,18 @@ def _open(step: Step) -> Frame | None:
 
 
 # The functions below do inline the work of `enter` and `leave`, for calls that one flow records.
-# `general` stands for no single flow: they pass all other calls to it. `opens_inline` looks for
-# the local variable `frame` in the call of a plain function. ``**kwargs`` copies a dict, also an
-# empty one, which takes as long as all looks for observers together.
+# They pass all other calls to `general`. `opens_inline` looks for the local variable `frame` in the
+# call of a plain function. ``**kwargs`` copies a dict, also an empty one, which takes as long as
+# all looks for observers together.
+
+_NO_SINGLE = object()  # in place of the name of the single flow
 
 
 def _around_step(  # noqa: C901 - inline, see above
-    function: Function, general: Function
+    function: Function, general: Function, step: Any
 ) -> tuple[Function, SetSingle]:
-    import functools
+    own: Any = _NO_SINGLE if step is None else step.flow  # the name of the flow
 
-    step: Any = None
-    own: Any = general  # the name of the single flow; `general` stands for no single flow
-
-    @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912 - inline, see above
         if collecting and in_collector():
             return run_finalizer(partial(general, *args, **kwargs))
@@ -259,20 +255,17 @@ def _around_step(  # noqa: C901 - inline, see above
 
     def set_single(single: Step | None) -> None:
         nonlocal step, own
-        own = general if single is None else single.flow
+        own = _NO_SINGLE if single is None else single.flow
         step = single
 
-    opens_inline(wrapper)
     return wrapper, set_single
 
 
-def _around_async_step(function: Function, general: Function) -> tuple[Function, SetSingle]:
-    import functools
+def _around_async_step(
+    function: Function, general: Function, step: Any
+) -> tuple[Function, SetSingle]:
+    own: Any = _NO_SINGLE if step is None else step.flow  # the name of the flow
 
-    step: Any = None
-    own: Any = general  # as in `_around_step`
-
-    @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         outer = get_current()
         if outer is None:
@@ -310,21 +303,18 @@ def _around_async_step(function: Function, general: Function) -> tuple[Function,
 
     def set_single(single: Step | None) -> None:
         nonlocal step, own
-        own = general if single is None else single.flow
+        own = _NO_SINGLE if single is None else single.flow
         step = single
 
     return wrapper, set_single
 
 
 def _around_entrypoint(  # noqa: C901, PLR0915 - inline, see above
-    function: Function, general: Function
+    function: Function, general: Function, step: Any
 ) -> tuple[Function, SetSingle]:
-    import functools
+    own = "" if step is None else step.flow
+    own_key = run_key(own)  # of the run in a store
 
-    step: Step | None = None
-    own = own_key = ""  # the name of the flow, and the key of its run in a store
-
-    @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912 - inline, see above
         if collecting and in_collector():
             return run_finalizer(partial(general, *args, **kwargs))
@@ -382,5 +372,9 @@ def _around_entrypoint(  # noqa: C901, PLR0915 - inline, see above
             own = single.flow
             own_key = run_key(own)
 
-    opens_inline(wrapper)
     return wrapper, set_single
+
+
+# All wrappers of one kind have the same code.
+opens_inline(_around_step(leave, leave, None)[0])
+opens_inline(_around_entrypoint(leave, leave, None)[0])

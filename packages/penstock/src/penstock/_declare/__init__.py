@@ -75,8 +75,9 @@ def entrypoint(
     Each call joins the active correlation, or starts one. The default of `name` is the function's
     own name. `after` names the step of another flow that leads here, as "other_flow:step".
     """
-    refuse_options("entrypoint", wrong)
-    return declare(function, "entrypoint", registry=registry_in_use(), after=after, name=name)
+    if wrong:
+        refuse_options("entrypoint", wrong)
+    return declare(function, "entrypoint", registry_in_use(), after, name)
 
 
 if TYPE_CHECKING:
@@ -97,5 +98,6 @@ def step(
     show: ``after={"choose": "in stock"}``; None is no label. The default of `name` is the
     function's own name. If the flow does not run, a call is a plain call.
     """
-    refuse_options("step", wrong)
-    return declare(function, "step", registry=registry_in_use(), after=after, name=name)
+    if wrong:
+        refuse_options("step", wrong)
+    return declare(function, "step", registry_in_use(), after, name)

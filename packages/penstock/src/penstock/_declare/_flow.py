@@ -7,6 +7,7 @@ pass the declaration on, so that a `flow` above them still finds it.
 
 from __future__ import annotations
 
+from _weakref import ref  # as `weakref` has it, which takes longer to import
 from types import FunctionType
 
 from corectx.lowlevel import kind_of
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
     Function = TypeVar("Function")
     Predecessor: TypeAlias = str | Callable[..., Any]
     After: TypeAlias = Predecessor | Iterable[Predecessor] | Mapping[Predecessor, str | None] | None
+
+    # after= as predecessors and their labels, name=, and the kind of call, if it is given
+    Options: TypeAlias = tuple[
+        tuple["str | Declaration", ...], tuple[str, ...], str | None, str | None
+    ]
 
     class Decorator(Protocol):
         """Returns the function that it is given, with its type."""
@@ -114,10 +120,9 @@ class Flow:
         self, function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
     ) -> Any:
         """Declare `function` to be an entrypoint of this flow; see `penstock.entrypoint`."""
-        refuse_options("entrypoint", wrong)
-        return declare(
-            function, "entrypoint", registry=self.registry, after=after, name=name, flow=self
-        )
+        if wrong:
+            refuse_options("entrypoint", wrong)
+        return declare(function, "entrypoint", self.registry, after, name, self)
 
     if TYPE_CHECKING:
 
@@ -130,8 +135,9 @@ class Flow:
         self, function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
     ) -> Any:
         """Declare `function` to be a step of this flow; see `penstock.step`."""
-        refuse_options("step", wrong)
-        return declare(function, "step", registry=self.registry, after=after, name=name, flow=self)
+        if wrong:
+            refuse_options("step", wrong)
+        return declare(function, "step", self.registry, after, name, self)
 
     def _repr_svg_(self) -> str:
         """Return the drawing that a Jupyter notebook shows."""
@@ -165,7 +171,7 @@ class Flow:
             setattr(function, _FLOWS, [*getattr(function, _FLOWS, ()), self])
         except (AttributeError, TypeError):
             raise TypeError(misplaced(function, f"@flow({self.name!r})")) from None
-        self.registry.add_waiting(read_step(function, "", flow=self.name))
+        self.registry.add_waiting(read_step(function, "", self.name))
 
 
 class Declaration:
@@ -175,14 +181,22 @@ class Declaration:
     all of them.
     """
 
-    __slots__ = ("_registry", "_step", "calls", "flows", "wrapper")
+    __slots__ = ("_registry", "_step", "_wrapper", "calls", "flows")
 
-    def __init__(self, step: Step, calls: Calls, registry: Declared, flows: list[str]) -> None:
+    def __init__(
+        self, step: Step, calls: Calls, registry: Declared, flows: list[str], wrapper: Any
+    ) -> None:
         self._step = step
         self.calls: Calls = calls
         self._registry = registry
         self.flows: list[str] = flows
-        self.wrapper: Callable[..., Any] = calls.wrapper
+        # Weak, since the wrapper has its declaration: a cycle would keep both for a while.
+        self._wrapper = ref(wrapper)
+
+    @property
+    def wrapper(self) -> Any:
+        """The decorated function, or None if it is gone."""
+        return self._wrapper()
 
     @property
     def begins(self) -> str | None:
@@ -216,8 +230,8 @@ class Declaration:
         if mine.hides_another_than(its):
             return True
         # A module that is executed again, and a later cell, declare a new version.
-        is_new = mine.origin is not its.origin or mine.is_interactive
-        return not is_new and not is_same_body(self.wrapper, other.wrapper)
+        is_new = mine.place.origin is not its.place.origin or mine.place.is_interactive
+        return not is_new and not is_same_body(self.calls.function, other.calls.function)
 
     def name_in(self, flow: str) -> str:
         """Return the name of the function in an ``after=`` of `flow`: "step" or "flow:step"."""
@@ -228,7 +242,6 @@ class Declaration:
 def declare(
     function: Any,
     kind: str,
-    *,
     registry: Declared,
     after: After = None,
     name: str | None = None,
@@ -239,64 +252,72 @@ def declare(
 
     `call_kind` overrides the kind of call that is read from the function.
     """
-    predecessors = _predecessors(after, kind)
-    labels = _labels(after, kind)
+    predecessors = () if after is None else _predecessors(after, kind)
+    labels = () if after is None else _labels(after, kind)
     if name is not None and not (name and isinstance(name, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(not_a_name(name, f"name= of @{kind}"))
+    options = predecessors, labels, name, call_kind
+    if function is None:
+        return _decorator(kind, registry, flow, options)
+    return _declared(function, kind, registry, flow, options)
 
+
+def _decorator(kind: str, registry: Declared, flow: Flow | None, options: Options) -> Any:
     def decorate(target: Any) -> Any:
-        # A mark, an earlier declaration and other decorators leave an attribute.
-        is_bare = type(target) is FunctionType and not target.__dict__
-        if not is_bare:
-            if isinstance(target, METHODS):
-                return type(target)(decorate(target.__func__))
-            make = manager_maker(target)
-            if make is not None:
-                return make(decorate(_generator_of(target)))
-            _check_target(target, kind, flow)
-        own_kind = kind_of(target)
-        step = read_step(
-            target,
-            kind,
-            after=predecessors,
-            labels=labels,
-            name=name,
-            call_kind=call_kind or own_kind,
-            flow="" if flow is None else flow.name,
-        )
-        if step.call_kind == "coroutine":  # Django's dispatch, which does not look like one
-            own_kind = step.call_kind
-        if flow is None:
-            registry.add_waiting(step)
-        else:
-            step = registry.add(step)
-        earlier = None if is_bare else declaration_of(target)
-        calls = Calls(
-            target,
-            own_kind,
-            is_entrypoint=kind == "entrypoint",
-            step=None if flow is None else step,
-            below=None if earlier is None else earlier.calls,
-        )
-        flows = [] if flow is None else [flow.name]
-        declaration = Declaration(step, calls, registry, flows)
-        wrapper = calls.wrapper
-        setattr(wrapper, _DECLARATION, declaration)
-        if not is_bare:
-            _take_over(target, declaration)
-        return wrapper
+        return _declared(target, kind, registry, flow, options)
 
-    return decorate if function is None else decorate(function)
+    return decorate
 
 
-def _take_over(target: Any, declaration: Declaration) -> None:
+def _declared(
+    target: Any, kind: str, registry: Declared, flow: Flow | None, options: Options
+) -> Any:
+    # A mark, an earlier declaration and other decorators leave an attribute.
+    is_bare = type(target) is FunctionType and not target.__dict__
+    if not is_bare:
+        if isinstance(target, METHODS):
+            inner = _declared(target.__func__, kind, registry, flow, options)
+            return type(target)(inner)
+        make = manager_maker(target)
+        if make is not None:
+            return make(_declared(_generator_of(target), kind, registry, flow, options))
+        _check_target(target, kind, flow)
+    own_kind = kind_of(target)
+    predecessors, labels, name, call_kind = options
+    step = read_step(
+        target,
+        kind,
+        "" if flow is None else flow.name,
+        name,
+        predecessors,
+        labels,
+        call_kind or own_kind,
+    )
+    if step.call_kind == "coroutine":  # Django's dispatch, which does not look like one
+        own_kind = step.call_kind
+    earlier = None if is_bare else declaration_of(target)
+    below = None if earlier is None else earlier.calls
+    if flow is None:
+        registry.add_waiting(step)
+        flows, calls = [], Calls(target, own_kind, None, below)
+    else:
+        step = registry.add(step)
+        flows, calls = [flow.name], Calls(target, own_kind, step, below)
+    wrapper = calls.wrap(is_entrypoint=kind == "entrypoint")
+    declaration = Declaration(step, calls, registry, flows, wrapper)
+    setattr(wrapper, _DECLARATION, declaration)
+    if not is_bare:
+        _take_over(target, wrapper, declaration)
+    return wrapper
+
+
+def _take_over(target: Any, wrapper: Any, declaration: Declaration) -> None:
     """Let the wrapper have what other decorators noted on `target`: a cache, and flows."""
-    wrapper = declaration.wrapper
     for attribute in _OF_A_CACHE:
         if hasattr(target, attribute):
             setattr(wrapper, attribute, getattr(target, attribute))
     for tied in vars(wrapper).pop(_FLOWS, ()):  # @flow stands below this decorator
-        tied.registry.remove_waiting(read_step(target, "", flow=tied.name))
+        tied.registry.remove_waiting(read_step(target, "", tied.name))
         declaration.claim(tied)
 
 

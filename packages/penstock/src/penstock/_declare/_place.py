@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType
+from types import (
+    FunctionType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from functools import partial
     from types import FrameType
     from typing import Any
@@ -169,17 +175,20 @@ _DOT = f".{os.sep}"  # in the path of a file: there may be another path to it
 
 
 class Place:
-    """The name of a function, and the place where it is written, with the attributes of a `Step`.
+    """The name of a function, and the place where it is written.
 
-    `code` is the code that it runs. It tells functions with the same name apart. `declared_at` is
-    the file and line that put a partial, a bound method or another object into a flow.
+    `file` and `line` (from 1) are the place of its first decorator, or None for a function that is
+    not in Python. `declared_at` is the file and line that put a partial, a bound method or another
+    object into a flow. `code` is the code that it runs. It tells functions with the same name
+    apart. `origin` is a different object for each execution of the module, or None if it is
+    unknown. `is_interactive` is true for a function from a notebook or a prompt.
     """
 
     __slots__ = (
+        "_file",
         "code",
         "declared_at",
         "doc",
-        "file",
         "is_interactive",
         "line",
         "module",
@@ -190,70 +199,77 @@ class Place:
 
     def __init__(
         self,
-        name: str,
-        *,
-        doc: str | None,
-        module: str,
-        qualname: str,
-        file: str | None,
-        line: int | None,
-        code: tuple[object, ...],
-        namespace: dict[str, Any],
+        name: str = "",
+        module: str = "",
+        qualname: str = "",
+        doc: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        code: tuple[object, ...] = (),
+        namespace: Mapping[str, Any] = MappingProxyType({}),
         declared_at: tuple[str, int] | None = None,
     ) -> None:
         self.name = name
-        self.doc = doc
         self.module = module
         self.qualname = qualname
-        # A program that runs as ``../shop.py`` and is imported too has one file, not two.
-        self.file = os.path.normpath(file) if file is not None and _DOT in file else file
+        self.doc = doc
+        self._file = file
         self.line = line
         self.code = code
         self.declared_at = declared_at
+        # Read now: another execution of the module changes the same namespace.
         self.origin: object = namespace.get("__spec__")
         self.is_interactive = file is not None and "__file__" not in namespace
+
+    @property
+    def file(self) -> str | None:
+        """The file that the function is in; of several paths to it the one without dots."""
+        # A program that runs as ``../shop.py`` and is imported too has one file, not two.
+        file = self._file
+        return os.path.normpath(file) if file is not None and _DOT in file else file
 
 
 def place_of(function: Any) -> Place:
     """Return the place of the function below the decorators that use functools.wraps."""
     if type(function) is FunctionType and (not function.__dict__ or below(function) is None):
         plain = function.__code__
+        namespace = function.__globals__
         return Place(
             function.__name__,
-            doc=function.__doc__,
-            module=function.__globals__.get("__name__") or function.__module__ or "",
-            qualname=function.__qualname__,
-            file=plain.co_filename,
-            line=plain.co_firstlineno,
-            code=(plain,) if function.__closure__ is None else code_in(function),
-            namespace=function.__globals__,
+            namespace.get("__name__") or function.__module__ or "",
+            function.__qualname__,
+            function.__doc__,
+            plain.co_filename,
+            plain.co_firstlineno,
+            (plain,) if function.__closure__ is None else code_in(function),
+            namespace,
         )
     chain = list(layers(function))
     inner = chain[-1]
     name = name_of(function)
     code = getattr(inner, "__code__", None)
-    namespace: dict[str, Any] | None = getattr(inner, "__globals__", None)
+    known: dict[str, Any] | None = getattr(inner, "__globals__", None)
     file, line = getattr(code, "co_filename", None), getattr(code, "co_firstlineno", None)
     declared_at = None
     if type(function) is not FunctionType:
         frame = frame_outside()
         declared_at = os.path.normpath(frame.f_code.co_filename), frame.f_lineno
         # An object with `__call__`, and a builtin, know no place of their own.
-        if namespace is None:
-            namespace = frame.f_globals
+        if known is None:
+            known = frame.f_globals
             file, line = declared_at
-    namespace = namespace or {}
+    known = known or {}
     described = next(each for each in chain if not isinstance(each, partial))
     return Place(
         name,
-        doc=getattr(described, "__doc__", None),
-        module=namespace.get("__name__") or getattr(function, "__module__", None) or "",
-        qualname=getattr(inner, "__qualname__", None) or name,
-        file=file,
-        line=line,
-        code=code_in(function),
-        namespace=namespace,
-        declared_at=declared_at,
+        known.get("__name__") or getattr(function, "__module__", None) or "",
+        getattr(inner, "__qualname__", None) or name,
+        getattr(described, "__doc__", None),
+        file,
+        line,
+        code_in(function),
+        known,
+        declared_at,
     )
 
 

@@ -148,28 +148,36 @@ class Registry:
         A module that is executed again, for example by `importlib.reload`, has another `origin`.
         Then the declarations of its earlier execution are removed, also if it declares nothing now.
         """
+        place = step.place
         with self._lock:
-            self._begin(step.module, step.origin)
-            declared = self._declared.setdefault(step.flow, {})
-            others = declared.get(step.name, [])
-            for each in others:
-                if step.is_same_declaration(each):
-                    if step.module == each.module:
-                        return each
-                    others = [other for other in others if other is not each]
-            if step.is_interactive:
-                others = [each for each in others if not step.is_same_function(each)]
-            declared[step.name] = [*others, step]
-            self._remove_replaced(step)
+            known = self._origins.get(place.module)
+            if known is None or known[0] is not place.origin:
+                self._begin(place.module, place.origin)
+            declared = self._declared.get(step.flow)
+            if declared is None:
+                declared = self._declared[step.flow] = {}
+            others = declared.get(step.name)
+            if others is not None:
+                for each in others:
+                    if step.is_same_declaration(each):
+                        if step.module == each.module:
+                            return each
+                        others = [other for other in others if other is not each]
+                if place.is_interactive:
+                    others = [each for each in others if not step.is_same_function(each)]
+            declared[step.name] = [step] if others is None else [*others, step]
+            if place.is_interactive:
+                self._remove(step.is_later_version_of)
             self._steps = {}
         return step
 
     def add_waiting(self, step: Step) -> None:
         """Keep `step` until another decorator gives it the flow or the kind that it lacks."""
         with self._lock:
-            self._begin(step.module, step.origin)
+            self._begin(step.module, step.place.origin)
             self._waiting[_place(step)] = step
-            self._remove_replaced(step)
+            if step.place.is_interactive:
+                self._remove(step.is_later_version_of)
 
     def remove_waiting(self, step: Step) -> None:
         """Forget a step that `add_waiting` kept."""
@@ -196,12 +204,8 @@ class Registry:
                 with self._lock:
                     self._begin(module, now)
 
-    def _remove_replaced(self, step: Step) -> None:
-        """Remove all declarations of earlier versions of `step`, if it is from a notebook."""
-        if step.is_interactive:
-            self._remove(step.is_later_version_of)
-
     def _remove(self, is_old: Callable[[Step], bool]) -> None:
+        """Remove the declarations that `is_old` is true for, such as those of an earlier cell."""
         for flow, declared in list(self._declared.items()):
             kept = {
                 name: steps

@@ -6,7 +6,7 @@ import os
 import sys
 from types import CodeType
 
-from penstock._declare._place import place_of
+from penstock._declare._place import Place, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,69 +18,61 @@ if TYPE_CHECKING:
         def name_in(self, flow: str) -> str: ...
 
 
+_NOWHERE = Place()
+
+
 class Step:
     """One function's place in one flow; frames know it as the site that opened them.
 
     `kind` is "entrypoint" or "step". `flow` is "" while the function is in no flow. `call_kind` is
-    "function", "coroutine", "generator", "async_generator" or "task". `file` and `line` (from 1)
-    are the place of its first decorator, or None for a function that is not in Python. A partial, a
-    bound method or an object has the file and line that declare it as `declared_at`. `module` and
-    `qualname` name the function. `origin` is a different object for each execution of the module,
-    or None if it is unknown. `is_interactive` is true for a function from a notebook or a prompt.
+    "function", "coroutine", "generator", "async_generator" or "task". `place` tells where the
+    function is written.
     """
 
-    __slots__ = (
-        "_after",
-        "_code",
-        "_labels",
-        "call_kind",
-        "declared_at",
-        "doc",
-        "file",
-        "flow",
-        "is_interactive",
-        "kind",
-        "line",
-        "module",
-        "name",
-        "origin",
-        "qualname",
-    )
+    __slots__ = ("_after", "_labels", "call_kind", "flow", "kind", "name", "place")
 
     def __init__(
         self,
-        *,
         kind: str,
         name: str,
         flow: str = "",
+        place: Place = _NOWHERE,
         after: tuple[str | Reference, ...] = (),
         labels: tuple[str, ...] = (),
         call_kind: str = "function",
-        doc: str | None = None,
-        file: str | None = None,
-        line: int | None = None,
-        module: str = "",
-        qualname: str = "",
-        code: tuple[object, ...] = (),
-        origin: object = None,
-        is_interactive: bool = False,
-        declared_at: tuple[str, int] | None = None,
     ) -> None:
         self.kind: str = kind
         self.name: str = name
         self.flow: str = flow
+        self.place: Place = place
         self._after = after
         self._labels = labels  # of the same entries; empty where none has one
         self.call_kind: str = call_kind
-        self.doc: str | None = doc
-        self.file: str | None = file
-        self.line: int | None = line
-        self.module: str = module
-        self.qualname: str = qualname
-        self._code = code
-        self.origin: object = origin
-        self.is_interactive: bool = is_interactive
-        self.declared_at: tuple[str, int] | None = declared_at
+
+    @property
+    def doc(self) -> str | None:
+        """The docstring of the function."""
+        return self.place.doc
+
+    @property
+    def file(self) -> str | None:
+        """The file of the function's first decorator; see `Place`."""
+        return self.place.file
+
+    @property
+    def line(self) -> int | None:
+        """The line in `file`, from 1."""
+        return self.place.line
+
+    @property
+    def module(self) -> str:
+        """The name of the function's module."""
+        return self.place.module
+
+    @property
+    def qualname(self) -> str:
+        """The name of the function in its module."""
+        return self.place.qualname
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -107,21 +99,7 @@ class Step:
     def in_flow(self, flow: str) -> Step:
         """Return the same function's place in `flow`."""
         return Step(
-            kind=self.kind,
-            name=self.name,
-            flow=flow,
-            after=self._after,
-            labels=self._labels,
-            call_kind=self.call_kind,
-            doc=self.doc,
-            file=self.file,
-            line=self.line,
-            module=self.module,
-            qualname=self.qualname,
-            code=self._code,
-            origin=self.origin,
-            is_interactive=self.is_interactive,
-            declared_at=self.declared_at,
+            self.kind, self.name, flow, self.place, self._after, self._labels, self.call_kind
         )
 
     def is_same_function(self, other: Step) -> bool:
@@ -145,7 +123,7 @@ class Step:
         return (
             self.is_same_function(other)
             # Code compares equal wherever it is; each cell is a file of its own.
-            and (self._code != other._code or self.file != other.file)
+            and (self.place.code != other.place.code or self.file != other.file)
             and not self.hides_another_than(other)
         )
 
@@ -154,12 +132,12 @@ class Step:
 
         Without functools.wraps a wrapper does not have the name of the function below.
         """
-        return _names(self._code) != _names(other._code)
+        return _names(self.place.code) != _names(other.place.code)
 
     def hidden_from(self, other: Step) -> CodeType | None:
         """Return the code of the function behind this wrapper, if `other` wraps another one."""
-        for each in self._code:
-            if isinstance(each, CodeType) and each not in other._code:
+        for each in self.place.code:
+            if isinstance(each, CodeType) and each not in other.place.code:
                 return each
         return None
 
@@ -173,7 +151,7 @@ class Step:
         return (
             self.is_same_function(other)
             and self.kind == other.kind
-            and self._code == other._code
+            and self.place.code == other.place.code
             and self.after == other.after
             and self._labels == other._labels
         )
@@ -189,12 +167,11 @@ def _names(code: tuple[object, ...]) -> list[str]:
 def read_step(
     function: Any,
     kind: str,
-    *,
+    flow: str = "",
+    name: str | None = None,
     after: tuple[str | Reference, ...] = (),
     labels: tuple[str, ...] = (),
-    name: str | None = None,
     call_kind: str = "function",
-    flow: str = "",
 ) -> Step:
     """Return `function` as a step of `flow`, or of no flow yet."""
     place = None
@@ -206,20 +183,4 @@ def read_step(
             place, own_kind = behind
             call_kind = own_kind or call_kind
     place = place or place_of(function)
-    return Step(
-        kind=kind,
-        name=place.name if name is None else name,
-        flow=flow,
-        after=after,
-        labels=labels,
-        call_kind=call_kind,
-        doc=place.doc,
-        file=place.file,
-        line=place.line,
-        module=place.module,
-        qualname=place.qualname,
-        code=place.code,
-        origin=place.origin,
-        is_interactive=place.is_interactive,
-        declared_at=place.declared_at,
-    )
+    return Step(kind, place.name if name is None else name, flow, place, after, labels, call_kind)

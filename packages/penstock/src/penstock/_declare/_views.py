@@ -133,13 +133,13 @@ def _place_in_class(cls: type, name: str, qualname: str, function: Any) -> Place
     module = sys.modules.get(cls.__module__)
     return Place(
         name,
-        doc=cls.__doc__,
-        module=cls.__module__,
-        qualname=qualname,
-        file=frame.f_code.co_filename,
-        line=frame.f_lineno,
-        code=code_in(function),
-        namespace={} if module is None else vars(module),
+        cls.__module__,
+        qualname,
+        cls.__doc__,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        code_in(function),
+        {} if module is None else vars(module),
     )
 
 
