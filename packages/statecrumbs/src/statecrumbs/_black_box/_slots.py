@@ -276,8 +276,8 @@ def storing(  # noqa: C901, PLR0915 - inline, for speed
             elsewhere(record)
             return
         try:
+            ts_ns, event, data, place, thread = record
             try:
-                ts_ns, event, data, place, thread = record
                 text = ""
                 for name in data:
                     value = data[name]
