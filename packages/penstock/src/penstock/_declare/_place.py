@@ -209,17 +209,17 @@ class Place:
         namespace: Mapping[str, Any] = MappingProxyType({}),
         declared_at: tuple[str, int] | None = None,
     ) -> None:
-        self.name = name
-        self.module = module
-        self.qualname = qualname
-        self.doc = doc
+        self.name: str = name
+        self.module: str = module
+        self.qualname: str = qualname
+        self.doc: str | None = doc
         self._file = file
-        self.line = line
-        self.code = code
-        self.declared_at = declared_at
+        self.line: int | None = line
+        self.code: tuple[object, ...] = code
+        self.declared_at: tuple[str, int] | None = declared_at
         # Read now: another execution of the module changes the same namespace.
         self.origin: object = namespace.get("__spec__")
-        self.is_interactive = file is not None and "__file__" not in namespace
+        self.is_interactive: bool = file is not None and "__file__" not in namespace
 
     @property
     def file(self) -> str | None:
