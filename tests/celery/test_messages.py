@@ -75,6 +75,42 @@ def test_the_span_in_our_header_is_named_to_other_tools_unless_they_name_it(
     assert headers["traceparent"] == ("of another" if is_instrumented else "of our span")
 
 
+@pytest.mark.parametrize("allowed", [{}, {"traceparent": "a value"}])
+@pytest.mark.parametrize("sent", [{}, {"traceparent": "00-1"}, {"of": '"traceparent":"no"'}])
+def test_only_the_field_of_an_observer_is_named_to_other_tools(sent, allowed):
+    class Sending:
+        def sent(self, frame, fields):
+            fields.update(sent)
+
+    end = corectx.subscribe(Sending())
+    penstock_celery.configure(values=allowed)
+    token = attach(start(Site("step", ',"traceparent":"no"'), values=allowed))
+    try:
+        headers = published({})
+    finally:
+        detach(token)
+        penstock_celery.configure(values=())
+        end()
+    assert headers.get("traceparent") == sent.get("traceparent")
+
+
+@pytest.mark.parametrize(
+    ("fields", "may_have"),
+    [
+        ({"Baggage": "a=1"}, True),
+        ({"headers": {"Baggage": "a=1"}}, True),
+        ({1: "a", "baggage": "a=1"}, True),
+        ({"id": "t-1", "headers": {"mine": "kept"}}, False),
+        ({"baggage": "a=1", "is_eager": True}, False),
+    ],
+)
+def test_a_site_tells_whether_its_message_may_have_a_header(fields, may_have):
+    site = frame_of(TASK, fields, "t-1").site
+    assert site.may_have(["baggage"]) is may_have
+    site.close()
+    assert not site.may_have(["baggage"])
+
+
 def test_without_a_frame_nothing_is_written():
     assert published({"mine": "kept"}) == {"mine": "kept"}
 

@@ -60,12 +60,14 @@ def attributes_of(frame: Frame) -> dict[str, Any]:
             attributes["http.request.method_original"] = site.original_method[:_MAX_TEXT]
     describe = getattr(site, "describe", None)
     if describe is not None:
-        attributes.update(
-            (key, value[:_MAX_TEXT] if isinstance(value, str) else value)
-            for key, value in describe().items()
-            if value not in (None, "")
-        )
+        _add_described(attributes, describe())
     return attributes
+
+
+def _add_described(attributes: dict[str, Any], described: dict[str, Any]) -> None:
+    for key, value in described.items():
+        if value not in (None, ""):
+            attributes[key] = value[:_MAX_TEXT] if isinstance(value, str) else value
 
 
 def note_response(span: Span, site: Any, known: Container[str] = ()) -> None:

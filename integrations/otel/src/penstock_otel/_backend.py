@@ -271,11 +271,12 @@ class OTelBackend:
         if not is_first or frame.kind not in KINDS or foreign_span() is not None:
             return None
         # The header of a message that is ours names its sender better than that of others.
-        ours = trace.get_current_span(self._context_inside(parent))
+        inside = self._context_inside(parent)
+        ours = trace.get_current_span(inside)
         is_better = frame.kind == "task" and ours.get_span_context().is_valid
         arrived = self._arrived.take(frame.site, has_span=is_better)
         if arrived is None:
-            return None
+            return inside  # in which it would begin anyway
         if is_better or _span_of(arrived) is None:
             return trace.set_span_in_context(ours, arrived)
         return arrived

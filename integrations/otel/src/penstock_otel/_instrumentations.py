@@ -156,12 +156,19 @@ class Arrived:
         If the caller `has_span`, a better one, it may be None where only a span arrived.
         """
         last = self._last
-        headers = getattr(site, "headers", dict)
-        if last is None and has_span and self._other_names().isdisjoint(headers()):
+        if last is None and has_span and not self._may_say_more(site):
             return None
         found = last[1] if last is not None and last[0] is site else self.look(site)
         self._last = None
         return found
+
+    def _may_say_more(self, site: Any) -> bool:
+        """Tell whether `site` has a header for the propagator that is not only about a span."""
+        names = self._other_names()
+        may_have = getattr(site, "may_have", None)
+        if may_have is not None:
+            return bool(may_have(names))
+        return not names.isdisjoint(getattr(site, "headers", dict)())
 
     def _other_names(self) -> frozenset[str]:
         """Return the headers that the propagator reads, but those of a span only."""

@@ -66,8 +66,10 @@ def from_traceparent(text: object) -> SpanContext | None:
     found = _TRACEPARENT.match(text) if isinstance(text, str) else None
     if found is None or (found[0][:2] == "00" and len(str(text)) != _LENGTH):
         return None
-    trace_id, span_id, flags = (int(each, 16) for each in found.groups())
-    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+    trace_id, span_id, flags = found.groups()
+    return SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16))
+    )
 
 
 class TraceIds:
