@@ -97,8 +97,8 @@ class Calls:
         self, function: Function, kind: str, step: Step | None = None, below: Calls | None = None
     ) -> None:
         """Prepare for `wrap`; `below` are the calls of `function`, if that is a wrapper of ours."""
-        self.function = self._inner = function
-        # `_inner` has the frames of all flows but the outermost one around it.
+        self.function: Function = function
+        self._inner = function  # with the frames of all flows but the outermost one around it
         self._kind = kind
         self._outermost = step
         self._steps: list[Step] = [] if step is None else [step]
