@@ -157,6 +157,21 @@ def test_an_end_by_an_exception_says_so(tmp_path):
     assert numbers(found.crumbs) == {"main": [1]}
 
 
+def test_a_failure_before_a_crumb_without_a_later_time_is_not_the_end(tmp_path):
+    # The clock was set back, or no times are recorded: the numbers say what came last.
+    for at_ns in ("0", "1", "time.time_ns() - 10**9"):
+        code, _, stderr = run(
+            tmp_path / "boxes",
+            "box = open_box(); tick(box, 'main', 1); box.note_failure();"
+            f"box.write('after', 'main', '', {{'n': 2}}, {at_ns}); box.close()",
+        )
+        assert (code, stderr) == (0, "")
+        (file,) = (tmp_path / "boxes").iterdir()
+        found = read(file)
+        assert (found.ending, at_ns) == ("ended", at_ns)
+        file.unlink()
+
+
 def test_a_process_that_is_stuck_in_c_code_can_be_read(tmp_path):
     program, reading = start(
         tmp_path / "boxes",

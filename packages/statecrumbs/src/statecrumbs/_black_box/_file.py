@@ -136,7 +136,8 @@ class BoxFile:
         newest = 0
         try:
             for offset in self.offsets:
-                newest = max(newest, _format.SLOT_HEAD.unpack_from(self.map, offset)[4])
+                sequence, *_ = _format.SLOT_HEAD.unpack_from(self.map, offset)
+                newest = max(newest, sequence)
         except ValueError:
             pass  # closed before
         return newest
