@@ -91,6 +91,16 @@ def test_what_an_event_had_before_changes_no_later_crumb_of_it(first, second):
     assert shown(event, first) == shown(event, first)
 
 
+@pytest.mark.parametrize("order", [("name", "value"), ("value", "name")])
+def test_a_name_and_its_value_are_no_secret_until_they_come_together(order):
+    both = {"name": "DB_PASSWORD", "value": "hunter2"}
+    event = str(uuid.uuid4())
+    for name in order:
+        crumb(event, **{name: both[name]})
+    for _ in range(2):
+        assert shown(event, both)["value"] == "'[redacted]'"
+
+
 def test_data_is_stored_by_its_repr():
     crumb("x", user="alice", x=10, none=None, yes=True, pi=3.5, items=[1, "a"], raw=b"\0")
     (only,) = snapshot()

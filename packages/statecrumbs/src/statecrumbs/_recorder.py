@@ -421,7 +421,7 @@ def _learnt(names: set[str], data: dict[str, Any], frozen: dict[str, Any]) -> se
         and name in frozen
         and name not in SYSTEM_FIELDS
         and not (redactor is not None and redactor.is_sensitive(name))
-        and not (len(data) > 1 and names_one_another(name, every))
+        and not (len(every) > 1 and names_one_another(name, every))
     }
 
 
