@@ -383,7 +383,7 @@ def test_a_project_mounted_in_asgi_is_named_once_where_the_middleware_stands_twi
     )
 
 
-# What most programs have: nobody listens, and another middleware of theirs opens a scope.
+# As in most programs: nobody listens, and another middleware of theirs opens a scope.
 QUIET = (
     PROJECT.replace("corectx.subscribe(Observer())", "")
     + """

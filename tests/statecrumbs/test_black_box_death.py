@@ -11,10 +11,11 @@ import struct
 import sys
 import threading
 from pathlib import Path
+from zlib import adler32
 
 import pytest
 
-from statecrumbs._black_box import BlackBox, _file, _reader, _slots, read
+from statecrumbs._black_box import BlackBox, _reader, _slots, read
 from tests.statecrumbs.black_boxes import (
     are_consecutive,
     as_it_is,
@@ -305,10 +306,10 @@ def test_a_look_that_is_of_one_moment_is_preferred_although_a_crumb_was_late(tmp
             box.write("tick", "main", "", {"n": next(recorded)}, 1)
         return Path(box.path).read_bytes()
 
-    others = iter([13])
-
-    def look_at_the_disk(ring):  # as every eighth writer does before it stores its crumb
-        tick(next(others, 0))
+    def held_up(payload, sequence):  # between its number and its crumb, while others write 13
+        if sequence == 24:
+            tick(13)
+        return adler32(payload, sequence)
 
     class Looks(io.BytesIO):
         """A file that is another one at the second look, and from then on."""
@@ -324,7 +325,7 @@ def test_a_look_that_is_of_one_moment_is_preferred_although_a_crumb_was_late(tmp
 
     before, after = tick(15), tick(3)
     first = SLOTS + 256
-    monkeypatch.setattr(_file.BoxFile, "problem", look_at_the_disk)
+    monkeypatch.setattr(_slots, "adler32", held_up)
     late = tick(6)
     looks = iter([before[:first] + after[first:]])  # has 18, and not 17
     with open(box.path, "rb") as real:

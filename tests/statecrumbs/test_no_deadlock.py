@@ -56,7 +56,9 @@ def test_300_forks_with_busy_threads_never_hang_and_have_black_boxes_of_their_ow
     boxes = {box.process["pid"]: box for box in map(read, (tmp_path / "boxes").glob("*.crumbs"))}
     assert len(boxes) == 301
     own = boxes[parent]
-    assert (len(own.crumbs), own.torn) == (512, 0)
+    # Three threads may have been held up, each in the middle of a crumb, for a whole lap.
+    assert 512 - 3 <= len(own.crumbs) <= 512
+    assert own.torn == 0
     assert all(map(are_consecutive, numbers(own.crumbs).values()))
     assert all(crumb["thread"].startswith("busy-") for crumb in own.crumbs)
     for pid, number in children:

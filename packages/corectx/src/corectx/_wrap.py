@@ -46,7 +46,7 @@ _CO_ITERABLE_COROUTINE = 0x100  # of types.coroutine: a generator to await
 _CO_ASYNC_GENERATOR = 0x200
 _CO_ANY = _CO_GENERATOR | _CO_COROUTINE | _CO_ITERABLE_COROUTINE | _CO_ASYNC_GENERATOR
 
-# What `functools.wraps` copies on this interpreter
+# Attributes of a function that `functools.wraps` copies on some interpreters
 _HAS_TYPE_PARAMETERS = sys.version_info >= (3, 12)
 _HAS_LATE_ANNOTATIONS = sys.version_info >= (3, 14)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     # An edge, or the id of a node that has none. Both begin with the ids at their ends.
     _Unit = Edge | tuple[str]
 
-__all__ = ["diagrams", "render"]
+__all__ = ["Diagram", "diagrams", "render"]
 
 MAX_EDGES = 500
 MAX_CHARS = 50_000

@@ -297,7 +297,6 @@ def storing(  # noqa: C901, PLR0915 - inline, for speed
                 if getattr(error.__traceback__, "tb_next", None) and raised_by_signal(error):
                     raise
                 payload, flags, pack_into = encode(record)
-            sequence = next_sequence()
             try:
                 offset = take()
                 if offset is None:
@@ -312,6 +311,9 @@ def storing(  # noqa: C901, PLR0915 - inline, for speed
                 free.extend(lap)
                 offset = take()
             try:
+                # Not before it has a slot: a thread that is held up would store a crumb that newer
+                # ones have pushed out.
+                sequence = next_sequence()
                 # In the order of the fields, so that the last one is there when all others are.
                 pack_into(
                     file,
