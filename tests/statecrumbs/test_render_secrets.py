@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from statecrumbs import crumb, snapshot
 from statecrumbs._values import jsonable, render
 from tests.statecrumbs.render_strategies import SECRET, secret_names, wrapped
 from tests.statecrumbs.shown import (
@@ -107,6 +108,15 @@ def test_secrets_are_blanked_wherever_they_stand(value, expected):
     assert SECRET in render(value, None)
     assert SECRET not in show(value)
     assert expected in (None, show(value))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", ["password", "secrets", "pin"])
+def test_a_secret_int_that_python_makes_no_text_of_is_blanked(name, sign):
+    value = sign * 10**5_000
+    assert show({name: value}) == f"{{'{name}': '[redacted]'}}"
+    crumb("huge", data={name: value})
+    assert snapshot()[-1]["data"] == f"{{'{name}': '[redacted]'}}"
 
 
 def test_what_looks_like_an_option_or_a_pair_but_is_not_stays():

@@ -169,6 +169,8 @@ def is_harmless_value(name: str, value: str | int | list[object]) -> bool:
             return False
         return is_nothing(value) or _is_directory(value, name) or _is_common(value, name, ":")
     if isinstance(value, int):
+        if value.bit_length() > _LONGEST_INT:  # Python may refuse to make its text
+            return False
         return (0 <= value <= _LARGEST_COUNT and _has_count(name)) or _is_common(
             str(value), name, ":"
         )
@@ -215,6 +217,7 @@ def _has_count(name: str) -> bool:
 
 
 _LARGEST_COUNT = 99
+_LONGEST_INT = 64  # bits
 _LABEL = re.compile(r"[A-Za-z_ -]{1,64}")
 _DOTTED = re.compile(r"[a-z_]{1,32}(?:\.[a-z_]{1,32}){1,5}")
 _CAMEL = re.compile(r"(?:[A-Z][a-z]{1,24}){2,8}")
