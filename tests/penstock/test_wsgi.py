@@ -419,3 +419,44 @@ def test_the_rule_of_flask_becomes_the_name(ended):
     call(app)
     [(frame, _)] = ended
     assert frame.name == "GET /orders/<int:id>"
+
+
+def test_no_frame_stays_if_a_signal_handler_raises_while_the_body_is_prepared(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("penstock.contrib.wsgi._Body", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call(lambda environ, start_response: [b""])
+    assert current() is None
+
+
+def test_a_request_ends_once_if_a_signal_handler_raises_before_the_server_has_the_body(ended):
+    closed = []
+
+    class Streamed:
+        def __iter__(self):
+            yield b""
+
+        def close(self):
+            closed.append(True)
+
+    class Interrupting:
+        def suspended(self, frame):
+            if not ended:
+                raise KeyboardInterrupt
+
+    unsubscribe = corectx.subscribe(Interrupting())
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call(lambda environ, start_response: Streamed())
+    finally:
+        unsubscribe()
+    [(_, exc)] = ended
+    assert isinstance(exc, KeyboardInterrupt)
+    ended.clear()
+    del exc  # its traceback holds the body
+    gc.collect()
+    assert closed == [True]
+    assert ended == []
+    assert current() is None

@@ -142,6 +142,10 @@ class FlowMiddleware:
                 return start_response(status, headers)
             return start_response(status, headers, exc_info)
 
+        # Older than the body of the application: of two objects that are dropped in one cycle, the
+        # collector ends the older one first. Not after `enter`: between that and the `try` a signal
+        # handler must find no call after which it may raise an exception.
+        streamed = _Body()
         if listeners.entered or collecting:
             token = None
             enter(frame)
@@ -152,9 +156,6 @@ class FlowMiddleware:
             except BaseException:  # of a signal handler, right after the call
                 _set_current(outer)
                 raise
-        # Older than the body of the application: of two objects that are dropped in one cycle, the
-        # collector ends the older one first.
-        streamed = _Body()
         try:
             body = self._app(environ, start_named)
             if type(body) is not list and type(body) is not tuple:
@@ -271,8 +272,9 @@ class _Body:
     def _end(self, exc: BaseException | None) -> None:
         if self._is_open:
             self._is_open = False
-            leave(attach(self._frame), exc)
-            self._site.close()
+            if self._site.is_open:  # otherwise a signal handler raised before the server had it
+                leave(attach(self._frame), exc)
+                self._site.close()
 
 
 class _DroppableBody(_Body):
