@@ -1,7 +1,4 @@
-"""Check the arguments of a call: each message names the option, the value and the fix.
-
-Other messages take their hints from here, too: the nearest valid name, and a path.
-"""
+"""Paths that are given as arguments, and what messages about wrong ones say: hints, paths."""
 
 from __future__ import annotations
 
@@ -10,23 +7,9 @@ from collections.abc import Iterable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from typing import TypeAlias
 
     Path: TypeAlias = str | os.PathLike[str]
-
-
-def known(what: str, value: object, choices: Collection[str]) -> None:
-    """Raise ValueError where `value` is none of `choices`."""
-    if value not in choices:
-        hint = did_you_mean(value, choices)
-        raise ValueError(f"Unknown {what} {value!r}.{hint} Known: {', '.join(choices)}.")
-
-
-def of_type(option: str, value: object, wanted: type, takes: str) -> None:
-    """Raise TypeError where `value` is neither None nor a `wanted`; `takes` says that in words."""
-    if value is not None and not isinstance(value, wanted):
-        raise TypeError(f"{option}= takes {takes}, not {value!r}.")
 
 
 def as_paths(option: str, given: object) -> list[Path]:

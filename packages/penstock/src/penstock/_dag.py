@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
 from corectx.files import write_public
-from penstock._arguments import as_paths, known, of_type
+from penstock._arguments import as_paths, did_you_mean
 from penstock._graph import build, collapsed, with_implied, without_implied
 from penstock.formats import checked_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from os import PathLike
     from typing import TypeAlias
 
@@ -207,16 +207,29 @@ def build_with(registry: Registry | None, name: str | None, data: Data | None) -
     return overlay(graph, data)
 
 
+def _known(what: str, value: object, choices: Collection[str]) -> None:
+    """Raise ValueError where `value` is none of `choices`."""
+    if value not in choices:
+        hint = did_you_mean(value, choices)
+        raise ValueError(f"Unknown {what} {value!r}.{hint} Known: {', '.join(choices)}.")
+
+
+def _of_type(option: str, value: object, wanted: type, takes: str) -> None:
+    """Raise TypeError where `value` is neither None nor a `wanted`; `takes` says that in words."""
+    if value is not None and not isinstance(value, wanted):
+        raise TypeError(f"{option}= takes {takes}, not {value!r}.")
+
+
 def _check_output(output: object) -> None:
     """Raise TypeError where `output` is no path, ValueError where it names no file."""
     path = os.fspath(output) if isinstance(output, os.PathLike) else output
-    of_type("output", path, str, "the path of a file")
+    _of_type("output", path, str, "the path of a file")
     if isinstance(path, str) and (os.path.basename(path) in {"", ".", ".."} or "\0" in path):
         raise ValueError(f"output={path!r} names no file. Add one, such as 'flows.svg'.")
 
 
 def _check_direction(chosen: str, direction: str) -> None:
-    known("direction", direction, DIRECTIONS)
+    _known("direction", direction, DIRECTIONS)
     if chosen in {"text", "json"} and direction in {"BT", "LR", "RL"}:
         lead = "which leads from top to bottom" if chosen == "text" else "which has no direction"
         raise ValueError(f"direction={direction!r} is not for {chosen!r}, {lead}.")
@@ -224,28 +237,28 @@ def _check_direction(chosen: str, direction: str) -> None:
 
 def _format(wanted: str | None, output: str | PathLike[str] | None) -> str:
     if wanted is not None:
-        known("format", wanted, FORMATS)
+        _known("format", wanted, FORMATS)
         return wanted
     if output is None:
         return "mermaid"
     suffix = os.path.splitext(os.fspath(output))[1].lower()
     if not suffix:
         return "mermaid"
-    known("file ending", suffix, SUFFIXES)
+    _known("file ending", suffix, SUFFIXES)
     return SUFFIXES[suffix]
 
 
 def _check(chosen: str, engine: str | None, max_chars: int | None, source: str | None) -> None:
     """Raise ValueError for two options that exclude each other, TypeError for another type."""
-    of_type("source", source, str, "a URL with {file} in it")
-    of_type("max_chars", max_chars, int, "a number of characters")
+    _of_type("source", source, str, "a URL with {file} in it")
+    _of_type("max_chars", max_chars, int, "a number of characters")
     if source is not None and (chosen not in {"html", "svg"} or engine is not None):
         drawn = f"{chosen!r}" if engine is None else f"engine={engine!r}"
         raise ValueError(f"source={source!r} is for the formats 'html' and 'svg', not for {drawn}.")
     if max_chars is not None and chosen != "mermaid":
         raise ValueError(f"max_chars={max_chars!r} is for format 'mermaid', not for {chosen!r}.")
     if engine is not None:
-        known("engine", engine, ENGINES)
+        _known("engine", engine, ENGINES)
         if chosen not in ENGINES[engine]:
             able = ", ".join(ENGINES[engine])
             raise ValueError(f"engine={engine!r} draws {able}, but the format is {chosen!r}.")
@@ -256,7 +269,7 @@ def _check(chosen: str, engine: str | None, max_chars: int | None, source: str |
 
 
 def _check_width(chosen: str, engine: str | None, width: int | None) -> None:
-    of_type("width", width, int, "a number of pixels")
+    _of_type("width", width, int, "a number of pixels")
     if width is None:
         return
     if engine is not None or chosen not in {"svg", "html", "png"}:
@@ -270,8 +283,8 @@ def _check_width(chosen: str, engine: str | None, width: int | None) -> None:
 
 def _check_view(chosen: str, collapse: bool | None, implied: str) -> None:
     """Raise ValueError where a format does not have that view of a graph."""
-    of_type("collapse", collapse, bool, "True, False or None")
-    known("implied", implied, IMPLIED)
+    _of_type("collapse", collapse, bool, "True, False or None")
+    _known("implied", implied, IMPLIED)
     if implied == "faint" and chosen in {"mermaid", "text", "json"}:
         raise ValueError(f"implied='faint' is not for {chosen!r}, where lines are all alike.")
     if collapse and chosen in {"text", "json"}:

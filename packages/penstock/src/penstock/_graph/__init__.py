@@ -135,7 +135,9 @@ def resolve(flows: Mapping[str, Flow | DeclaredFlow], flow: str, reference: str)
 
 
 def _node(node_id: str, flow: str, step: Step) -> Node:
-    summary, doc = summary_and_doc(step.doc)
+    place = step.place
+    file = _import_path(place.module, place.file)
+    summary, doc = summary_and_doc(place.doc)
     return Node(
         id=node_id,
         name=step.name,
@@ -144,8 +146,8 @@ def _node(node_id: str, flow: str, step: Step) -> Node:
         call_kind=step.call_kind,
         summary=summary,
         doc=doc,
-        file=_import_path(step.module, step.file),
-        line=step.line,
+        file=file,
+        line=place.line,
     )
 
 

@@ -100,6 +100,11 @@ def width(text: str, size: int, font: Callable[[str], int]) -> int:
     return -(-size * font(text) // 1000)
 
 
+def widest(lines: Iterable[str], size: int, font: Callable[[str], int]) -> int:
+    """Return how many pixels the widest of `lines` takes at most; 0 without lines."""
+    return -(-size * max(map(font, lines), default=0) // 1000)
+
+
 def clusters(text: str) -> list[str]:
     """Return `text` in pieces that are one sign to a reader: accents, joined emoji, flags."""
     pieces: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from penstock._graph import FLOW
-from penstock.formats._font_widths import bold, fit, sans, width, wrap
+from penstock.formats._font_widths import bold, fit, sans, widest, width, wrap
 from penstock.formats._layout import PAGE, lay_out, tag_width
 from penstock.formats._style import (
     BEND,
@@ -152,7 +152,7 @@ def paint(graph: Graph, *, direction: str, others: int = 0, page: int = PAGE) ->
         drawing.width,
         far,
         width(title, TITLE_SIZE, bold),
-        *(width(line, PROSE_SIZE, sans) for line in subtitle),
+        widest(subtitle, PROSE_SIZE, sans),
     )
     return Picture(
         title=whole_title,

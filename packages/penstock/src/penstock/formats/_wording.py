@@ -80,11 +80,6 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{ending}"
 
 
-def markup(text: str) -> str:
-    """Return `text` with the signs of HTML and XML escaped, for the text of an element."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def summary(ran: Ran) -> tuple[str, ...]:
     """Return what is said of a step under its name: how often it ran, and how long that took.
 

@@ -6,6 +6,7 @@ that are in it, by their hashes. Names and docstrings are text for it, whatever 
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from penstock._graph import FLOW, Graph, Group, collapsed
@@ -13,7 +14,7 @@ from penstock.formats import svg
 from penstock.formats._base import page as write_page
 from penstock.formats._layout import PAGE
 from penstock.formats._style import DARK, LIGHT, themeable, variables
-from penstock.formats._wording import BESIDE, counted, link, markup, summary, visible
+from penstock.formats._wording import BESIDE, counted, link, summary, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ def render(
     in_all = sum(len(view.nodes) for view in views)
     style = _style(is_observed=graph.is_observed, is_crash=crash is not None)
     body = [
-        *_header(markup(visible(graph.title)), views),
+        *_header(escape(visible(graph.title), quote=False), views),
         "<main>",
         *(
             _view(view, index, direction, crash, page=page, in_all=in_all, is_whole=view is graph)
@@ -130,7 +131,7 @@ def _alone(graph: Graph, group: Group) -> Graph:
 
 def _header(title: str, views: list[Graph]) -> list[str]:
     options = "".join(
-        f'<option value="{at}">{markup(visible(view.title))}</option>'
+        f'<option value="{at}">{escape(visible(view.title), quote=False)}</option>'
         for at, view in enumerate(views)
     )
     switcher = f'<select id="flows" aria-label="Flow" data-live>{options}</select>'
@@ -267,4 +268,4 @@ def _kind(node: Node) -> str:
 
 
 def _attribute(text: str) -> str:
-    return markup(visible(text)).replace('"', "&quot;")
+    return escape(visible(text), quote=False).replace('"', "&quot;")

@@ -7,6 +7,7 @@ inside an `<img>`. `<title>` and `<desc>` say what it shows.
 from __future__ import annotations
 
 import zlib
+from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from penstock.formats._font_widths import fit, sans, width
 from penstock.formats._layout import PAGE
 from penstock.formats._picture import Figure, Line, Rect, Text, paint
 from penstock.formats._style import PROSE_LINE, PROSE_SIZE, TAG_INSET, TAG_SIZE, TIP, standalone
-from penstock.formats._wording import link, markup, visible
+from penstock.formats._wording import link, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,8 +125,8 @@ class _Writer:
             f' viewBox="0 0 {picture.width} {picture.height}" class="penstock" role="{role}"'
             f' aria-labelledby="{prefix}-title {prefix}-desc">'
         )
-        yield f'<title id="{prefix}-title">{markup(picture.title)}</title>'
-        yield f'<desc id="{prefix}-desc">{markup(picture.description)}</desc>'
+        yield f'<title id="{prefix}-title">{escape(picture.title, quote=False)}</title>'
+        yield f'<desc id="{prefix}-desc">{escape(picture.description, quote=False)}</desc>'
         if style:
             yield style
         used = {shape.look.rpartition(" ")[2] for shape in picture.body if isinstance(shape, Line)}
@@ -168,10 +169,10 @@ class _Writer:
     def _part(self, part: Figure) -> str:
         ends = "" if part.node is None else f' data-node="{self._index[part.node]}"'
         ends += self._ends(part.edge)
-        title = f"<title>{markup(part.title)}</title>" if part.title else ""
+        title = f"<title>{escape(part.title, quote=False)}</title>" if part.title else ""
         shapes = "".join(map(self._shape, part.shapes))
         if part.node is not None and part.node in self._links:
-            address = markup(self._links[part.node]).replace('"', "&quot;")
+            address = escape(self._links[part.node], quote=False).replace('"', "&quot;")
             shapes = f'<a href="{address}">{shapes}</a>'
         return f'<g class="{part.look}"{ends}>{title}{shapes}</g>'
 
@@ -187,13 +188,16 @@ class _Writer:
             f'<path class="line {look}"{ends} marker-end="url(#{self._prefix}-{tip})"'
             f' d="{"".join(parts)}"'
         )
-        return f"{drawn}><title>{markup(title)}</title></path>" if title else f"{drawn}/>"
+        return (
+            f"{drawn}><title>{escape(title, quote=False)}</title></path>" if title else f"{drawn}/>"
+        )
 
 
 def _written(text: Text) -> str:
     look = f"{text.look} middle" if text.middle else text.look
     keep = _KEEP if text.middle and text.look != "tag" else ""
-    return f'<text class="{look}" x="{int(text.x)}" y="{text.y}"{keep}>{markup(text.text)}</text>'
+    shown = escape(text.text, quote=False)
+    return f'<text class="{look}" x="{int(text.x)}" y="{text.y}"{keep}>{shown}</text>'
 
 
 _PAD: Final = 10  # pixels between a sign and the border around it

@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from penstock.formats._font_widths import ELLIPSIS, bold, mono, sans, width, wrap
+from penstock.formats._font_widths import ELLIPSIS, bold, mono, sans, widest, width, wrap
 from penstock.formats._style import (
     HEADING_SIZE,
     NAME_LINE,
@@ -133,7 +133,7 @@ class Drawing(NamedTuple):
 def measure_words(edge: Edge, text: str) -> Words:
     """Return `text` in one or two lines as words on the line of `edge`, without a place."""
     lines = wrap(text[:_LONGEST], PROSE_SIZE, _WORDS_ROOM, sans, lines=2)
-    across = max(width(line, PROSE_SIZE, sans) for line in lines) + 2 * _WORDS_PAD
+    across = widest(lines, PROSE_SIZE, sans) + 2 * _WORDS_PAD
     return Words(edge, tuple(lines), 0, 0, across + across % 2, PROSE_LINE * len(lines))
 
 
@@ -145,11 +145,11 @@ def measure(node: Node, name_room: int) -> Label:
     """
     shown = visible(node.name)
     name = wrap(_looked_at(shown), NAME_SIZE, name_room, mono, lines=2, code=True)
-    room = max(width(line, NAME_SIZE, mono) for line in name)
+    room = widest(name, NAME_SIZE, mono)
     summary = visible(node.summary) if node.summary else ""
     prose = _prose(summary[:_LONGEST], room)
     counts = () if node.ran is None else summary_of(node.ran)
-    room = max([room, *(width(line, PROSE_SIZE, sans) for line in (*prose, *counts))])
+    room = max(room, widest((*prose, *counts), PROSE_SIZE, sans))
     tag = TAGS.get(node.call_kind, "")
     word = STATUSES.get(status(node), "")
     beside_arrow = max(2 * (tag_width(each) + TAG_INSET + 8) if each else 0 for each in (tag, word))
