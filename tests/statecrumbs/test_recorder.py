@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import re
+import signal
+import sys
 import threading
 import uuid
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from time import time_ns
 
 import pytest
 
@@ -17,9 +20,10 @@ import penstock
 import statecrumbs
 from corectx import Site, attach, detach, start, subscribe
 from penstock.testing import isolated_registry
-from statecrumbs import clear, crumb, snapshot, trail
+from statecrumbs import _recorder, clear, crumb, snapshot, trail
 from statecrumbs._crash._dump import collect
 from statecrumbs.context import context, get_context
+from statecrumbs.lowlevel import record_event
 from statecrumbs.testing import captured_crumbs
 
 
@@ -689,3 +693,33 @@ def test_many_events_do_not_make_later_ones_unknown():
     crumb("late", number=1)
     assert "late" in statecrumbs._recorder._known
     assert len(statecrumbs._recorder._known) <= 1024
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal of POSIX")
+@pytest.mark.parametrize(
+    "raised", [KeyError, LookupError, AttributeError, TypeError, RecursionError, StopIteration]
+)
+@pytest.mark.parametrize("record", [crumb, lambda event: record_event(event, {"n": 1})])
+def test_what_a_signal_handler_raises_in_a_crumb_leaves_it(monkeypatch, raised, record):
+    # `crumb` itself raises these to leave its fast path.
+    def handler(_number, _frame):
+        raise raised
+
+    once = iter([signal.SIGUSR1])
+
+    def interrupted():
+        for number in once:
+            signal.raise_signal(number)
+        return time_ns()
+
+    record("tick")
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(_recorder, "time_ns", interrupted)
+            with pytest.raises(raised):
+                record("tick")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    record("tick")
+    assert [each["event"] for each in snapshot()] == ["tick", "tick"]

@@ -255,8 +255,12 @@ def _around_step(  # noqa: C901 - inline, see above
 
     def set_single(single: Step | None) -> None:
         nonlocal step, own
-        own = _NO_SINGLE if single is None else single.flow
-        step = single
+        # In this order, since another thread may be in a call: `own` says whether `step` counts.
+        if single is None:
+            own = _NO_SINGLE
+        else:
+            step = single
+            own = single.flow
 
     return wrapper, set_single
 
@@ -303,8 +307,12 @@ def _around_async_step(
 
     def set_single(single: Step | None) -> None:
         nonlocal step, own
-        own = _NO_SINGLE if single is None else single.flow
-        step = single
+        # In this order, since another thread may be in a call: `own` says whether `step` counts.
+        if single is None:
+            own = _NO_SINGLE
+        else:
+            step = single
+            own = single.flow
 
     return wrapper, set_single
 
@@ -367,10 +375,10 @@ def _around_entrypoint(  # noqa: C901, PLR0915 - inline, see above
 
     def set_single(single: Step | None) -> None:
         nonlocal step, own, own_key
-        step = single
         if single is not None:
             own = single.flow
             own_key = run_key(own)
+        step = single  # last, since another thread may be in a call
 
     return wrapper, set_single
 

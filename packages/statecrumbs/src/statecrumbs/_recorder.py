@@ -190,19 +190,23 @@ def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
             remember(record)
             of_trail.append(record)
             next(ticks)
-        if _also is not None:
-            _also(record)
+        also = _also
+        if also is not None:
+            also(record)
         return
     # The lease of the trail ended with this crumb: see `_trail`.
-    except StopIteration:
+    except StopIteration as error:
+        if _is_of_handler(error):
+            raise
         if type(event) is str and _STR.issuperset(map(type, data)):
             lease_end = frame, ticks, record  # pyright: ignore[reportPossiblyUnboundVariable]
             _finish(*lease_end)
             return
     # An event, a class or a thread that was not seen before, or an event that is no string; a value
     # too deep for the rest of the stack.
-    except (LookupError, AttributeError, TypeError, RecursionError):
-        pass
+    except (LookupError, AttributeError, TypeError, RecursionError) as error:
+        if _is_of_handler(error):
+            raise
     except BaseException as error:
         # The only code of the program that can run here is the hash of a subclass of str. Without
         # one, the error is a Ctrl-C that came just now, or a failure of ours.
@@ -216,9 +220,27 @@ def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
     _crumb_checked(event, data)
 
 
+class _Unusual(LookupError):  # noqa: N818 - it is no error
+    """A value that the fast path of a crumb does not take."""
+
+
 def _give_up() -> NoReturn:
     """Leave the fast path for the full check."""
-    raise LookupError
+    raise _Unusual
+
+
+def _is_of_handler(error: Exception) -> bool:
+    """Tell whether a signal handler raised `error` in a crumb; nearly always the crumb itself did.
+
+    A handler has a call of its own in the traceback, below that of the crumb.
+    """
+    traceback = error.__traceback__
+    return (
+        traceback is not None
+        and traceback.tb_next is not None
+        and type(error) is not _Unusual
+        and raised_by_signal(error)
+    )
 
 
 def _crumb_checked(event: object, data: dict[str, Any]) -> None:
@@ -304,15 +326,19 @@ def record_event(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
                 remember(record)
                 of_trail.append(record)
                 next(ticks)
-            if _also is not None:
-                _also(record)
+            also = _also
+            if also is not None:
+                also(record)
             return
-    except StopIteration:
+    except StopIteration as error:
+        if _is_of_handler(error):
+            raise
         lease_end = frame, ticks, record  # pyright: ignore[reportPossiblyUnboundVariable]
         _finish(*lease_end)
         return
-    except (LookupError, AttributeError, RecursionError):  # as in `crumb`
-        pass
+    except (LookupError, AttributeError, RecursionError) as error:  # as in `crumb`
+        if _is_of_handler(error):
+            raise
     except Exception as error:
         _log_failure(error)
         return
@@ -365,8 +391,9 @@ def _remember(event: str, data: dict[str, Any], *, is_large: bool = False) -> No
             renew_lease(frame, ticks, record)
         elif is_large:
             trail_of(frame).weigh_large()
-    if _also is not None:
-        _also(record)
+    also = _also
+    if also is not None:
+        also(record)
 
 
 def _is_large(data: dict[str, Any]) -> bool:
@@ -378,8 +405,9 @@ def _finish(frame: Frame | None, spent: Ticks, record: Record) -> None:
     try:
         if frame is not None:
             renew_lease(frame, spent, record)
-        if _also is not None:
-            _also(record)
+        also = _also
+        if also is not None:
+            also(record)
     except Exception as error:
         _log_failure(error)
 

@@ -123,7 +123,7 @@ class Pieces:
         """Ask `render` again: the names of secrets have changed."""
         self.heads.clear()
         self.values.clear()
-        self._long.clear()
+        self._long = {}  # a thread may still put a text into the one before
 
     def payload(self, record: Record) -> bytes:
         """Return the payload of `record`, however long it is; keep its pieces for the next one."""
