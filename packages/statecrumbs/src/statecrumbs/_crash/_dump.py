@@ -274,7 +274,8 @@ def _inside_loop(call: FrameType | None) -> Iterator[FrameType]:
 def _opened_by(call: FrameType) -> Frame | None:
     """Return the frame that a call of ours has opened: a wrapper of a function, a middleware."""
     module = str(call.f_globals.get("__name__"))
-    if "frame" not in call.f_code.co_varnames or not module.startswith(_OURS):
+    code = call.f_code  # a variable that a function inside uses is in a cell
+    if "frame" not in (*code.co_varnames, *code.co_cellvars) or not module.startswith(_OURS):
         return None
     frame: Frame | None = call.f_locals.get("frame")
     return frame
