@@ -20,33 +20,40 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class scope:  # noqa: N801 - used like a function, as the context managers of contextlib are
+def scope(*misplaced: Never, **values: object) -> Scope:
     """Add `values` to the current values for a ``with`` block or for the calls of a function.
 
     As a decorator it takes functions, coroutine functions, generators and async generators. One
-    instance may be entered many times at once, in any number of threads and tasks: it keeps no
-    state, since each frame that it opens knows its outer frame. (If one context has two frames of
-    one instance, the inner one is left first.)
+    scope may be entered many times at once, in any number of threads and tasks: it keeps no state,
+    since each frame that it opens knows its outer frame. (If one context has two frames of one
+    scope, the inner one is left first.)
+    """
+    if misplaced:
+        # The type only: values may be personal data.
+        raise TypeError(
+            "A scope takes values by name, such as scope(order=4711), but got an unnamed "
+            f"{type(misplaced[0]).__name__}."
+        )
+    made = Scope()
+    made.values = values
+    return made
+
+
+class Scope:
+    """The result of `scope`: a context manager, a decorator, and the site of its frames.
+
+    It has no ``__init__``, since Python calls a class with arguments in twice the time.
     """
 
-    # A scope is itself the site of its frames.
-    __slots__ = ("_values",)
+    __slots__ = ("values",)
+    values: dict[str, object]
     kind = "scope"
     name: str | None = None
     flow: str | None = None
 
-    def __init__(self, /, *misplaced: Never, **values: object) -> None:
-        if misplaced:
-            # The type only: values may be personal data.
-            raise TypeError(
-                "A scope takes values by name, such as scope(order=4711), but got an unnamed "
-                f"{type(misplaced[0]).__name__}."
-            )
-        self._values = values
-
     def __repr__(self) -> str:
         # The keys only: values may be personal data.
-        return f"scope({', '.join(f'{key}=...' for key in self._values)})"
+        return f"scope({', '.join(f'{key}=...' for key in self.values)})"
 
     def __enter__(self) -> Frame:
         # This method and `__exit__` do inline the work of `enter` and `leave`: see `_current`.
@@ -56,12 +63,12 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
         frame.recorder_cache = None
         if outer is None:  # as `_open` says
             frame.flow = frame.correlation_id = None
-            frame.values = MappingProxyType(self._values)
+            frame.values = MappingProxyType(self.values)
             frame.store = {}
         else:
             frame.flow = outer.flow
             frame.correlation_id = outer.correlation_id
-            values = self._values
+            values = self.values
             frame.values = MappingProxyType(outer.values | values) if values else outer.values
             frame.store = outer.store
         if collecting and in_collector():
@@ -115,10 +122,10 @@ class scope:  # noqa: N801 - used like a function, as the context managers of co
     def _open(self) -> Frame:
         outer = get_current()
         if outer is not None:
-            return outer.child(self, self._values)
+            return outer.child(self, self.values)
         # The outermost scope is the root of a trail but has no correlation ID. The first request,
         # task or flow inside it gets one.
-        return Frame(self, None, None, None, MappingProxyType(self._values), {})
+        return Frame(self, None, None, None, MappingProxyType(self.values), {})
 
 
 def add_values(**values: object) -> None:
@@ -145,6 +152,6 @@ def add_values(**values: object) -> None:
         frame = frame.parent
 
 
-def _opened_by(site: scope) -> Frame | None:
+def _opened_by(site: Scope) -> Frame | None:
     """Return the innermost frame around us that `site` opened."""
     return next((each for each in chain(get_current()) if each.site is site), None)
