@@ -105,6 +105,14 @@ def test_a_trace_is_in_the_row(box, tracker):
     assert "parent_span_id" not in row
 
 
+def test_a_trace_of_zeros_is_no_trace_and_leaves_the_row_whole(box, tracker):
+    frame = opened(tracker, "request", "GET")
+    tracker.note_trace(frame, (bytes(16), bytes(8), bytes(8), 0))
+    (row,) = rows(box)
+    assert row["name"] == "GET"
+    assert "trace_id" not in row
+
+
 def test_the_trace_of_a_frame_that_is_not_tracked_is_ignored():
     note_trace(start(Site("request")), bytes(16), bytes(8), None, 0)
 

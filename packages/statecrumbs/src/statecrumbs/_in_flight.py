@@ -228,7 +228,7 @@ class InFlight:
 
     def note_trace(self, frame: Frame, trace: Trace) -> None:
         """Note the IDs of the trace, the span and its parent, and the trace flags, of `frame`."""
-        if self.table is None:
+        if self.table is None or not any(trace[0]):  # W3C: all zeros are no trace
             return
         if hasattr(frame, "since"):
             self._change(frame, trace)
@@ -367,6 +367,7 @@ def note_trace(
 ) -> None:
     """Give the open `frame` the IDs of its trace (16 bytes), its span and its parent (8 bytes).
 
-    `flags` are the trace flags of W3C: 1 = sampled. A frame that is not tracked is ignored.
+    `flags` are the trace flags of W3C: 1 = sampled. A frame that is not tracked is ignored, and so
+    is a trace ID of zeros only, which W3C does not allow.
     """
     in_flight.note_trace(frame, (trace_id, span_id, parent_span_id or bytes(8), flags))
