@@ -10,6 +10,7 @@ flow.
 
 from __future__ import annotations
 
+from _weakref import ref  # as `weakref` has it, which takes longer to import
 from time import time
 
 from corectx import leave
@@ -56,8 +57,6 @@ if TYPE_CHECKING:
         def flow(self) -> str: ...
 
     Function: TypeAlias = Callable[..., Any]
-    # Tells an inline wrapper the one step that it records, or None if it must call `general`.
-    SetSingle: TypeAlias = Callable[[Step | None], None]
 else:
     from _functools import partial  # as `functools` has it, which takes longer to import
 
@@ -88,8 +87,8 @@ class Calls:
         "_inner",
         "_kind",
         "_outermost",
-        "_set_single",
         "_steps",
+        "_wrapper",
         "function",
     )
 
@@ -109,23 +108,28 @@ class Calls:
             self._all_steps = below._all_steps  # noqa: SLF001
             self._all_steps += self._steps
         self._general: Function | None = None
-        self._set_single: SetSingle | None = None
 
     def wrap(self, *, is_entrypoint: bool) -> Function:
-        """Return the wrapper that records the calls, which is of the same kind as the function.
-
-        Only the program holds it, so that it goes with the function it is made for.
-        """
-        kind = self._kind
-        if kind == "function":
-            around_function = _around_entrypoint if is_entrypoint else _around_step
-        elif kind == "coroutine" and not is_entrypoint:
-            around_function = _around_async_step
+        """Return the wrapper that records the calls, which is of the same kind as the function."""
+        if self._kind == "function":
+            make = _around_entrypoint if is_entrypoint else _around_step
+        elif self._kind == "coroutine" and not is_entrypoint:
+            make = _around_async_step
         else:
-            return self._around_all(like=self.function)
-        wrapper, self._set_single = around_function(self.function, self._call, self._outermost)
-        imitate(wrapper, self.function)
+            make = None
+        if make is None:
+            wrapper = self._around_all(like=self.function)
+        else:
+            wrapper = make(self.function, self._call, self._outermost)
+            imitate(wrapper, self.function)
+        # Weak, since the wrapper has these calls: a cycle would keep both for a while.
+        self._wrapper = ref(wrapper)
         return wrapper
+
+    @property
+    def wrapper(self) -> Function | None:
+        """The function that `wrap` returned, or None if it is gone."""
+        return self._wrapper()
 
     def record_as(self, step: Step) -> None:
         """Record the calls as `step` too, in a frame around those of the flows so far."""
@@ -135,8 +139,9 @@ class Calls:
         self._outermost = step
         self._steps.append(step)
         self._all_steps.append(step)
-        if self._set_single is not None:
-            self._set_single(step if inside is None else None)
+        wrapper = self._wrapper()
+        if wrapper is not None:
+            _record_only(step if inside is None else None, wrapper)
 
     def _around_all(self, like: Function) -> Function:
         """Return a function with the name of `like` and the frames of all flows around it."""
@@ -196,13 +201,31 @@ def _open(step: Step) -> Frame | None:
 # call of a plain function. ``**kwargs`` copies a dict, also an empty one, which takes as long as
 # all looks for observers together.
 
-_NO_SINGLE = object()  # in place of the name of the single flow
+_NO_FLOW = object()  # in place of the name of the only flow: no frame has this one
+
+
+def _record_only(step: Step | None, wrapper: Any) -> None:
+    """Let an inline `wrapper` record its calls as `step`, or pass all to `general` if it is None.
+
+    Other wrappers look for their steps at each call, and have no variable `own`.
+    """
+    cells = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__, strict=True))
+    if "own" in cells:
+        is_entrypoint = "own_key" in cells
+        if step is None:
+            cells["own"].cell_contents = None if is_entrypoint else _NO_FLOW
+            return
+        cells["step"].cell_contents = step
+        if is_entrypoint:
+            cells["own_key"].cell_contents = run_key(step.flow)
+        # Last, since another thread may be in a call: `own` says whether the others count.
+        cells["own"].cell_contents = step.flow
 
 
 def _around_step(  # noqa: C901 - inline, see above
     function: Function, general: Function, step: Any
-) -> tuple[Function, SetSingle]:
-    own: Any = _NO_SINGLE if step is None else step.flow  # the name of the flow
+) -> Function:
+    own: Any = getattr(step, "flow", _NO_FLOW)  # the name of the flow
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912 - inline, see above
         if collecting and in_collector():
@@ -253,22 +276,11 @@ def _around_step(  # noqa: C901 - inline, see above
             else:
                 _set_current(frame.outer)
 
-    def set_single(single: Step | None) -> None:
-        nonlocal step, own
-        # In this order, since another thread may be in a call: `own` says whether `step` counts.
-        if single is None:
-            own = _NO_SINGLE
-        else:
-            step = single
-            own = single.flow
-
-    return wrapper, set_single
+    return wrapper
 
 
-def _around_async_step(
-    function: Function, general: Function, step: Any
-) -> tuple[Function, SetSingle]:
-    own: Any = _NO_SINGLE if step is None else step.flow  # the name of the flow
+def _around_async_step(function: Function, general: Function, step: Any) -> Function:
+    own: Any = getattr(step, "flow", _NO_FLOW)  # the name of the flow
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         outer = get_current()
@@ -305,28 +317,19 @@ def _around_async_step(
             frame.outer = UNOPENED  # as `detach` says
         return result
 
-    def set_single(single: Step | None) -> None:
-        nonlocal step, own
-        # In this order, since another thread may be in a call: `own` says whether `step` counts.
-        if single is None:
-            own = _NO_SINGLE
-        else:
-            step = single
-            own = single.flow
-
-    return wrapper, set_single
+    return wrapper
 
 
-def _around_entrypoint(  # noqa: C901, PLR0915 - inline, see above
+def _around_entrypoint(  # noqa: C901 - inline, see above
     function: Function, general: Function, step: Any
-) -> tuple[Function, SetSingle]:
-    own = "" if step is None else step.flow
-    own_key = run_key(own)  # of the run in a store
+) -> Function:
+    own: Any = getattr(step, "flow", None)  # the name of the flow
+    own_key = "" if own is None else run_key(own)  # of the run in a store
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912 - inline, see above
         if collecting and in_collector():
             return run_finalizer(partial(general, *args, **kwargs))
-        if step is None:
+        if own is None:
             return general(*args, **kwargs)
         outer = get_current()
         if outer is not None or listeners.starting:
@@ -373,16 +376,9 @@ def _around_entrypoint(  # noqa: C901, PLR0915 - inline, see above
             else:
                 _set_current(frame.outer)
 
-    def set_single(single: Step | None) -> None:
-        nonlocal step, own, own_key
-        if single is not None:
-            own = single.flow
-            own_key = run_key(own)
-        step = single  # last, since another thread may be in a call
-
-    return wrapper, set_single
+    return wrapper
 
 
 # All wrappers of one kind have the same code.
-opens_inline(_around_step(leave, leave, None)[0])
-opens_inline(_around_entrypoint(leave, leave, None)[0])
+opens_inline(_around_step(leave, leave, None))
+opens_inline(_around_entrypoint(leave, leave, None))

@@ -7,7 +7,6 @@ pass the declaration on, so that a `flow` above them still finds it.
 
 from __future__ import annotations
 
-from _weakref import ref  # as `weakref` has it, which takes longer to import
 from types import FunctionType
 
 from corectx.lowlevel import kind_of
@@ -181,22 +180,18 @@ class Declaration:
     all of them.
     """
 
-    __slots__ = ("_registry", "_step", "_wrapper", "calls", "flows")
+    __slots__ = ("_registry", "_step", "calls", "flows")
 
-    def __init__(
-        self, step: Step, calls: Calls, registry: Declared, flows: list[str], wrapper: Any
-    ) -> None:
+    def __init__(self, step: Step, calls: Calls, registry: Declared, flows: list[str]) -> None:
         self._step = step
         self.calls: Calls = calls
         self._registry = registry
         self.flows: list[str] = flows
-        # Weak, since the wrapper has its declaration: a cycle would keep both for a while.
-        self._wrapper = ref(wrapper)
 
     @property
     def wrapper(self) -> Any:
         """The decorated function, or None if it is gone."""
-        return self._wrapper()
+        return self.calls.wrapper
 
     @property
     def begins(self) -> str | None:
@@ -304,7 +299,7 @@ def _declared(
         step = registry.add(step)
         flows, calls = [flow.name], Calls(target, own_kind, step, below)
     wrapper = calls.wrap(is_entrypoint=kind == "entrypoint")
-    declaration = Declaration(step, calls, registry, flows, wrapper)
+    declaration = Declaration(step, calls, registry, flows)
     setattr(wrapper, _DECLARATION, declaration)
     if not is_bare:
         _take_over(target, wrapper, declaration)
