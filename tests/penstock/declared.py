@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from penstock._declare import Registry, Step
-from penstock._declare._place import Place
+from penstock._declare._step import Place
 from penstock._graph import Graph, build
 
 if TYPE_CHECKING:

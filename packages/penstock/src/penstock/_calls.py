@@ -127,7 +127,7 @@ class Calls:
         return wrapper
 
     @property
-    def wrapper(self) -> Function | None:
+    def wrapper(self) -> Any:
         """The function that `wrap` returned, or None if it is gone."""
         return self._wrapper()
 

@@ -1,29 +1,35 @@
 """Declare with `flow`, `entrypoint` and `step` that a function is in a flow, after other steps.
 
-_registry  the registry that they fill: all flows that were declared
-_flow      Flow and Declaration: decorate a function, and put it into flows
-_refusals  messages about functions and options that cannot be declared
-_step      Step: the place of one function in one flow
-_views     the classes and methods that a function of Django stands for
-_place     the place of a function: its name, file and line; the code that it runs
+_registry     Flow and Registry: all flows that were declared
+_declaration  Declaration: a decorated function, and the flows that claim it
+_refusals     messages about functions and options that cannot be declared
+_views        the classes and methods that a function of Django stands for
+_step         Step: the place of one function in one flow; its name, file and line
+_code         the code that a function runs, below its decorators
 
 Each of them imports only those below it.
 """
 
 from __future__ import annotations
 
-from penstock._declare._flow import Declaration, Flow, declaration_of, declare
-from penstock._declare._place import name_of
+from penstock._declare._code import name_of
+from penstock._declare._declaration import Declaration, declaration_of, declare
 from penstock._declare._refusals import not_a_name, refuse_options
-from penstock._declare._registry import DeclaredFlow, Registry, registry_in_use, replace_registry
+from penstock._declare._registry import (
+    DeclaredFlow,
+    Flow,
+    Registry,
+    registry_in_use,
+    replace_registry,
+)
 from penstock._declare._step import Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, overload
 
-    from penstock._declare._flow import After as After
-    from penstock._declare._flow import Decorator, Function
+    from penstock._declare._declaration import After as After
+    from penstock._declare._declaration import Decorator, Function
 
 __all__ = [
     "Declaration",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock._declare._place import is_more_than_its_function, is_property, name_of
+from penstock._declare._code import is_more_than_its_function, is_property, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The registry: all flows that were declared, and the one that is in use."""
+"""Flow and Registry: the flows that were declared, and the registry that is in use."""
 
 from __future__ import annotations
 
@@ -6,13 +6,114 @@ import sys
 from _thread import RLock  # as `threading` has it, which takes longer to import
 from types import MappingProxyType
 
-from penstock._declare._flow import Flow
+from penstock._declare._code import function_in, is_property
+from penstock._declare._declaration import declaration_of, declare, tie
+from penstock._declare._refusals import is_decoratable, misplaced, refuse_options, replaced_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar, overload
 
+    from penstock._declare._declaration import After, Decorator, Function
     from penstock._declare._step import Step
+
+    Decorated = TypeVar("Decorated")
+
+
+class Flow:
+    """A named flow: the steps that declare to be in it, and the decorators that declare one.
+
+    Get it from `penstock.flow`; the same name gives the same object. It decorates functions that
+    `entrypoint` or `step` decorated, and classes with such methods.
+    """
+
+    __slots__ = ("name", "registry")
+
+    def __init__(self, name: str, registry: Registry) -> None:
+        self.name: str = name
+        self.registry: Registry = registry
+
+    @property
+    def steps(self) -> Mapping[str, Step]:
+        """The steps by name; of several functions with one name, the first by module and name."""
+        return self.registry.steps_of(self.name)
+
+    @property
+    def doc(self) -> str | None:
+        """The text of ``flow(name, doc=...)``, else the decorated class's docstring."""
+        return self.registry.doc_of(self.name)
+
+    def __call__(self, target: Decorated, /) -> Decorated:
+        """Put `target` into this flow: a function, a method, or a class with declared methods."""
+        if isinstance(target, type):
+            self._claim_methods(target)
+            return target
+        function = function_in(target)
+        declaration = declaration_of(function)
+        if declaration is not None:
+            declaration.claim(self)
+        elif is_decoratable(function) and not (is_property(target) or replaced_by(function)):
+            tie(function, self)
+        else:
+            raise TypeError(misplaced(target, f"@flow({self.name!r})"))
+        return target
+
+    if TYPE_CHECKING:
+
+        @overload
+        def entrypoint(self, function: Function, /) -> Function: ...
+        @overload
+        def entrypoint(self, /, *, after: After = None, name: str | None = None) -> Decorator: ...
+
+    def entrypoint(
+        self, function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
+    ) -> Any:
+        """Declare `function` to be an entrypoint of this flow; see `penstock.entrypoint`."""
+        if wrong:
+            refuse_options("entrypoint", wrong)
+        return declare(function, "entrypoint", self.registry, after, name, self)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def step(self, function: Function, /) -> Function: ...
+        @overload
+        def step(self, /, *, after: After = None, name: str | None = None) -> Decorator: ...
+
+    def step(
+        self, function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
+    ) -> Any:
+        """Declare `function` to be a step of this flow; see `penstock.step`."""
+        if wrong:
+            refuse_options("step", wrong)
+        return declare(function, "step", self.registry, after, name, self)
+
+    def _repr_svg_(self) -> str:
+        """Return the drawing that a Jupyter notebook shows."""
+        from importlib import import_module
+
+        # By name: the drawings import the declarations, and not the other way round.
+        draw = import_module("penstock._dag").generate_dag
+        drawn: str = draw(self.name, format="svg", direction="auto", registry=self.registry)
+        return drawn
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.name!r}: {', '.join(self.steps) or 'no steps'}>"
+
+    def _claim_methods(self, cls: type) -> None:
+        """Put the declared functions in the body of `cls` into this flow, but no inherited ones."""
+        found = [declaration_of(function_in(value)) for value in vars(cls).values()]
+        declarations = [each for each in found if each is not None]
+        if not declarations:
+            raise TypeError(
+                f"@flow({self.name!r}) decorates the class {cls.__qualname__!r}, but no method in "
+                "its body is an @entrypoint or a @step."
+            )
+        for declaration in declarations:
+            declaration.claim(self)
+        if cls.__doc__:
+            self.registry.set_doc(self.name, cls.__doc__, cls.__module__, cls.__qualname__)
 
 
 class DeclaredFlow:

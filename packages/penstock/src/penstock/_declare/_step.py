@@ -1,21 +1,86 @@
-"""Step: the place of one function in one flow, and the function that reads it."""
+"""Step: the place of one function in one flow, and Place: where a function is written."""
 
 from __future__ import annotations
 
 import os
 import sys
-from types import CodeType
+from types import CodeType, FunctionType, MappingProxyType
 
-from penstock._declare._place import Place, place_of
+from penstock._declare._code import below, code_in, layers, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from functools import partial
+    from types import FrameType
     from typing import Any, Protocol
 
     class Reference(Protocol):
         """A predecessor given as a function: its name is known when all flows are."""
 
         def name_in(self, flow: str) -> str: ...
+else:
+    from _functools import partial  # as `functools` has it, which takes longer to import
+
+
+# The modules between a declaration in the program and this one.
+_OWN = ("penstock.", "penstock_celery.", "django.utils.decorators")
+_DOT = f".{os.sep}"  # in the path of a file: there may be another path to it
+
+
+class Place:
+    """The name of a function, and the place where it is written.
+
+    `file` and `line` (from 1) are the place of its first decorator, or None for a function that is
+    not in Python. `declared_at` is the file and line that put a partial, a bound method or another
+    object into a flow. `code` is the code that it runs. It tells functions with the same name
+    apart. `origin` is a different object for each execution of the module, or None if it is
+    unknown. `is_interactive` is true for a function from a notebook or a prompt.
+    """
+
+    __slots__ = (
+        "code",
+        "declared_at",
+        "doc",
+        "file_as_given",
+        "is_interactive",
+        "line",
+        "module",
+        "name",
+        "origin",
+        "qualname",
+    )
+
+    def __init__(
+        self,
+        name: str = "",
+        module: str = "",
+        qualname: str = "",
+        doc: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        code: tuple[object, ...] = (),
+        namespace: Mapping[str, Any] = MappingProxyType({}),
+        declared_at: tuple[str, int] | None = None,
+    ) -> None:
+        self.name: str = name
+        self.module: str = module
+        self.qualname: str = qualname
+        self.doc: str | None = doc
+        self.file_as_given: str | None = file
+        self.line: int | None = line
+        self.code: tuple[object, ...] = code
+        self.declared_at: tuple[str, int] | None = declared_at
+        # Read now: another execution of the module changes the same namespace.
+        self.origin: object = namespace.get("__spec__")
+        self.is_interactive: bool = file is not None and "__file__" not in namespace
+
+    @property
+    def file(self) -> str | None:
+        """The file that the function is in; of several paths to it the one without dots."""
+        # A program that runs as ``../shop.py`` and is imported too has one file, not two.
+        file = self.file_as_given
+        return os.path.normpath(file) if file is not None and _DOT in file else file
 
 
 _NOWHERE = Place()
@@ -164,23 +229,58 @@ def _names(code: tuple[object, ...]) -> list[str]:
     return [each.co_name for each in code if isinstance(each, CodeType)]
 
 
-def read_step(
-    function: Any,
-    kind: str,
-    flow: str = "",
-    name: str | None = None,
-    after: tuple[str | Reference, ...] = (),
-    labels: tuple[str, ...] = (),
-    call_kind: str = "function",
-) -> Step:
-    """Return `function` as a step of `flow`, or of no flow yet."""
-    place = None
-    if "django.utils.decorators" in sys.modules or hasattr(function, "view_class"):
-        from penstock._declare._views import place_behind
+def place_of(function: Any) -> Place:
+    """Return the place of the function below the decorators that use functools.wraps."""
+    if type(function) is FunctionType and (not function.__dict__ or below(function) is None):
+        plain = function.__code__
+        namespace = function.__globals__
+        place = Place.__new__(Place)  # `__init__` would take as long as all of this
+        place.name = function.__name__
+        place.module = namespace.get("__name__") or function.__module__ or ""
+        place.qualname = function.__qualname__
+        place.doc = function.__doc__
+        place.file_as_given = plain.co_filename
+        place.line = plain.co_firstlineno
+        place.code = (plain,) if function.__closure__ is None else code_in(function)
+        place.declared_at = None
+        place.origin = namespace.get("__spec__")
+        place.is_interactive = "__file__" not in namespace
+        return place
+    chain = list(layers(function))
+    inner = chain[-1]
+    name = name_of(function)
+    code = getattr(inner, "__code__", None)
+    known: dict[str, Any] | None = getattr(inner, "__globals__", None)
+    file, line = getattr(code, "co_filename", None), getattr(code, "co_firstlineno", None)
+    declared_at = None
+    if type(function) is not FunctionType:
+        frame = frame_outside()
+        declared_at = os.path.normpath(frame.f_code.co_filename), frame.f_lineno
+        # An object with `__call__`, and a builtin, know no place of their own.
+        if known is None:
+            known = frame.f_globals
+            file, line = declared_at
+    known = known or {}
+    described = next(each for each in chain if not isinstance(each, partial))
+    return Place(
+        name,
+        known.get("__name__") or getattr(function, "__module__", None) or "",
+        getattr(inner, "__qualname__", None) or name,
+        getattr(described, "__doc__", None),
+        file,
+        line,
+        code_in(function),
+        known,
+        declared_at,
+    )
 
-        behind = place_behind(function, kind, flow)
-        if behind is not None:
-            place, own_kind = behind
-            call_kind = own_kind or call_kind
-    place = place or place_of(function)
-    return Step(kind, place.name if name is None else name, flow, place, after, labels, call_kind)
+
+def frame_outside() -> FrameType:
+    """Return the nearest call that is neither of penstock nor of `django.utils.decorators`."""
+    frame: FrameType = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(_OWN):
+            break
+        frame = frame.f_back
+    return frame

@@ -13,15 +13,8 @@ from types import FunctionType, MethodType
 from weakref import WeakKeyDictionary
 
 from corectx.lowlevel import kind_of
-from penstock._declare._place import (
-    Place,
-    closure_of,
-    code_in,
-    comparable,
-    frame_outside,
-    layers,
-    place_of,
-)
+from penstock._declare._code import closure_of, code_in, comparable, layers
+from penstock._declare._step import Place, frame_outside, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

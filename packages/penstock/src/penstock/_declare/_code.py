@@ -1,22 +1,14 @@
-"""The place of a function: its name, its file and line, and the code that it runs."""
+"""The functions below the decorators of a function, and the code that they run."""
 
 from __future__ import annotations
 
-import os
 import sys
-from types import (
-    FunctionType,
-    GetSetDescriptorType,
-    MappingProxyType,
-    MemberDescriptorType,
-    MethodType,
-)
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from functools import partial
-    from types import FrameType
     from typing import Any
 else:
     from _functools import partial  # as `functools` has it, which takes longer to import
@@ -167,121 +159,6 @@ def manager_maker(function: Any) -> Any:
         if any(each is code for each in make.__code__.co_consts):
             return make
     return None
-
-
-# The modules between a declaration in the program and this one.
-_OWN = ("penstock.", "penstock_celery.", "django.utils.decorators")
-_DOT = f".{os.sep}"  # in the path of a file: there may be another path to it
-
-
-class Place:
-    """The name of a function, and the place where it is written.
-
-    `file` and `line` (from 1) are the place of its first decorator, or None for a function that is
-    not in Python. `declared_at` is the file and line that put a partial, a bound method or another
-    object into a flow. `code` is the code that it runs. It tells functions with the same name
-    apart. `origin` is a different object for each execution of the module, or None if it is
-    unknown. `is_interactive` is true for a function from a notebook or a prompt.
-    """
-
-    __slots__ = (
-        "_file",
-        "code",
-        "declared_at",
-        "doc",
-        "is_interactive",
-        "line",
-        "module",
-        "name",
-        "origin",
-        "qualname",
-    )
-
-    def __init__(
-        self,
-        name: str = "",
-        module: str = "",
-        qualname: str = "",
-        doc: str | None = None,
-        file: str | None = None,
-        line: int | None = None,
-        code: tuple[object, ...] = (),
-        namespace: Mapping[str, Any] = MappingProxyType({}),
-        declared_at: tuple[str, int] | None = None,
-    ) -> None:
-        self.name: str = name
-        self.module: str = module
-        self.qualname: str = qualname
-        self.doc: str | None = doc
-        self._file = file
-        self.line: int | None = line
-        self.code: tuple[object, ...] = code
-        self.declared_at: tuple[str, int] | None = declared_at
-        # Read now: another execution of the module changes the same namespace.
-        self.origin: object = namespace.get("__spec__")
-        self.is_interactive: bool = file is not None and "__file__" not in namespace
-
-    @property
-    def file(self) -> str | None:
-        """The file that the function is in; of several paths to it the one without dots."""
-        # A program that runs as ``../shop.py`` and is imported too has one file, not two.
-        file = self._file
-        return os.path.normpath(file) if file is not None and _DOT in file else file
-
-
-def place_of(function: Any) -> Place:
-    """Return the place of the function below the decorators that use functools.wraps."""
-    if type(function) is FunctionType and (not function.__dict__ or below(function) is None):
-        plain = function.__code__
-        namespace = function.__globals__
-        return Place(
-            function.__name__,
-            namespace.get("__name__") or function.__module__ or "",
-            function.__qualname__,
-            function.__doc__,
-            plain.co_filename,
-            plain.co_firstlineno,
-            (plain,) if function.__closure__ is None else code_in(function),
-            namespace,
-        )
-    chain = list(layers(function))
-    inner = chain[-1]
-    name = name_of(function)
-    code = getattr(inner, "__code__", None)
-    known: dict[str, Any] | None = getattr(inner, "__globals__", None)
-    file, line = getattr(code, "co_filename", None), getattr(code, "co_firstlineno", None)
-    declared_at = None
-    if type(function) is not FunctionType:
-        frame = frame_outside()
-        declared_at = os.path.normpath(frame.f_code.co_filename), frame.f_lineno
-        # An object with `__call__`, and a builtin, know no place of their own.
-        if known is None:
-            known = frame.f_globals
-            file, line = declared_at
-    known = known or {}
-    described = next(each for each in chain if not isinstance(each, partial))
-    return Place(
-        name,
-        known.get("__name__") or getattr(function, "__module__", None) or "",
-        getattr(inner, "__qualname__", None) or name,
-        getattr(described, "__doc__", None),
-        file,
-        line,
-        code_in(function),
-        known,
-        declared_at,
-    )
-
-
-def frame_outside() -> FrameType:
-    """Return the nearest call that is neither of penstock nor of `django.utils.decorators`."""
-    frame: FrameType = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    while frame.f_back is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(_OWN):
-            break
-        frame = frame.f_back
-    return frame
 
 
 def name_of(function: Any) -> str:

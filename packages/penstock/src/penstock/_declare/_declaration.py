@@ -1,21 +1,21 @@
 """Decorate a function, and put it into flows. Nothing runs when a function is decorated.
 
-`declare` returns a wrapper that carries a `Declaration`: the step, the flows that it is in, and the
-`Calls` that are recorded for them. Other decorators that use `functools.wraps`
-pass the declaration on, so that a `flow` above them still finds it.
+`declare` returns a wrapper that carries a `Declaration`: the step, and the flows that its calls are
+recorded for. Other decorators that use `functools.wraps` pass the declaration on, so that a `flow`
+above them still finds it.
 """
 
 from __future__ import annotations
 
+import sys
 from types import FunctionType
 
 from corectx.lowlevel import kind_of
 from penstock._calls import Calls
-from penstock._declare._place import (
+from penstock._declare._code import (
     METHODS,
     function_in,
     is_more_than_its_function,
-    is_property,
     is_same_body,
     manager_maker,
     name_of,
@@ -25,19 +25,15 @@ from penstock._declare._refusals import (
     is_task,
     misplaced,
     not_a_name,
-    refuse_options,
     replaced_by,
 )
-from penstock._declare._step import read_step
+from penstock._declare._step import Place, Step, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Protocol, TypeAlias, TypeVar, overload
+    from typing import Any, Protocol, TypeAlias, TypeVar
 
-    from penstock._declare._step import Step
-
-    Decorated = TypeVar("Decorated")
     Function = TypeVar("Function")
     Predecessor: TypeAlias = str | Callable[..., Any]
     After: TypeAlias = Predecessor | Iterable[Predecessor] | Mapping[Predecessor, str | None] | None
@@ -53,14 +49,19 @@ if TYPE_CHECKING:
         def __call__(self, function: Function, /) -> Function: ...
 
     class Declared(Protocol):
-        """The registry, as a flow knows it."""
+        """The registry, as a declaration knows it."""
 
-        def steps_of(self, flow: str) -> Mapping[str, Step]: ...
-        def doc_of(self, flow: str) -> str | None: ...
-        def set_doc(self, flow: str, doc: str, module: str = "", qualname: str = "") -> None: ...
         def add(self, step: Step) -> Step: ...
         def add_waiting(self, step: Step) -> None: ...
         def remove_waiting(self, step: Step) -> None: ...
+
+    class InFlow(Protocol):
+        """A flow, as a declaration knows it."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def registry(self) -> Declared: ...
 
 
 _DECLARATION = "__penstock__"  # on a wrapper: its Declaration
@@ -69,168 +70,61 @@ _FLOWS = "__penstock_flows__"  # on a function that is neither entrypoint nor st
 # functools.lru_cache adds these to a function; functools.wraps does not copy them.
 _OF_A_CACHE = ("cache_clear", "cache_info", "cache_parameters")
 
-
-class Flow:
-    """A named flow: the steps that declare to be in it, and the decorators that declare one.
-
-    Get it from `penstock.flow`; the same name gives the same object. It decorates functions that
-    `entrypoint` or `step` decorated, and classes with such methods.
-    """
-
-    __slots__ = ("name", "registry")
-
-    def __init__(self, name: str, registry: Declared) -> None:
-        self.name: str = name
-        self.registry: Declared = registry
-
-    @property
-    def steps(self) -> Mapping[str, Step]:
-        """The steps by name; of several functions with one name, the first by module and name."""
-        return self.registry.steps_of(self.name)
-
-    @property
-    def doc(self) -> str | None:
-        """The text of ``flow(name, doc=...)``, else the decorated class's docstring."""
-        return self.registry.doc_of(self.name)
-
-    def __call__(self, target: Decorated, /) -> Decorated:
-        """Put `target` into this flow: a function, a method, or a class with declared methods."""
-        if isinstance(target, type):
-            self._claim_methods(target)
-            return target
-        function = function_in(target)
-        declaration = declaration_of(function)
-        if declaration is not None:
-            declaration.claim(self)
-        elif is_decoratable(function) and not (is_property(target) or replaced_by(function)):
-            self._tie(function)
-        else:
-            raise TypeError(misplaced(target, f"@flow({self.name!r})"))
-        return target
-
-    if TYPE_CHECKING:
-
-        @overload
-        def entrypoint(self, function: Function, /) -> Function: ...
-        @overload
-        def entrypoint(self, /, *, after: After = None, name: str | None = None) -> Decorator: ...
-
-    def entrypoint(
-        self, function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
-    ) -> Any:
-        """Declare `function` to be an entrypoint of this flow; see `penstock.entrypoint`."""
-        if wrong:
-            refuse_options("entrypoint", wrong)
-        return declare(function, "entrypoint", self.registry, after, name, self)
-
-    if TYPE_CHECKING:
-
-        @overload
-        def step(self, function: Function, /) -> Function: ...
-        @overload
-        def step(self, /, *, after: After = None, name: str | None = None) -> Decorator: ...
-
-    def step(
-        self, function: Any = None, /, *, after: After = None, name: str | None = None, **wrong: Any
-    ) -> Any:
-        """Declare `function` to be a step of this flow; see `penstock.step`."""
-        if wrong:
-            refuse_options("step", wrong)
-        return declare(function, "step", self.registry, after, name, self)
-
-    def _repr_svg_(self) -> str:
-        """Return the drawing that a Jupyter notebook shows."""
-        from importlib import import_module
-
-        # By name: the drawings import the declarations, and not the other way round.
-        draw = import_module("penstock._dag").generate_dag
-        drawn: str = draw(self.name, format="svg", direction="auto", registry=self.registry)
-        return drawn
-
-    def __repr__(self) -> str:
-        return f"<Flow {self.name!r}: {', '.join(self.steps) or 'no steps'}>"
-
-    def _claim_methods(self, cls: type) -> None:
-        """Put the declared functions in the body of `cls` into this flow, but no inherited ones."""
-        found = [declaration_of(function_in(value)) for value in vars(cls).values()]
-        declarations = [each for each in found if each is not None]
-        if not declarations:
-            raise TypeError(
-                f"@flow({self.name!r}) decorates the class {cls.__qualname__!r}, but no method in "
-                "its body is an @entrypoint or a @step."
-            )
-        for declaration in declarations:
-            declaration.claim(self)
-        if cls.__doc__:
-            self.registry.set_doc(self.name, cls.__doc__, cls.__module__, cls.__qualname__)
-
-    def _tie(self, function: Any) -> None:
-        """Note the flow on `function`: @entrypoint or @step may still come, above it."""
-        try:
-            setattr(function, _FLOWS, [*getattr(function, _FLOWS, ()), self])
-        except (AttributeError, TypeError):
-            raise TypeError(misplaced(function, f"@flow({self.name!r})")) from None
-        self.registry.add_waiting(read_step(function, "", self.name))
+_DJANGO = "django.utils.decorators"  # a function of it stands for a method
 
 
-class Declaration:
+class Declaration(Calls):
     """The declaration of one function by `entrypoint` or `step`.
 
     `flows` are the names of its flows. A call of `wrapper`, the decorated function, is a call in
     all of them.
     """
 
-    __slots__ = ("_registry", "_step", "calls", "flows")
-
-    def __init__(self, step: Step, calls: Calls, registry: Declared, flows: list[str]) -> None:
-        self._step = step
-        self.calls: Calls = calls
-        self._registry = registry
-        self.flows: list[str] = flows
+    __slots__ = ("registry", "step")
+    step: Step  # its flow is "", if no flow had the function when it was declared
+    registry: Declared
 
     @property
-    def wrapper(self) -> Any:
-        """The decorated function, or None if it is gone."""
-        return self.calls.wrapper
+    def flows(self) -> list[str]:
+        """The names of the flows."""
+        return [step.flow for step in self._steps]
 
     @property
     def begins(self) -> str | None:
         """The flow that a call begins: an entrypoint's first flow, None for a step."""
-        return self.flows[0] if self.flows and self._step.kind == "entrypoint" else None
+        return self.flows[0] if self.flows and self.step.kind == "entrypoint" else None
 
-    def claim(self, flow: Flow) -> None:
+    def claim(self, flow: InFlow) -> None:
         """Put the function into `flow`; once is enough."""
         if flow.name in self.flows:
             return
         if not self.flows:
-            self._registry.remove_waiting(self._step)
-        step = self._step.in_flow(flow.name)
-        self.flows.append(flow.name)
-        self.calls.record_as(flow.registry.add(step))
+            self.registry.remove_waiting(self.step)
+        self.record_as(flow.registry.add(self.step.in_flow(flow.name)))
 
     def is_same_function(self, other: Declaration) -> bool:
         """Tell whether `other` declares the same function, or another version of it."""
-        return self._step.is_same_function(other._step) and not self._is_another_body(other)
+        return self.step.is_same_function(other.step) and not self._is_another_body(other)
 
     def takes_name_of(self, other: Declaration) -> bool:
         """Tell whether `other` declares another function of the same module and name."""
         return (
-            self._registry is other._registry
-            and self._step.is_same_function(other._step)
+            self.registry is other.registry
+            and self.step.is_same_function(other.step)
             and self._is_another_body(other)
         )
 
     def _is_another_body(self, other: Declaration) -> bool:
-        mine, its = self._step, other._step
+        mine, its = self.step, other.step
         if mine.hides_another_than(its):
             return True
         # A module that is executed again, and a later cell, declare a new version.
         is_new = mine.place.origin is not its.place.origin or mine.place.is_interactive
-        return not is_new and not is_same_body(self.calls.function, other.calls.function)
+        return not is_new and not is_same_body(self.function, other.function)
 
     def name_in(self, flow: str) -> str:
         """Return the name of the function in an ``after=`` of `flow`: "step" or "flow:step"."""
-        name = self._step.name
+        name = self.step.name
         return name if flow in self.flows or not self.flows else f"{self.flows[0]}:{name}"
 
 
@@ -240,7 +134,7 @@ def declare(
     registry: Declared,
     after: After = None,
     name: str | None = None,
-    flow: Flow | None = None,
+    flow: InFlow | None = None,
     call_kind: str | None = None,
 ) -> Any:
     """Return `function` declared as `kind`, or without a function the decorator that does it.
@@ -257,7 +151,7 @@ def declare(
     return _declared(function, kind, registry, flow, options)
 
 
-def _decorator(kind: str, registry: Declared, flow: Flow | None, options: Options) -> Any:
+def _decorator(kind: str, registry: Declared, flow: InFlow | None, options: Options) -> Any:
     def decorate(target: Any) -> Any:
         return _declared(target, kind, registry, flow, options)
 
@@ -265,7 +159,7 @@ def _decorator(kind: str, registry: Declared, flow: Flow | None, options: Option
 
 
 def _declared(
-    target: Any, kind: str, registry: Declared, flow: Flow | None, options: Options
+    target: Any, kind: str, registry: Declared, flow: InFlow | None, options: Options
 ) -> Any:
     # A mark, an earlier declaration and other decorators leave an attribute.
     is_bare = type(target) is FunctionType and not target.__dict__
@@ -277,33 +171,62 @@ def _declared(
         if make is not None:
             return make(_declared(_generator_of(target), kind, registry, flow, options))
         _check_target(target, kind, flow)
-    own_kind = kind_of(target)
+    flow_name = "" if flow is None else flow.name
     predecessors, labels, name, call_kind = options
-    step = read_step(
-        target,
+    own_kind = kind_of(target)
+    if is_bare and target.__module__ != _DJANGO:
+        place, view_kind = place_of(target), None
+    else:
+        place, view_kind = _place_behind(target, kind, flow_name)
+    step = Step(
         kind,
-        "" if flow is None else flow.name,
-        name,
+        name or place.name,
+        flow_name,
+        place,
         predecessors,
         labels,
-        call_kind or own_kind,
+        view_kind or call_kind or own_kind,
     )
     if step.call_kind == "coroutine":  # Django's dispatch, which does not look like one
         own_kind = step.call_kind
-    earlier = None if is_bare else declaration_of(target)
-    below = None if earlier is None else earlier.calls
     if flow is None:
         registry.add_waiting(step)
-        flows, calls = [], Calls(target, own_kind, None, below)
     else:
         step = registry.add(step)
-        flows, calls = [flow.name], Calls(target, own_kind, step, below)
-    wrapper = calls.wrap(is_entrypoint=kind == "entrypoint")
-    declaration = Declaration(step, calls, registry, flows)
+    earlier = None if is_bare else declaration_of(target)
+    declaration = Declaration(target, own_kind, None if flow is None else step, earlier)
+    declaration.step = step
+    declaration.registry = registry
+    wrapper = declaration.wrap(is_entrypoint=kind == "entrypoint")
     setattr(wrapper, _DECLARATION, declaration)
     if not is_bare:
         _take_over(target, wrapper, declaration)
     return wrapper
+
+
+def tie(function: Any, flow: InFlow) -> None:
+    """Note `flow` on `function`: @entrypoint or @step may still come, above it."""
+    try:
+        setattr(function, _FLOWS, [*getattr(function, _FLOWS, ()), flow])
+    except (AttributeError, TypeError):
+        raise TypeError(misplaced(function, f"@flow({flow.name!r})")) from None
+    flow.registry.add_waiting(_tied(function, flow.name))
+
+
+def _tied(function: Any, flow: str) -> Step:
+    place, _ = _place_behind(function, "", flow)
+    return Step("", place.name, flow, place)
+
+
+def _place_behind(function: Any, kind: str, flow: str) -> tuple[Place, str | None]:
+    """Return the place of `function`, or of the view that it stands for, and the view's kind."""
+    if _DJANGO in sys.modules or hasattr(function, "view_class"):
+        from penstock._declare._views import place_behind
+
+        behind = place_behind(function, kind, flow)
+        if behind is not None:
+            return behind
+    return place_of(function), None
 
 
 def _take_over(target: Any, wrapper: Any, declaration: Declaration) -> None:
@@ -312,7 +235,7 @@ def _take_over(target: Any, wrapper: Any, declaration: Declaration) -> None:
         if hasattr(target, attribute):
             setattr(wrapper, attribute, getattr(target, attribute))
     for tied in vars(wrapper).pop(_FLOWS, ()):  # @flow stands below this decorator
-        tied.registry.remove_waiting(read_step(target, "", tied.name))
+        tied.registry.remove_waiting(_tied(target, tied.name))
         declaration.claim(tied)
 
 
@@ -332,7 +255,7 @@ def declaration_of(function: object) -> Declaration | None:
     return found if isinstance(found, Declaration) else None
 
 
-def _check_target(target: Any, kind: str, flow: Flow | None) -> None:
+def _check_target(target: Any, kind: str, flow: InFlow | None) -> None:
     """Raise TypeError if `target` cannot be declared as `kind`."""
     is_other = is_task(target) or replaced_by(target) or is_more_than_its_function(target)
     if not is_decoratable(target) or is_other:
