@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from copy import copy
 
 import pytest
 from hypothesis import example, given, settings
@@ -526,7 +527,16 @@ class Open:
         return True
 
 
-everywhere = TextScrubber(names.SecretNames())
+class Everywhere(TextScrubber):
+    """A scrubber to which the signs of a text say that there may be a secret."""
+
+    def _spans(self, text, kinds, clues):
+        clues = copy(clues)
+        clues.may_name = True
+        return super()._spans(text, kinds, clues)
+
+
+everywhere = Everywhere(names.SecretNames())
 everywhere._gate = Open()
 
 
@@ -542,13 +552,19 @@ def test_a_quick_look_lets_every_secret_through(text):
     assert redactor.scrub(text) == everywhere.scrub(text)
 
 
+@given(st.one_of(texts_with_secret, sentences_with_secret, st.text(), st.text("a '\"\\\t\x00\x7f")))
+@settings(deadline=None)
+def test_the_repr_of_a_scrubbed_text_is_that_of_repr(text):
+    assert redactor.scrub_repr(text) == repr(redactor.scrub(text))
+
+
 def test_the_signs_of_long_texts_and_of_many_texts_are_not_kept():
-    from statecrumbs._redact._commands import PHRASES
+    from statecrumbs._redact._clues import CLUES
 
     redactor = Redactor()
     redactor.scrub("\\" * 1000)
-    assert not [signs for signs in PHRASES if len(signs) > 256]
+    assert not [signs for signs in CLUES if len(signs) > 256]
 
     for count in range(3000):
         redactor.scrub(f"{count:b} order sent".replace("1", "u").replace("0", "w"))
-    assert 0 < len(PHRASES) <= 2048
+    assert 0 < len(CLUES) <= 2048

@@ -12,7 +12,7 @@ from statecrumbs._redact._extents import PLACEHOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from statecrumbs._redact._extents import Span
     from statecrumbs._redact._names import SecretNames
@@ -218,13 +218,24 @@ _PHRASES = {
         """,
     }.items()
 }
+
+
+def _finder(pattern: re.Pattern[str]) -> Callable[[str, SecretNames], Iterator[Span]]:
+    def find_in_phrase(text: str, _names: SecretNames) -> Iterator[Span]:
+        for found in pattern.finditer(text):
+            yield found.span("value")
+
+    return find_in_phrase
+
+
+find_in_phrases = {word: _finder(pattern) for word, pattern in _PHRASES.items()}
 # The words, each after what must be among the signs of a text: its rare letters, in their order
-_PHRASE_SIGNS = (
+PHRASE_WORDS = (
     *(("qup", "", "requirepass"), ("qpu", "", "sqlplus "), ("bbmq", "", "rabbitmqctl ")),
-    *(("pw", "", "login "), ("pw", "", "password("), ("", "", "LOGIN "), ("AUTH", "", "AUTH")),
+    *(("pw", "", "login "), ("pw", "", "password("), ("G", "", "LOGIN "), ("AUTH", "", "AUTH")),
     *(("A(", "", "PASSWORD("), ("PA", "", "PASSWORD FOR "), ("PA", "", "REPLACE ")),
     *(("PA", "", "PASS "), ("TU", "", "SETUSER"), ("TB", "", "IDENTIFIED BY "), ("|", "", "echo ")),
-    *(("vu", "", "vault login "), ("mu", "", "masterauth"), ("PAA", "", "PRAGMA ")),
+    *(("vu", "", "vault login "), ("mu", "", "masterauth"), ("PAGA", "", "PRAGMA ")),
     *(("u", "\\", "net use "), ("u", "/", "net user ")),
 )
 # A name and its value are the arguments: setx NAME VALUE
@@ -241,34 +252,10 @@ _SETTING = re.compile(
     """,
     re.VERBOSE,
 )
-_SETTING_SIGNS = (
+SETTING_WORDS = (
     *(("", "", "set"), ("py", "", "ry config "), ("V", "", "ENV "), ("A", "", "ARG ")),
     *(("v", "", "SetEnv "), ("pm", "", "fastcgi_param "), ("#", "", "define ")),
 )
-_REMEMBERED = 2048  # signs of texts; then the dict is cleared
-_LONGEST_SIGNS = 256  # characters; those of a longer text hardly come again
-
-
-class WordsBySigns(dict[str, tuple[str, ...]]):
-    """Remembers for the signs of a text which words may be in it: lines of a log are alike."""
-
-    __slots__ = ("_words",)
-
-    def __init__(self, words: tuple[tuple[str, str, str], ...]) -> None:
-        super().__init__()
-        self._words = words
-
-    def __missing__(self, signs: str) -> tuple[str, ...]:
-        answer = tuple(word for one, other, word in self._words if one in signs and other in signs)
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        if len(signs) <= _LONGEST_SIGNS:
-            self[signs] = answer
-        return answer
-
-
-PHRASES = WordsBySigns(_PHRASE_SIGNS)
-SETTINGS = WordsBySigns(_SETTING_SIGNS)
 
 
 def find_in_commands(text: str) -> Iterator[Span]:
@@ -324,12 +311,6 @@ def find_in_hashes(text: str, names: SecretNames) -> Iterator[Span]:
             field = _ARGUMENT.match(text, value.end())
 
 
-def find_in_phrase(text: str, word: str) -> Iterator[Span]:
-    """Yield the secrets after a word of a protocol or of a file of credentials."""
-    for found in _PHRASES[word].finditer(text):
-        yield found.span("value")
-
-
 def _span(found: re.Match[str]) -> Span:
     groups = found.re.groupindex
     return found.span("quoted" if "quoted" in groups and found["quoted"] else "value")
@@ -368,7 +349,7 @@ def find_codes(text: str) -> Iterator[Span]:
             yield found.span("value")
 
 
-def find_after_schemes(text: str) -> Iterator[Span]:
+def find_after_schemes(text: str, _names: SecretNames) -> Iterator[Span]:
     """Yield the tokens after the name of a scheme of HTTP authentication."""
     for found in _SCHEME.finditer(text):
         yield found.span("value")

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from statecrumbs._redact._names import SecretNames
 
 
-def forms_of(text: str) -> tuple[str, str]:
+def forms_of(text: str) -> tuple[bytes, str]:
     """Return the signs and rare letters of `text`, and the kinds of its characters.
 
     The first keeps the order of the signs, but not the distances, and each quote is `'` in it. The
     second is as long as the text. In it "a" stands for the characters of names and tokens.
     """
     data = text.encode("ascii", "replace")
-    return data.translate(_ALIKE, _COMMON).decode(), data.translate(_KINDS).decode()
+    return data.translate(_ALIKE, _COMMON), data.translate(_KINDS).decode()
 
 
 def has_spaced_quote(signs: str, kinds: str) -> bool:
@@ -94,7 +94,7 @@ class Gate:
             or (">" in signs and "->" in text)
             or (("PA" in signs or "pw" in signs) and any(map(text.__contains__, _LITERALS)))
             or ("<" in signs and "<- " in text)
-            or ("'" in signs and ";" in signs and '";s:' in text)
+            or ("'" in signs and '";s:' in text)
         )
 
     def may_head(self, text: str, kinds: str) -> bool:
@@ -135,7 +135,7 @@ class Gate:
             "Interpolation(" in text or any(map(self._announce, backwards.in_lists(text[::-1])))
         ):
             return True
-        return ";" in signs and "form-data" in text
+        return ";" in text and "form-data" in text
 
 
 class _Announcements(dict[str, int]):
@@ -192,6 +192,7 @@ _SAYING = frozenset(
 )
 
 # The kinds of characters; "a" is for the characters of names and tokens.
+CONTROL = "c"  # is for characters that no text shows
 _SAME_KIND = {"=": "=:", "q": "'\"`", "(": "([", ")": ")]", "n": "\n", " ": " \t"}
 
 
@@ -202,6 +203,8 @@ def _kinds() -> bytes:
             kinds[code] = ord("a")
         elif chr(code) in "%&\\|@<,":
             kinds[code] = code
+        elif code < ord(" ") or code == 127:  # noqa: PLR2004 - DEL
+            kinds[code] = ord(CONTROL)
     for kind, signs in _SAME_KIND.items():
         for sign in signs:
             kinds[ord(sign)] = ord(kind)
@@ -211,9 +214,9 @@ def _kinds() -> bytes:
 _KINDS = _kinds()
 # The signs that stand beside names, and a few rare letters of words that must be found:
 # requirepass, sqlplus, rabbitmqctl; password; token; AUTH; VALUES; vault; Bearer, Basic;
-# masterauth, fastcgi_param, poetry.
+# masterauth, fastcgi_param, poetry; LOGIN.
 _COMMON = bytes(
-    code for code in range(256) if code not in b"\x1b?~.$=:;'\"`<>%&@|\\/(-\nqpwbkmuvyABHPTUV[#"
+    code for code in range(256) if code not in b"\x1b?~$=:'\"`<>%&@|\\/(-\nqpwbkmuvyABGHPTUV[#"
 )
 _ALIKE = bytes.maketrans(b'"`', b"''")
 _BLANKS = bytes(

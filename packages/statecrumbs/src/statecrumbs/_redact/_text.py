@@ -8,29 +8,17 @@ from __future__ import annotations
 
 import re
 
+from statecrumbs._redact._clues import look_at
 from statecrumbs._redact._commands import (
-    PHRASES,
     PROGRAMS,
-    SETTINGS,
-    find_after_schemes,
-    find_codes,
     find_in_commands,
     find_in_encoded_urls,
-    find_in_hashes,
-    find_in_phrase,
     find_in_urls,
-    find_settings,
 )
 from statecrumbs._redact._escapes import without_escapes
-from statecrumbs._redact._gate import (
-    Gate,
-    find_options,
-    forms_of,
-    has_spaced_quote,
-    words_of,
-)
+from statecrumbs._redact._gate import CONTROL, Gate, find_options, has_spaced_quote, words_of
 from statecrumbs._redact._harmless import is_nothing
-from statecrumbs._redact._messages import find_changes, find_in_formats, find_in_messages, find_said
+from statecrumbs._redact._messages import find_changes, find_in_formats, find_in_messages
 from statecrumbs._redact._named_values import DullNames, NamedValues
 from statecrumbs._redact._names import REDACTED, is_plain_name
 from statecrumbs._redact._notations import find_in_calls, find_notations
@@ -50,6 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from statecrumbs._redact._clues import Clues
     from statecrumbs._redact._extents import Span
     from statecrumbs._redact._names import SecretNames
 
@@ -66,8 +55,18 @@ class TextScrubber:
 
     def scrub(self, text: str) -> str:
         """Return `text` with `[redacted]` in place of each secret."""
-        spans = self._spans(text)
+        spans = self._spans(text, *look_at(text))
         return _blank(text, spans) if spans else text
+
+    def scrub_repr(self, text: str) -> str:
+        """Return the `repr` of the scrubbed `text`; most texts have nothing to escape."""
+        kinds, clues = look_at(text)
+        spans = self._spans(text, kinds, clues)
+        if spans:
+            return repr(_blank(text, spans))
+        if clues.may_quote or CONTROL in kinds or "\t" in text:
+            return repr(text)
+        return f"'{text}'"
 
     def scrub_fields(self, fields: Mapping[str, str]) -> dict[str, str]:
         """Return the `fields` of one object, scrubbed together: one may be the name of another."""
@@ -77,7 +76,7 @@ class TextScrubber:
             text += f"{name!r}: "
             starts[name] = len(text)
             text += f"{value}, "
-        spans = self._spans(text)
+        spans = self._spans(text, *look_at(text))
         scrubbed = dict(fields)
         for name, start in starts.items() if spans else ():
             end = start + len(fields[name])
@@ -89,29 +88,39 @@ class TextScrubber:
             scrubbed[name] = _blank(fields[name], own)
         return scrubbed
 
-    def _spans(self, text: str) -> list[Span]:
-        """Return the spans of the secrets in `text`, in no order."""
-        signs, kinds = forms_of(text)
-        plain = None
-        if (
-            "\\" in signs
-            or ("%" in signs and ("%%" in signs or "%u" in signs))
-            or "&" in signs
-            or "\x1b" in signs
-            or not text.isascii()
-        ):
-            plain = without_escapes(text)
-            if plain:
-                text = plain.text
-                signs, kinds = forms_of(text)
-        spans = self._spans_by_rule(text, signs, kinds)
+    def _spans(self, text: str, kinds: str, clues: Clues) -> list[Span]:
+        """Return the spans of the secrets in `text`, in no order; see `look_at`."""
+        plain = without_escapes(text) if clues.may_escape else None
+        if plain:
+            text = plain.text
+            kinds, clues = look_at(text)
+        spans: list[Span] = []
+        if clues.may_name:
+            self._find_near_names(text, clues.signs, kinds, spans)
+        last = None
+        for word, others, find in clues.triggers:
+            if (
+                word in text
+                and find is not last
+                and (not others or any(map(text.__contains__, others)))
+            ):
+                spans += find(text, self._names)
+                last = find
+        signs = clues.signs
+        if RUN in kinds:
+            spans += find_tokens(text, signs, kinds)
+            if "'" in signs:
+                spans += find_granted(text, signs)
+            if "/" in signs:
+                spans += find_links(text)
+        if "---" in signs:
+            spans += find_blocks(text)
         if spans:
             spans = [span for span in spans if not is_nothing(text[slice(*span)])]
             spans += _repeated(text, spans)
         return plain.moved(spans) if plain else spans
 
-    def _spans_by_rule(self, text: str, signs: str, kinds: str) -> list[Span]:
-        spans: list[Span] = []
+    def _find_near_names(self, text: str, signs: str, kinds: str, spans: list[Span]) -> None:
         if "@" in signs or "//" in signs or "%%%" in signs or "%A%%" in signs:
             self._find_in_addresses(text, signs, spans)
         options = find_options(text) if "-" in signs else ()
@@ -135,16 +144,6 @@ class TextScrubber:
             or "<" in signs
         ):
             self._find_in_code(text, signs, kinds, spans, is_phrase=is_phrase)
-        self._find_said(text, signs, spans)
-        if RUN in kinds:
-            spans += find_tokens(text, signs, kinds)
-            if "'" in signs:
-                spans += find_granted(text, signs)
-            if "/" in signs:
-                spans += find_links(text)
-        if "---" in signs:
-            spans += find_blocks(text)
-        return spans
 
     def _find_in_addresses(self, text: str, signs: str, spans: list[Span]) -> None:
         if "@" in signs and ("://" in text or ":oracle:" in text or "(" in signs):
@@ -193,38 +192,6 @@ class TextScrubber:
         if named.has_placeholder:
             spans += find_in_formats(text, names)
             spans += find_in_statements(text, names)
-
-    def _find_said(self, text: str, signs: str, spans: list[Span]) -> None:
-        """Find the secrets after words. The rare letters of a word are among the `signs`."""
-        for word in SETTINGS[signs]:
-            if word in text:
-                spans += find_settings(text, self._names)
-                break
-        if "code" in text:
-            spans += find_said(text, self._names)
-            spans += find_codes(text)
-        elif (
-            (("pw" in signs or "Pw" in signs) and "assw" in text)
-            or ("k" in signs and " is " in text and ("oken " in text or "key is" in text))
-            or ("P" in signs and ("PIN" in text or "OTP" in text))
-            or ("p" in signs and "passe" in text)
-            or not text.isascii()
-        ):
-            spans += find_said(text, self._names)
-        if "HT" in signs and ("HSET" in text or "HMSET" in text):
-            spans += find_in_hashes(text, self._names)
-        self._find_in_phrases(text, signs, spans)
-
-    def _find_in_phrases(self, text: str, signs: str, spans: list[Span]) -> None:
-        for word in PHRASES[signs]:
-            if word in text:
-                spans += find_in_phrase(text, word)
-        if ("b" in signs or "B" in signs) and (
-            "earer " in text
-            or "asic " in text
-            or ("B" in signs and ("EARER " in text or "ASIC " in text))
-        ):
-            spans += find_after_schemes(text)
 
 
 _OF_CALLS = (

@@ -209,7 +209,9 @@ def _by_head() -> dict[str, list[str]]:
 _FORMATS = _by_head()
 # With what the signs of a text have of each mark
 _MARKED = tuple(
-    (forms_of(mark)[0], mark, form) for forms in MARKED.values() for mark, form in forms.items()
+    (forms_of(mark)[0].decode(), mark, form)
+    for forms in MARKED.values()
+    for mark, form in forms.items()
 )
 # Before a long token, the names of these schemes of HTTP authentication.
 _SCHEMES = ("token ", "apikey ", "api-key ", "negotiate ", "ntlm ")

@@ -75,7 +75,7 @@ def render(value: Any, redactor: Redactor | None, *, limit: int = 1024) -> str:
         kind = class_of(value)
         text = None
         if kind is str and len(value) < limit:
-            text = repr(value if redactor is None else redactor.scrub(value))
+            text = repr(value) if redactor is None else redactor.scrub_repr(value)
         elif (kind is int and -_WORD <= value < _WORD) or value is None or kind is bool:
             text = repr(value)
         if text is None or len(text) > limit:
