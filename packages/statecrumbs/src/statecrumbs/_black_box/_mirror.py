@@ -7,7 +7,7 @@ from time import time_ns
 
 from statecrumbs._black_box._rows import forget_names
 from statecrumbs._black_box._writer import BlackBox
-from statecrumbs._crumb import rendered_data
+from statecrumbs._crumb import rendered_value
 from statecrumbs._in_flight import in_flight
 from statecrumbs._options import options
 from statecrumbs._process import command_line
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from statecrumbs._black_box._rows import RowTable
     from statecrumbs._black_box._slots import Store
     from statecrumbs._crumb import Crumb, Record
-    from statecrumbs._values import Scalar
 
 
 class Mirror:
@@ -40,7 +39,7 @@ class Mirror:
             directory,
             argv=command_line(),
             program=program,
-            render=_rendered,
+            render=rendered_value,
             on_error=_warn,
             contents=contents,
         )
@@ -125,10 +124,6 @@ class Mirror:
 
 def _ignore(_record: Record) -> None:
     """Store nothing yet."""
-
-
-def _rendered(name: str, value: Scalar) -> str:
-    return rendered_data({name: value})[name]
 
 
 def _warn(problem: str) -> None:

@@ -79,7 +79,7 @@ class Values(dict[str, str]):
     def __missing__(self, value: str) -> str:
         if len(value) > _LENGTH:
             return self._long_member(value)
-        member = self._beginning + quote(self._render(self._name, value))
+        member = self._member(value)
         if len(self) >= _VALUES:
             self.clear()
         self[value] = member
@@ -88,15 +88,22 @@ class Values(dict[str, str]):
     def _long_member(self, value: str) -> str:
         """Return the member of a long string. The search for secrets takes most of the time."""
         if len(value) > _LONG:
-            return self._beginning + _quoted(self._render(self._name, value))
+            return self._member(value)
         key = self._name, value
         member = self._long.get(key)
         if member is None:
-            member = self._beginning + _quoted(self._render(self._name, value))
+            member = self._member(value)
             if len(self._long) >= _LONG_VALUES:
                 self._long.clear()
             self._long[key] = member
         return member
+
+    def _member(self, value: str) -> str:
+        text = self._render(self._name, value)
+        # JSON escapes control characters, too: a repr has none without a backslash.
+        if '"' in text or "\\" in text:
+            return self._beginning + quote(text)
+        return f'{self._beginning}"{text}"'
 
 
 class Pieces:

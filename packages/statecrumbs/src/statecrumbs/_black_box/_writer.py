@@ -100,11 +100,12 @@ class BlackBox:
     ) -> BlackBox:
         """Make this process' file in `directory`, which is made too if only it is missing.
 
-        `render(name, value)` returns the text of a value, redacted: always the same for the same
-        string, since it is not asked again about short ones. It is not asked about numbers,
-        booleans and None. `argv` must be redacted already. `contents` is what is in the
-        folder, if somebody has looked into it just now. Raises ValueError for
-        impossible sizes, and nothing else: `on_error` is called with a problem of the disk.
+        `render(name, value)` returns the text of a value, redacted. That of a string is a `repr`,
+        without control characters, and always the same for the same string, since it is not asked
+        again about those that come back. It is not asked about numbers, booleans and None. `argv`
+        must be redacted already. `contents` is what is in the folder, if somebody has looked into
+        it just now. Raises ValueError for impossible sizes, and nothing else: `on_error` is called
+        with a problem of the disk.
         """
         if slots < _format.MIN_SLOTS:
             raise ValueError(f"a black box has at least {_format.MIN_SLOTS} slots, not {slots}")
