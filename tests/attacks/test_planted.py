@@ -101,7 +101,7 @@ def test_a_planted_file_is_not_appended_to(shared, plant):
 
 
 @pytest.mark.parametrize("write", [files.write_private, files.write_public])
-def test_a_planted_file_is_replaced_and_its_owner_cannot_read_the_new_one(shared, plant, write):
+def test_a_planted_file_is_replaced_and_its_owner_cannot_change_the_new_one(shared, plant, write):
     plant("echo planted > dump.json; chmod 0666 dump.json; exec 3< dump.json")
     with open(shared / "dump.json", "rb") as held:
         try:
@@ -113,6 +113,7 @@ def test_a_planted_file_is_replaced_and_its_owner_cannot_read_the_new_one(shared
     assert (status.st_uid, (shared / "dump.json").read_bytes()) == (os.getuid(), b"dump")
     if write is files.write_private:
         assert stat.S_IMODE(status.st_mode) == 0o600
+    assert not status.st_mode & stat.S_IWOTH
 
 
 @pytest.mark.skipif(os.name != "nt" and os.geteuid() != 0, reason="POSIX only, and only as root")

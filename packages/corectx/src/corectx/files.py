@@ -67,7 +67,7 @@ def write_private(path: str | PathLike[str], content: bytes | str) -> None:
 
 
 def write_public(path: str | PathLike[str], content: bytes | str) -> None:
-    """Write a public file in one step; a file that is there keeps its permissions.
+    """Write a public file in one step; a file of this user that is there keeps its permissions.
 
     Raises the `OSError` that names `path`.
     """
@@ -166,9 +166,9 @@ def _write(named: str, content: bytes, *, is_private: bool) -> None:
         if not isinstance(target, str):
             _pour(target, content, PATIENCE if is_private else None)
             return
-        kind = _kind_of(target)
-        if kind is None or stat.S_ISREG(kind):
-            _replace(target, content, kind, is_private=is_private)
+        earlier = _status_of(target)
+        if earlier is None or stat.S_ISREG(earlier.st_mode):
+            _replace(target, content, earlier, is_private=is_private)
             return
         descriptor = _open_checked(target, os.O_WRONLY | os.O_APPEND, waits=not is_private)
         try:
@@ -179,7 +179,9 @@ def _write(named: str, content: bytes, *, is_private: bool) -> None:
         raise _naming(error, named) from error
 
 
-def _replace(target: str, content: bytes, kind: int | None, *, is_private: bool) -> None:
+def _replace(
+    target: str, content: bytes, earlier: os.stat_result | None, *, is_private: bool
+) -> None:
     # Beside the target, since a rename is atomic only within one file system. Nobody can guess it.
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(8).hex()}.tmp")
@@ -189,8 +191,8 @@ def _replace(target: str, content: bytes, kind: int | None, *, is_private: bool)
         try:
             if is_private:
                 _make_usable(descriptor)
-            elif kind is not None and hasattr(os, "fchmod"):
-                os.fchmod(descriptor, kind & 0o777)
+            elif earlier is not None and hasattr(os, "fchmod") and _is_ours(earlier):
+                os.fchmod(descriptor, earlier.st_mode & 0o777)
             _pour(descriptor, content, None)
         finally:
             os.close(descriptor)
@@ -250,10 +252,10 @@ def _is_ours(status: os.stat_result) -> bool:
     return not hasattr(os, "geteuid") or status.st_uid in (0, os.geteuid())
 
 
-def _kind_of(path: str) -> int | None:
-    """Return the mode of what is at `path`, or None if nothing is."""
+def _status_of(path: str) -> os.stat_result | None:
+    """Return the status of what is at `path`, or None if nothing is."""
     try:
-        return os.lstat(path).st_mode
+        return os.lstat(path)
     except FileNotFoundError:
         return None
 
