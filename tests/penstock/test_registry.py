@@ -19,6 +19,7 @@ from corectx import current
 from penstock import entrypoint, flow, step
 from penstock._check import check
 from penstock._declare import Registry, Step, _registry
+from penstock._declare._step import Place
 from penstock.testing import isolated_registry
 from tests.penstock.declared import placed
 
@@ -319,6 +320,26 @@ def test_what_is_declared_while_another_thread_looks_is_neither_missed_nor_in_th
     monkeypatch.setattr(_registry, "_rank", ranked_meanwhile)
     busy.steps_of("orders")
     assert list(busy.steps_of("orders")) == ["begin", "ship"]
+
+
+def test_a_step_that_another_thread_adds_while_a_module_is_replaced_stays():
+    def step(name, execution):
+        module = {"__file__": "shop.py", "__spec__": execution}
+        return Step("step", name, "orders", Place(name, "shop", name, namespace=module))
+
+    class Busy(Registry):
+        def _remove(self, is_old):
+            def is_old_meanwhile(each):
+                self.add(step("ship", "second"))
+                return is_old(each)
+
+            super()._remove(is_old_meanwhile)
+
+    busy = Busy()
+    busy.add(step("charge", "first"))
+    busy.add(step("pack", "first"))
+    busy.add(step("charge", "second"))
+    assert sorted(busy.steps_of("orders")) == ["charge", "ship"]
 
 
 def create_app():

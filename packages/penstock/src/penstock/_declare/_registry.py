@@ -164,7 +164,7 @@ class Registry:
     def flows(self) -> Mapping[str, Flow]:
         """The flows that have a step, by name."""
         self._forget_replaced()
-        return MappingProxyType({name: self.flow(name) for name in list(self._declared)})
+        return MappingProxyType({name: self.flow(name) for name in self._names()})
 
     @property
     def unclaimed(self) -> list[Step]:
@@ -199,11 +199,14 @@ class Registry:
             snapshot = MappingProxyType(
                 {
                     name: DeclaredFlow(name, self._chosen(name), self._doc(name))
-                    for name in list(self._declared)
+                    for name in self._names()
                 }
             )
             self._snapshot = steps, snapshot
         return snapshot
+
+    def _names(self) -> list[str]:
+        return [flow for flow, declared in list(self._declared.items()) if declared]
 
     def flow(self, name: str) -> Flow:
         """Return the flow `name`, always the same object for the same name."""
@@ -250,32 +253,37 @@ class Registry:
         Then the declarations of its earlier execution are removed, also if it declares nothing now.
         """
         place = step.place
-        with self._lock:
-            known = self._origins.get(place.module)
-            if known is None or known[0] is not place.origin:
-                self._begin(place.module, place.origin)
-            declared = self._declared.get(step.flow)
-            if declared is None:
-                declared = self._declared[step.flow] = {}
-            others = declared.get(step.name)
-            if others is not None:
-                for each in others:
-                    if step.is_same_declaration(each):
-                        if step.module == each.module:
-                            return each
-                        others = [other for other in others if other is not each]
-                if place.is_interactive:
-                    others = [each for each in others if not step.is_same_function(each)]
-            declared[step.name] = [step] if others is None else [*others, step]
-            if place.is_interactive:
-                self._remove(step.is_later_version_of)
+        self._begin(place.module, place.origin)
+        declared = self._declared.get(step.flow)
+        if declared is None:
+            declared = self._declared.setdefault(step.flow, {})
+        # Nearly every step is the only one of its name, and needs no lock, which takes longer.
+        alone = [step]
+        if declared.setdefault(step.name, alone) is alone and not place.is_interactive:
             self._steps = {}
+            return step
+        with self._lock:
+            return self._add_beside(step, declared)
+
+    def _add_beside(self, step: Step, declared: dict[str, list[Step]]) -> Step:
+        """Add `step` to what its flow `declared`, where others may have its name."""
+        others = [each for each in declared.get(step.name, ()) if each is not step]
+        for each in list(others):
+            if step.is_same_declaration(each):
+                if step.module == each.module:
+                    return each
+                others.remove(each)
+        if step.place.is_interactive:
+            self._remove(step.is_later_version_of)
+            others = [each for each in others if not step.is_same_function(each)]
+        declared[step.name] = [*others, step]
+        self._steps = {}
         return step
 
     def add_waiting(self, step: Step) -> None:
         """Keep `step` until another decorator gives it the flow or the kind that it lacks."""
+        self._begin(step.module, step.place.origin)
         with self._lock:
-            self._begin(step.module, step.place.origin)
             self._waiting[_place(step)] = step
             if step.place.is_interactive:
                 self._remove(step.is_later_version_of)
@@ -286,40 +294,40 @@ class Registry:
 
     def _begin(self, module: str, origin: object) -> None:
         """Remove the declarations of an earlier execution of `module`; see `add`."""
-        earlier = self._origins.get(module)
-        if origin is None or (earlier is not None and earlier[0] is origin):
+        known = self._origins.get(module)
+        if origin is None or (known is not None and known[0] is origin):
             return
-        self._origins[module] = origin, _origin_of(module) is origin
-        if earlier is None:
-            return
-        self._remove(lambda step: step.module == module)
-        for docs in self._docs.values():
-            for doc in [doc for doc in docs if doc[0] == module]:
-                del docs[doc]
+        with self._lock:
+            self._origins[module] = origin, _origin_of(module) is origin
+            if known is None:
+                return
+            # Another thread may have added the first of the new ones.
+            self._remove(lambda step: step.module == module and step.place.origin is not origin)
+            for docs in self._docs.values():
+                for doc in [doc for doc in docs if doc[0] == module]:
+                    del docs[doc]
 
     def _forget_replaced(self) -> None:
         """Remove the declarations of modules that were executed again and declare nothing now."""
         for module, (origin, was_loaded) in list(self._origins.items()):
             now = _origin_of(module) if was_loaded else None  # otherwise that is another module
             if now is not None and now is not origin:
-                with self._lock:
-                    self._begin(module, now)
+                self._begin(module, now)
 
     def _remove(self, is_old: Callable[[Step], bool]) -> None:
         """Remove the declarations that `is_old` is true for, such as those of an earlier cell."""
-        for flow, declared in list(self._declared.items()):
-            kept = {
-                name: steps
-                for name, wanting in declared.items()
-                if (steps := [step for step in wanting if not is_old(step)])
-            }
-            if kept:
-                self._declared[flow] = kept
-            else:
-                del self._declared[flow]
+        # In place, since `add` may put a step of another name there in the meantime.
+        for declared in list(self._declared.values()):
+            for name, wanting in list(declared.items()):
+                kept = [step for step in wanting if not is_old(step)]
+                if not kept:
+                    declared.pop(name, None)
+                elif len(kept) < len(wanting):
+                    declared[name] = kept
         self._steps = {}
-        for place in [place for place, step in self._waiting.items() if is_old(step)]:
-            del self._waiting[place]
+        for place, step in list(self._waiting.items()):
+            if is_old(step):
+                self._waiting.pop(place, None)
 
 
 def _origin_of(module: str) -> object:
