@@ -368,6 +368,20 @@ def test_an_instance_that_lacks_a_field_is_shown_all_the_same():
         assert snapshot()[-1]["thing"].startswith("Order(number=<not stored>")
 
 
+def test_an_object_is_kept_beside_a_value_that_is_not():
+    for _ in range(3):
+        crumb("it", thing=Order(1, (2,)), other={1: 2})
+        assert type(last()["thing"]) is not Rendered
+        assert type(last()["other"]) is Rendered
+        assert snapshot()[-1]["thing"] == "Order(number=1, customer=(2,))"
+
+
+def test_an_object_in_a_list_is_no_list_of_parameters():
+    for items in (["a: b?", One(1)], [One(1), ("password", "hunter2", "x")]):
+        crumb("it", thing=items)
+        assert snapshot()[-1]["thing"] == render(items, None)
+
+
 def test_the_environment_is_kept_by_its_names(monkeypatch):
     environ = {"HOME": "/home/ann", "API_TOKEN": "hunter2-raw"}
     monkeypatch.setattr(os.environ, "_data", {k.encode(): v.encode() for k, v in environ.items()})

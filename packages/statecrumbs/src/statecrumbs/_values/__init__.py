@@ -27,7 +27,7 @@ from __future__ import annotations
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._values._builtin import SHOW
 from statecrumbs._values._inspection import class_of, module_of, name_of, qualname_of
-from statecrumbs._values._keep import Keepers, Kept, kept_size
+from statecrumbs._values._keep import Keepers, kept_size
 from statecrumbs._values._objects import show_object
 from statecrumbs._values._plans import is_fixed, plan
 from statecrumbs._values._renderer import HARMLESS, UNSERIALIZABLE, Renderer
@@ -44,7 +44,6 @@ __all__ = [
     "HARMLESS",
     "UNSERIALIZABLE",
     "Keepers",
-    "Kept",
     "class_of",
     "encodable",
     "fit",

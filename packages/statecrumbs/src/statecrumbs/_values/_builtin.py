@@ -23,7 +23,7 @@ from statecrumbs._values._inspection import (
     names_in,
     title_of,
 )
-from statecrumbs._values._renderer import HEAD, WHOLE, first, hidden
+from statecrumbs._values._renderer import HEAD, WHOLE, first, hidden, is_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +97,9 @@ def _list(renderer: Renderer, value: Any, room: int, depth: int) -> str:
 
 
 def _tuple(renderer: Renderer, value: Any, room: int, depth: int) -> str:
+    if is_kept(value):
+        text: str = value[1](renderer, value[2], room, depth)
+        return text
     count = TUPLE.__len__(value)
     items = TUPLE.__getitem__(value, slice(0, count if count <= WHOLE else HEAD))
     if renderer.is_secret_pair(items):

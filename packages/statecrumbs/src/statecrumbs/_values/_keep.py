@@ -14,8 +14,7 @@ from _weakref import ref
 from sys import getsizeof
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._values._builtin import SHOW
-from statecrumbs._values._renderer import WHOLE, hidden
+from statecrumbs._values._renderer import KEPT, WHOLE, hidden, is_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,34 +22,16 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from statecrumbs._redact import Redactor
-    from statecrumbs._values._renderer import Renderer
 
     # Gets a value and the room for it; returns what to keep, or None where it is to be rendered.
     Keep: TypeAlias = Callable[[Any, int], Any]
     # Gets a class; returns how its instances are kept, or None where they are not.
     Plan: TypeAlias = Callable[["Keepers", type], Keep | None]
-    # Called with a renderer, the kept value, the room and the depth; see `Show`.
-    ShowKept: TypeAlias = Callable[[Renderer, Any, int, int], str]
 
 ITEM = 8  # characters for the punctuation around one item
 _WORD = 64  # bits of an int
 # By address, as `Keepers` has its classes.
 SCALARS = frozenset(map(id, (str, int, float, bool, type(None))))
-
-
-class Kept(tuple):  # type: ignore[type-arg]  # Any is imported for type checkers only
-    """Stand for an object: the function that shows it, and what it needs for that."""
-
-    __slots__ = ()
-
-
-def _show(renderer: Renderer, value: Any, room: int, depth: int) -> str:
-    show, parts = value
-    text: str = show(renderer, parts, room, depth)
-    return text
-
-
-SHOW[Kept] = _show
 
 
 class Keepers(dict[int, "Keep"]):
@@ -154,6 +135,8 @@ def _containers(keepers: Keepers) -> dict[type, Keep]:  # noqa: C901 - five func
         return keep_items(keepers, value.copy(), room) if len(value) <= WHOLE else None
 
     def keep_tuple(value: tuple[Any, ...], room: int) -> Any:
+        if len(value) == 3 and value[0] is KEPT:  # noqa: PLR2004 - as in `is_kept`
+            return value  # in a crumb of which another value was not kept
         kept = keep_items(keepers, value, room) if len(value) <= WHOLE else None
         return kept if kept is None or kept is value else tuple(kept)
 
@@ -174,7 +157,6 @@ def _containers(keepers: Keepers) -> dict[type, Keep]:  # noqa: C901 - five func
         set: keep_set,
         frozenset: keep_set,
         bytes: keep_bytes,
-        Kept: lambda value, _: value,  # a crumb of which another value was not kept
     }
 
 
@@ -215,8 +197,8 @@ def kept_size(value: object) -> int:
     size = getsizeof(value)
     if kind is dict:
         items: Any = [*value.keys(), *value.values()]  # type: ignore[attr-defined]
-    elif kind is Kept:
-        parts = value[1]  # type: ignore[index]
+    elif is_kept(value):
+        parts = value[2]  # type: ignore[index]
         items = parts if type(parts) in _HOLDERS else (parts,)
     elif kind in _HOLDERS:
         items = value

@@ -26,9 +26,9 @@ from statecrumbs._values._inspection import (
     slot_reader,
     title_of,
 )
-from statecrumbs._values._keep import ITEM, SCALARS, Kept, keep_items
+from statecrumbs._values._keep import ITEM, SCALARS, keep_items
 from statecrumbs._values._objects import generated, look_at, show_own
-from statecrumbs._values._renderer import WHOLE, first, hidden
+from statecrumbs._values._renderer import KEPT, WHOLE, first, hidden
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from statecrumbs._values._keep import Keep, Keepers
-    from statecrumbs._values._renderer import Renderer
+    from statecrumbs._values._renderer import Kept, Renderer
 
 _LONGEST = 128  # characters of the name of a class
 _LARGE = 96  # characters of a number
-_WORD = 64  # bits of an int
+_SMALL = 0x3FFFFFFF  # of ints up to this, CPython compares the least time
 
 # Reads an attribute of a class as `type` does, whatever its metaclass says.
 _read: Callable[[type, str], Any] = type.__getattribute__
@@ -127,7 +127,7 @@ def _of_fields(
             for at in sensitive:
                 parts[at] = hidden(names[at], parts[at])
         parts = keep_items(keepers, parts, room - taken)
-        return Kept((show, parts)) if parts is not None and len(parts) == count else None
+        return (KEPT, show, parts) if parts is not None and len(parts) == count else None
 
     return keep
 
@@ -171,7 +171,7 @@ def _of_exception(keepers: Keepers, kind: type) -> Keep:
             return None
         args = arguments_of(value)
         parts = keep_items(keepers, args, room - taken) if len(args) <= WHOLE else None
-        return None if parts is None else Kept((show, parts))
+        return None if parts is None else (KEPT, show, parts)
 
     return keep
 
@@ -193,7 +193,7 @@ def _of_enumeration(kind: type, function: Any) -> Keep | None:
             return None
         if len(title) + (len(value) if type(value) is str else _LARGE) > room:
             return None
-        return Kept((show, (held["_name_"], value)))
+        return (KEPT, show, (held["_name_"], value))
 
     return keep
 
@@ -290,7 +290,7 @@ def _of_environment(keepers: Keepers) -> Keep:
             key = name.decode(encoding, "surrogateescape") if type(name) is bytes else name
             room -= len(key) + len(text)
             kept.append((key, hidden(key, text) if is_sensitive(key) else text))
-        return Kept((show, (kept, count))) if room >= 0 else None
+        return (KEPT, show, (kept, count)) if room >= 0 else None
 
     return keep
 
@@ -347,17 +347,17 @@ def _of_model(keepers: Keepers, kind: type, bases: tuple[type, ...]) -> Keep | N
         return f"<{title} pk={renderer.show(key, room, depth + 1)}>"
 
     def keep(value: Any, room: int) -> Kept | None:
-        key = read_dict(value).get(name)
-        if type(key) is int and least <= room and key.bit_length() <= _WORD:  # nearly always
-            return Kept((show, key))
+        key = read_dict(value)[name]
+        if type(key) is int and 0 <= key <= _SMALL and least <= room:  # nearly always
+            return (KEPT, show, key)
         parts = keep_items(keepers, (key,), room - taken)
-        return None if parts is None else Kept((show, parts[0]))
+        return None if parts is None else (KEPT, show, parts[0])
 
     return keep
 
 
 def _named(value: object, _room: int) -> Kept:
-    return Kept((_show_text, object.__repr__(value)))
+    return (KEPT, _show_text, object.__repr__(value))
 
 
 def _show_text(_renderer: Renderer, text: str, _room: int, _depth: int) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     # also its class.
     Show: TypeAlias = Callable[["Renderer", Any, int, int], str]
     ObjectShower: TypeAlias = Callable[["Renderer", Any, type, int, int], str]
+    # `KEPT`, a function that shows an object like a `Show`, and what it gets in place of the value.
+    Kept: TypeAlias = tuple[object, Show, Any]
 
 DEPTH = 5  # containers inside one another
 WHOLE = 20  # items; a container with at most so many is shown whole
@@ -42,6 +44,10 @@ _WORD = 1 << 63
 _SECRET = repr(REDACTED)
 
 UNSERIALIZABLE = "<unserializable>"
+
+# The first item of a tuple that stands for an object. A class of such tuples would take four times
+# as long to make one.
+KEPT = object()
 
 # A __repr__ may record a crumb, whose values may have a __repr__ that records a crumb.
 _MAX_NESTED = 3
@@ -331,13 +337,15 @@ class Renderer:
         That is a list of names before lists of values, or SQL before its parameters.
         """
         kind = class_of(following)
-        if kind is not tuple and kind is not list:
+        if (kind is not tuple and kind is not list) or is_kept(following):
             return False
         kind = class_of(item)
         if kind is str:
             return any(map(item[:_STATEMENT].__contains__, "?%$:"))
-        return (kind is tuple or kind is list) and any(
-            class_of(each) is str and self._is_sensitive(each) for each in item[:WHOLE]
+        return (
+            (kind is tuple or kind is list)
+            and not is_kept(item)
+            and any(class_of(each) is str and self._is_sensitive(each) for each in item[:WHOLE])
         )
 
     def _scrubbed(self, text: str, room: int) -> tuple[str, int]:
@@ -356,6 +364,11 @@ def first(items: Iterable[Any], count: int) -> list[Any]:
         return [item for _, item in list(zip(range(HEAD), items))]  # noqa: B905 - range ends it
     except RuntimeError:  # another thread changed the container at this very moment
         return []
+
+
+def is_kept(value: Any) -> bool:
+    """Return whether `value` stands for an object, in a crumb that keeps it."""
+    return type(value) is tuple and len(value) == 3 and value[0] is KEPT  # noqa: PLR2004
 
 
 def _nothing_is(_name: str) -> bool:
