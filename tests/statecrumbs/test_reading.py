@@ -493,6 +493,21 @@ def test_what_can_be_read_is_shown_beside_what_cannot(two, capsys):
     assert err == f"statecrumbs: Cannot read {missing}: No such file or directory.\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only: /proc/self/mem")
+@pytest.mark.parametrize("command", ["read", "ps", "tail", "report"])
+def test_a_file_whose_content_cannot_be_read_is_named_and_hides_no_other(
+    two, command, tmp_path, capsys
+):
+    link = two / "memory.log"
+    link.symlink_to("/proc/self/mem")
+    more = ["-o", str(tmp_path / "page.html")] if command == "report" else []
+    assert cli.main([command, str(link), *more]) == 1
+    assert capsys.readouterr().err == f"statecrumbs: Cannot read {link}: Input/output error.\n"
+    if command == "read":
+        assert cli.main([command, str(two)]) == 0
+        assert "order=4711" in capsys.readouterr().out
+
+
 def test_a_program_dumps_as_lines_for_log_shippers(tmp_path, capsys):
     program = """
         import statecrumbs

@@ -73,7 +73,7 @@ class Leftover:
             with open_file(self.path, follow=False) as file:
                 file.seek(header.size)
                 return any(file.read(header.rows * header.row_size)[:: header.row_size or 1])
-        except (_format.UnreadableError, OSError):
+        except _format.UnreadableError:
             return False
 
     @property
@@ -120,7 +120,7 @@ def is_absent(path: str) -> bool:
             age = time_ns() - os.fstat(file.fileno()).st_mtime_ns
             # The first bytes are written last.
             return age < _UNFINISHED_FOR and not any(file.read(len(_format.MAGIC)))
-    except (_format.UnreadableError, OSError):
+    except _format.UnreadableError:
         return not os.path.lexists(path)
 
 
@@ -156,7 +156,7 @@ def _look_at(path: str, own: Mapping[str, str], contents: Contents) -> None:
             if status.st_size != header.total_size:
                 return
             ending = header.ending(0, own, partial(is_held, file.fileno()))
-    except (_format.UnreadableError, OSError):
+    except _format.UnreadableError:
         return
     contents.boxes += 1
     if ending != "running":

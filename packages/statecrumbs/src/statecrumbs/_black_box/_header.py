@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from binascii import crc32
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -15,7 +16,7 @@ from statecrumbs._endings import ending_of, fate
 from statecrumbs._process import here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from typing import Any, BinaryIO, Final
 
     from statecrumbs._endings import Ending
@@ -86,8 +87,13 @@ class Header:
         return is_locked(self.path)
 
 
-def open_file(path: str, *, follow: bool = True) -> BinaryIO:
-    """Open the regular file at `path` for reading. Raises UnreadableError."""
+@contextmanager
+def open_file(path: str, *, follow: bool = True) -> Generator[BinaryIO, None, None]:
+    """Open the regular file at `path` for reading in the block.
+
+    Raises UnreadableError, also for an `OSError` in the block: a disk fails, or somebody put a link
+    to a file such as ``/proc/self/mem`` into the folder.
+    """
     try:
         # Not blocking: opening a pipe of that name would wait for ever.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _BINARY
@@ -99,7 +105,11 @@ def open_file(path: str, *, follow: bool = True) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise _format.UnreadableError(f"Cannot read {path}: it is not a regular file.")
-    return open(descriptor, "rb", buffering=0)
+    with open(descriptor, "rb", buffering=0) as file:
+        try:
+            yield file
+        except OSError as error:
+            raise _format.UnreadableError(f"Cannot read {path}: {error.strerror}.") from None
 
 
 def read_header(file: BinaryIO, path: str) -> Header:

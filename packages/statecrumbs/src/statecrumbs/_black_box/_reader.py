@@ -173,7 +173,7 @@ def read_stacks(path: str) -> str:
     try:
         with open_file(path.removesuffix(_format.SUFFIX) + _format.STACKS_SUFFIX) as file:
             return file.read(_MAX_STACKS).decode("utf-8", "replace")
-    except (_format.UnreadableError, OSError):
+    except _format.UnreadableError:
         return ""
 
 
@@ -272,7 +272,7 @@ def last_sign(path: str) -> tuple[int, str]:
             rows = read_rows(file, header)
             file.seek(header.slots_offset)
             slots = file.read(header.slots * header.slot_size)
-    except (_format.UnreadableError, OSError):
+    except _format.UnreadableError:
         return 0, ""
     size = header.slot_size
     head = Struct(f"{_format.SLOT_HEAD.format}{size - _format.SLOT_HEAD.size}x")
