@@ -59,7 +59,8 @@ def kind_of(function: Callable[..., object]) -> str:
     """
     plain: Any = function
     if type(plain) is FUNCTION and not plain.__dict__:
-        return _kind_by(plain.__code__.co_flags)  # marks are attributes
+        flags = plain.__code__.co_flags  # marks are attributes
+        return _kind_by(flags) if flags & _CO_ANY else "function"
     from functools import partial  # as below
     from types import CodeType
 
@@ -324,7 +325,9 @@ def imitate(wrapper: Any, function: Any) -> None:
         wrapper.__annotations__ = function.__annotations__
     wrapper.__dict__ = attributes = _Attributes()
     attributes["__wrapped__"] = function
-    attributes["__signature__"] = _signature_of(function)
+    signatures: Any = _signatures or _import_signatures()
+    attributes["__signature__"] = signature = signatures.LateSignature()
+    signature.function = function
 
 
 def keep_signature(wrapper: Any, function: Any) -> None:
