@@ -209,17 +209,19 @@ def _record_only(step: Step | None, wrapper: Any) -> None:
 
     Other wrappers look for their steps at each call, and have no variable `own`.
     """
-    cells = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__, strict=True))
-    if "own" in cells:
-        is_entrypoint = "own_key" in cells
-        if step is None:
-            cells["own"].cell_contents = None if is_entrypoint else _NO_FLOW
-            return
-        cells["step"].cell_contents = step
-        if is_entrypoint:
-            cells["own_key"].cell_contents = run_key(step.flow)
-        # Last, since another thread may be in a call: `own` says whether the others count.
-        cells["own"].cell_contents = step.flow
+    names, cells = wrapper.__code__.co_freevars, wrapper.__closure__
+    if "own" not in names:
+        return
+    is_entrypoint = "own_key" in names
+    own = cells[names.index("own")]
+    if step is None:
+        own.cell_contents = None if is_entrypoint else _NO_FLOW
+        return
+    cells[names.index("step")].cell_contents = step
+    if is_entrypoint:
+        cells[names.index("own_key")].cell_contents = run_key(step.flow)
+    # Last, since another thread may be in a call: `own` says whether the others count.
+    own.cell_contents = step.flow
 
 
 def _around_step(  # noqa: C901 - inline, see above

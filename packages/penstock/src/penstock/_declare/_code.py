@@ -172,9 +172,9 @@ def name_of(function: Any) -> str:
 
 def is_property(value: Any) -> bool:
     """Tell whether @property or @cached_property made `value`."""
-    from functools import cached_property
-
-    return isinstance(value, (property, cached_property))
+    # A program that has such a property has imported the module.
+    cached: Any = getattr(sys.modules.get("functools"), "cached_property", ())
+    return isinstance(value, (property, cached))
 
 
 def function_in(value: Any) -> Any:

@@ -96,9 +96,10 @@ class Declaration(Calls):
 
     def claim(self, flow: InFlow) -> None:
         """Put the function into `flow`; once is enough."""
-        if flow.name in self.flows:
+        flows = self.flows
+        if flow.name in flows:
             return
-        if not self.flows:
+        if not flows:
             self.registry.remove_waiting(self.step)
         self.record_as(flow.registry.add(self.step.in_flow(flow.name)))
 

@@ -282,15 +282,16 @@ class Registry:
 
     def add_waiting(self, step: Step) -> None:
         """Keep `step` until another decorator gives it the flow or the kind that it lacks."""
-        self._begin(step.module, step.place.origin)
+        place = step.place
+        self._begin(place.module, place.origin)
         with self._lock:
-            self._waiting[_place(step)] = step
-            if step.place.is_interactive:
+            self._waiting[_key(step)] = step
+            if place.is_interactive:
                 self._remove(step.is_later_version_of)
 
     def remove_waiting(self, step: Step) -> None:
         """Forget a step that `add_waiting` kept."""
-        self._waiting.pop(_place(step), None)
+        self._waiting.pop(_key(step), None)
 
     def _begin(self, module: str, origin: object) -> None:
         """Remove the declarations of an earlier execution of `module`; see `add`."""
@@ -325,9 +326,9 @@ class Registry:
                 elif len(kept) < len(wanting):
                     declared[name] = kept
         self._steps = {}
-        for place, step in list(self._waiting.items()):
+        for key, step in list(self._waiting.items()):
             if is_old(step):
-                self._waiting.pop(place, None)
+                self._waiting.pop(key, None)
 
 
 def _origin_of(module: str) -> object:
@@ -335,8 +336,9 @@ def _origin_of(module: str) -> object:
     return getattr(sys.modules.get(module), "__dict__", {}).get("__spec__")
 
 
-def _place(step: Step) -> tuple[str, str, str, str]:
-    return step.module, step.qualname, step.flow, step.name if step.kind else ""
+def _key(step: Step) -> tuple[str, str, str, str]:
+    place = step.place
+    return place.module, place.qualname, step.flow, step.name if step.kind else ""
 
 
 def _rank(step: Step) -> tuple[str, str, str, int]:
