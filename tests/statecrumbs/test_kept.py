@@ -192,6 +192,15 @@ def test_a_new_class_at_the_address_of_a_forgotten_one_is_shown_as_itself():
         assert snapshot()[-1]["thing"] == repr(value)
 
 
+def test_a_class_at_the_address_of_one_that_was_rendered_at_once_is_kept():
+    for number in range(100):
+        strange = type("Strange", (), {"__repr__": lambda self: "<strange>"})()
+        crumb("it", thing=strange)
+        del strange
+        gc.collect(0)
+        assert is_kept(dataclasses.make_dataclass(f"Made{number}", [("x", int)])(number))
+
+
 @pytest.mark.parametrize(
     "value",
     [

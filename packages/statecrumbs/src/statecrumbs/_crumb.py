@@ -155,6 +155,8 @@ def _kept(value: Any, share: int, keepers: Keepers) -> Any:
         return value if value.bit_length() <= _WORD else None
     if kind is float or kind is bool:
         return value
+    if id(kind) in keepers.refused:  # most classes of programs
+        return None
     try:
         return keepers.of(kind)(value, share)
     except (LookupError, AttributeError, RecursionError):  # it lacks what others of its kind have

@@ -38,10 +38,10 @@ class Keepers(dict[int, "Keep"]):
     """The functions that keep values, by the address of the class: a metaclass may define a hash.
 
     An unknown class raises KeyError; `of` learns it. `plan` returns how its instances are kept, or
-    None for most classes.
+    None for most classes: these are `refused`, and raise KeyError, too.
     """
 
-    __slots__ = ("_plan", "_refs", "is_sensitive")
+    __slots__ = ("_plan", "_refs", "is_sensitive", "refused")
 
     def __init__(self, redactor: Redactor | None, plan: Plan) -> None:
         super().__init__()
@@ -50,34 +50,40 @@ class Keepers(dict[int, "Keep"]):
             _nothing_is if redactor is None else redactor.is_sensitive
         )
         self._refs: dict[int, ref[type]] = {}
+        self.refused: dict[int, ref[type]] = {}
         for kind, keep in _containers(self).items():
             self[id(kind)] = keep
 
     def of(self, kind: type) -> Keep:
         """Return the function that keeps instances of `kind`."""
+        address = id(kind)
+        if address in self.refused:
+            return _refuse
         try:
-            return self[id(kind)]
+            return self[address]
         except KeyError:
-            self._learn(kind)
-            return self[id(kind)]
+            return self._learn(kind)
 
-    def _learn(self, kind: type) -> None:
+    def _learn(self, kind: type) -> Keep:
         """Find out how instances of `kind` are kept. Never raises."""
         address = id(kind)
         try:
-            keep = self._plan(self, kind) or _refuse
+            keep = self._plan(self, kind)
         except Exception as error:  # a class may have anything in the place of what is read here
             if raised_by_signal(error):
                 raise
-            keep = _refuse
-        refs = self._refs
+            keep = None
+        refs = self.refused if keep is None else self._refs
 
         def forget(_: object) -> None:
             refs.pop(address, None)
             self.pop(address, None)
 
         refs[address] = ref(kind, forget)
+        if keep is None:
+            return _refuse
         self[address] = keep
+        return keep
 
 
 def _nothing_is(_name: str) -> bool:
