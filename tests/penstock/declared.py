@@ -6,13 +6,10 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from penstock._declare import Registry, Step
-from penstock._declare._step import Place
 from penstock._graph import Graph, build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_OF_A_PLACE = ("doc", "file", "line", "module", "qualname")
 
 SEED = {
     "bom_sync": {
@@ -36,10 +33,8 @@ ORDERS = {
 
 
 def placed(**given: Any) -> Step:
-    """Return a step with what is given of it and of its place."""
-    place = {key: given.pop(key) for key in (*given,) if key in _OF_A_PLACE}
-    module = {"__file__": place.get("file")}  # no notebook
-    return Step(**given, place=Place(**place, namespace=module))
+    """Return a step with what is given of it, which is not from a notebook."""
+    return Step(**given, namespace={"__file__": given.get("file")})
 
 
 def registry_of(

@@ -19,7 +19,6 @@ from corectx import current
 from penstock import entrypoint, flow, step
 from penstock._check import check
 from penstock._declare import Registry, Step, _registry
-from penstock._declare._step import Place
 from penstock.testing import isolated_registry
 from tests.penstock.declared import placed
 
@@ -325,7 +324,7 @@ def test_what_is_declared_while_another_thread_looks_is_neither_missed_nor_in_th
 def test_a_step_that_another_thread_adds_while_a_module_is_replaced_stays():
     def step(name, execution):
         module = {"__file__": "shop.py", "__spec__": execution}
-        return Step("step", name, "orders", Place(name, "shop", name, namespace=module))
+        return Step("step", name, "orders", module="shop", qualname=name, namespace=module)
 
     class Busy(Registry):
         def _remove(self, is_old):

@@ -75,7 +75,7 @@ def _conflicts(registry: Registry) -> Iterable[Problem]:
         here, there = other.qualname, chosen.qualname
         place, shown = (other.file, other.line), (chosen.file, chosen.line)
         hidden, hidden_there = other.hidden_from(chosen), chosen.hidden_from(other)
-        declared, declared_there = other.place.declared_at, chosen.place.declared_at
+        declared, declared_there = other.declared_at, chosen.declared_at
         is_hidden = place == shown or (place == declared and shown == declared_there)
         if is_hidden and hidden is not None and hidden_there is not None:
             # One decorator without functools.wraps is around both.

@@ -27,7 +27,7 @@ from penstock._declare._refusals import (
     not_a_name,
     replaced_by,
 )
-from penstock._declare._step import Place, Step, place_of
+from penstock._declare._step import Step, read_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Declaration(Calls):
     """
 
     __slots__ = ("registry", "step")
-    step: Step  # its flow is "", if no flow had the function when it was declared
+    step: Step  # in the first flow that has the function
     registry: Declared
 
     @property
@@ -99,9 +99,13 @@ class Declaration(Calls):
         flows = self.flows
         if flow.name in flows:
             return
-        if not flows:
-            self.registry.remove_waiting(self.step)
-        self.record_as(flow.registry.add(self.step.in_flow(flow.name)))
+        step = self.step
+        if flows:
+            step = step.in_flow(flow.name)
+        else:
+            self.registry.remove_waiting(step)
+            step.flow = flow.name
+        self.record_as(flow.registry.add(step))
 
     def is_same_function(self, other: Declaration) -> bool:
         """Tell whether `other` declares the same function, or another version of it."""
@@ -120,7 +124,7 @@ class Declaration(Calls):
         if mine.hides_another_than(its):
             return True
         # A module that is executed again, and a later cell, declare a new version.
-        is_new = mine.place.origin is not its.place.origin or mine.place.is_interactive
+        is_new = mine.origin is not its.origin or mine.is_interactive
         return not is_new and not is_same_body(self.function, other.function)
 
     def name_in(self, flow: str) -> str:
@@ -176,18 +180,15 @@ def _declared(
     predecessors, labels, name, call_kind = options
     own_kind = kind_of(target)
     if is_bare and target.__module__ != _DJANGO:
-        place, view_kind = place_of(target), None
+        step, view_kind = read_step(target), None
     else:
-        place, view_kind = _place_behind(target, kind, flow_name)
-    step = Step(
-        kind,
-        name or place.name,
-        flow_name,
-        place,
-        predecessors,
-        labels,
-        view_kind or call_kind or own_kind,
-    )
+        step, view_kind = _step_behind(target, kind, flow_name)
+    step.kind = kind
+    step.name = name or step.name
+    step.flow = flow_name
+    step.call_kind = view_kind or call_kind or own_kind
+    step.after_as_given = predecessors
+    step.labels_as_given = labels
     if step.call_kind == "coroutine":  # Django's dispatch, which does not look like one
         own_kind = step.call_kind
     if flow is None:
@@ -215,19 +216,20 @@ def tie(function: Any, flow: InFlow) -> None:
 
 
 def _tied(function: Any, flow: str) -> Step:
-    place, _ = _place_behind(function, "", flow)
-    return Step("", place.name, flow, place)
+    step, _ = _step_behind(function, "", flow)
+    step.flow = flow
+    return step
 
 
-def _place_behind(function: Any, kind: str, flow: str) -> tuple[Place, str | None]:
-    """Return the place of `function`, or of the view that it stands for, and the view's kind."""
+def _step_behind(function: Any, kind: str, flow: str) -> tuple[Step, str | None]:
+    """Return `function`, or the view that it stands for, as a step; and the kind of a view."""
     if _DJANGO in sys.modules or hasattr(function, "view_class"):
-        from penstock._declare._views import place_behind
+        from penstock._declare._views import step_behind
 
-        behind = place_behind(function, kind, flow)
+        behind = step_behind(function, kind, flow)
         if behind is not None:
             return behind
-    return place_of(function), None
+    return read_step(function), None
 
 
 def _take_over(target: Any, wrapper: Any, declaration: Declaration) -> None:

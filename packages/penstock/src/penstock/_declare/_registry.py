@@ -252,14 +252,13 @@ class Registry:
         A module that is executed again, for example by `importlib.reload`, has another `origin`.
         Then the declarations of its earlier execution are removed, also if it declares nothing now.
         """
-        place = step.place
-        self._begin(place.module, place.origin)
+        self._begin(step.module, step.origin)
         declared = self._declared.get(step.flow)
         if declared is None:
             declared = self._declared.setdefault(step.flow, {})
         # Nearly every step is the only one of its name, and needs no lock, which takes longer.
         alone = [step]
-        if declared.setdefault(step.name, alone) is alone and not place.is_interactive:
+        if declared.setdefault(step.name, alone) is alone and not step.is_interactive:
             self._steps = {}
             return step
         with self._lock:
@@ -273,7 +272,7 @@ class Registry:
                 if step.module == each.module:
                     return each
                 others.remove(each)
-        if step.place.is_interactive:
+        if step.is_interactive:
             self._remove(step.is_later_version_of)
             others = [each for each in others if not step.is_same_function(each)]
         declared[step.name] = [*others, step]
@@ -282,11 +281,10 @@ class Registry:
 
     def add_waiting(self, step: Step) -> None:
         """Keep `step` until another decorator gives it the flow or the kind that it lacks."""
-        place = step.place
-        self._begin(place.module, place.origin)
+        self._begin(step.module, step.origin)
         with self._lock:
             self._waiting[_key(step)] = step
-            if place.is_interactive:
+            if step.is_interactive:
                 self._remove(step.is_later_version_of)
 
     def remove_waiting(self, step: Step) -> None:
@@ -303,7 +301,7 @@ class Registry:
             if known is None:
                 return
             # Another thread may have added the first of the new ones.
-            self._remove(lambda step: step.module == module and step.place.origin is not origin)
+            self._remove(lambda step: step.module == module and step.origin is not origin)
             for docs in self._docs.values():
                 for doc in [doc for doc in docs if doc[0] == module]:
                     del docs[doc]
@@ -337,8 +335,7 @@ def _origin_of(module: str) -> object:
 
 
 def _key(step: Step) -> tuple[str, str, str, str]:
-    place = step.place
-    return place.module, place.qualname, step.flow, step.name if step.kind else ""
+    return step.module, step.qualname, step.flow, step.name if step.kind else ""
 
 
 def _rank(step: Step) -> tuple[str, str, str, int]:

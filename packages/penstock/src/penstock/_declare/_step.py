@@ -1,4 +1,4 @@
-"""Step: the place of one function in one flow, and Place: where a function is written."""
+"""Step: the place of one function in one flow, and the function that reads it."""
 
 from __future__ import annotations
 
@@ -28,22 +28,30 @@ _OWN = ("penstock.", "penstock_celery.", "django.utils.decorators")
 _DOT = f".{os.sep}"  # in the path of a file: there may be another path to it
 
 
-class Place:
-    """The name of a function, and the place where it is written.
+class Step:
+    """One function's place in one flow; frames know it as the site that opened them.
 
-    `file` and `line` (from 1) are the place of its first decorator, or None for a function that is
-    not in Python. `declared_at` is the file and line that put a partial, a bound method or another
-    object into a flow. `code` is the code that it runs. It tells functions with the same name
-    apart. `origin` is a different object for each execution of the module, or None if it is
-    unknown. `is_interactive` is true for a function from a notebook or a prompt.
+    `kind` is "entrypoint" or "step". `flow` is "" while the function is in no flow. `call_kind` is
+    "function", "coroutine", "generator", "async_generator" or "task".
+
+    `file` and `line` (from 1) are the place of the function's first decorator, or None for a
+    function that is not in Python. `declared_at` is the file and line that put a partial, a bound
+    method or another object into a flow. `code` is the code that it runs. It tells functions with
+    the same name apart. `origin` is a different object for each execution of the module, or None if
+    it is unknown. `is_interactive` is true for a function from a notebook or a prompt.
     """
 
     __slots__ = (
+        "after_as_given",
+        "call_kind",
         "code",
         "declared_at",
         "doc",
         "file_as_given",
+        "flow",
         "is_interactive",
+        "kind",
+        "labels_as_given",
         "line",
         "module",
         "name",
@@ -53,7 +61,12 @@ class Place:
 
     def __init__(
         self,
+        kind: str = "",
         name: str = "",
+        flow: str = "",
+        after: tuple[str | Reference, ...] = (),
+        *,
+        call_kind: str = "function",
         module: str = "",
         qualname: str = "",
         doc: str | None = None,
@@ -63,7 +76,13 @@ class Place:
         namespace: Mapping[str, Any] = MappingProxyType({}),
         declared_at: tuple[str, int] | None = None,
     ) -> None:
+        self.kind: str = kind
         self.name: str = name
+        self.flow: str = flow
+        self.call_kind: str = call_kind
+        self.after_as_given: tuple[str | Reference, ...] = after
+        # One for each predecessor, or none at all
+        self.labels_as_given: tuple[str, ...] = ()
         self.module: str = module
         self.qualname: str = qualname
         self.doc: str | None = doc
@@ -82,77 +101,20 @@ class Place:
         file = self.file_as_given
         return os.path.normpath(file) if file is not None and _DOT in file else file
 
-
-_NOWHERE = Place()
-
-
-class Step:
-    """One function's place in one flow; frames know it as the site that opened them.
-
-    `kind` is "entrypoint" or "step". `flow` is "" while the function is in no flow. `call_kind` is
-    "function", "coroutine", "generator", "async_generator" or "task". `place` tells where the
-    function is written.
-    """
-
-    __slots__ = ("_after", "_labels", "call_kind", "flow", "kind", "name", "place")
-
-    def __init__(
-        self,
-        kind: str,
-        name: str,
-        flow: str = "",
-        place: Place = _NOWHERE,
-        after: tuple[str | Reference, ...] = (),
-        labels: tuple[str, ...] = (),
-        call_kind: str = "function",
-    ) -> None:
-        self.kind: str = kind
-        self.name: str = name
-        self.flow: str = flow
-        self.place: Place = place
-        self._after = after
-        self._labels = labels  # of the same entries; empty where none has one
-        self.call_kind: str = call_kind
-
-    @property
-    def doc(self) -> str | None:
-        """The docstring of the function."""
-        return self.place.doc
-
-    @property
-    def file(self) -> str | None:
-        """The file of the function's first decorator; see `Place`."""
-        return self.place.file
-
-    @property
-    def line(self) -> int | None:
-        """The line in `file`, from 1."""
-        return self.place.line
-
-    @property
-    def module(self) -> str:
-        """The name of the function's module."""
-        return self.place.module
-
-    @property
-    def qualname(self) -> str:
-        """The name of the function in its module."""
-        return self.place.qualname
-
     @property
     def after(self) -> tuple[str, ...]:
         """The predecessors, each "step" or "other_flow:step"; they may not exist."""
-        names = [each if isinstance(each, str) else each.name_in(self.flow) for each in self._after]
-        return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
+        return tuple(dict.fromkeys(self._predecessors()))
 
     @property
     def labels(self) -> dict[str, str]:
         """The words of the author on the edges from predecessors, by their names in `after`."""
-        return {
-            each if isinstance(each, str) else each.name_in(self.flow): label
-            for each, label in zip(self._after, self._labels, strict=False)
-            if label
-        }
+        labelled = zip(self._predecessors(), self.labels_as_given, strict=False)
+        return {name: label for name, label in labelled if label}
+
+    def _predecessors(self) -> list[str]:
+        given = self.after_as_given
+        return [each if isinstance(each, str) else each.name_in(self.flow) for each in given]
 
     @property
     def where(self) -> str:
@@ -163,9 +125,11 @@ class Step:
 
     def in_flow(self, flow: str) -> Step:
         """Return the same function's place in `flow`."""
-        return Step(
-            self.kind, self.name, flow, self.place, self._after, self._labels, self.call_kind
-        )
+        step = Step.__new__(Step)
+        for each in Step.__slots__:
+            setattr(step, each, getattr(self, each))
+        step.flow = flow
+        return step
 
     def is_same_function(self, other: Step) -> bool:
         """Tell whether `other` has the name of this function, maybe in another version.
@@ -188,7 +152,7 @@ class Step:
         return (
             self.is_same_function(other)
             # Code compares equal wherever it is; each cell is a file of its own.
-            and (self.place.code != other.place.code or self.file != other.file)
+            and (self.code != other.code or self.file != other.file)
             and not self.hides_another_than(other)
         )
 
@@ -197,12 +161,12 @@ class Step:
 
         Without functools.wraps a wrapper does not have the name of the function below.
         """
-        return _names(self.place.code) != _names(other.place.code)
+        return _names(self.code) != _names(other.code)
 
     def hidden_from(self, other: Step) -> CodeType | None:
         """Return the code of the function behind this wrapper, if `other` wraps another one."""
-        for each in self.place.code:
-            if isinstance(each, CodeType) and each not in other.place.code:
+        for each in self.code:
+            if isinstance(each, CodeType) and each not in other.code:
                 return each
         return None
 
@@ -216,9 +180,9 @@ class Step:
         return (
             self.is_same_function(other)
             and self.kind == other.kind
-            and self.place.code == other.place.code
+            and self.code == other.code
             and self.after == other.after
-            and self._labels == other._labels
+            and self.labels_as_given == other.labels_as_given
         )
 
     def __repr__(self) -> str:
@@ -229,23 +193,26 @@ def _names(code: tuple[object, ...]) -> list[str]:
     return [each.co_name for each in code if isinstance(each, CodeType)]
 
 
-def place_of(function: Any) -> Place:
-    """Return the place of the function below the decorators that use functools.wraps."""
+def read_step(function: Any) -> Step:
+    """Return the function below the decorators of `function` as a step of no kind and no flow."""
     if type(function) is FunctionType and (not function.__dict__ or below(function) is None):
         plain = function.__code__
         namespace = function.__globals__
-        place = Place.__new__(Place)  # `__init__` would take as long as all of this
-        place.name = function.__name__
-        place.module = namespace.get("__name__") or function.__module__ or ""
-        place.qualname = function.__qualname__
-        place.doc = function.__doc__
-        place.file_as_given = plain.co_filename
-        place.line = plain.co_firstlineno
-        place.code = (plain,) if function.__closure__ is None else code_in(function)
-        place.declared_at = None
-        place.origin = namespace.get("__spec__")
-        place.is_interactive = "__file__" not in namespace
-        return place
+        step = Step.__new__(Step)  # `__init__` would take as long as all of this
+        step.kind = step.flow = ""
+        step.name = function.__name__
+        step.call_kind = "function"
+        step.after_as_given = step.labels_as_given = ()
+        step.module = namespace.get("__name__") or function.__module__ or ""
+        step.qualname = function.__qualname__
+        step.doc = function.__doc__
+        step.file_as_given = plain.co_filename
+        step.line = plain.co_firstlineno
+        step.code = (plain,) if function.__closure__ is None else code_in(function)
+        step.declared_at = None
+        step.origin = namespace.get("__spec__")
+        step.is_interactive = "__file__" not in namespace
+        return step
     chain = list(layers(function))
     inner = chain[-1]
     name = name_of(function)
@@ -262,16 +229,16 @@ def place_of(function: Any) -> Place:
             file, line = declared_at
     known = known or {}
     described = next(each for each in chain if not isinstance(each, partial))
-    return Place(
-        name,
-        known.get("__name__") or getattr(function, "__module__", None) or "",
-        getattr(inner, "__qualname__", None) or name,
-        getattr(described, "__doc__", None),
-        file,
-        line,
-        code_in(function),
-        known,
-        declared_at,
+    return Step(
+        name=name,
+        module=known.get("__name__") or getattr(function, "__module__", None) or "",
+        qualname=getattr(inner, "__qualname__", None) or name,
+        doc=getattr(described, "__doc__", None),
+        file=file,
+        line=line,
+        code=code_in(function),
+        namespace=known,
+        declared_at=declared_at,
     )
 
 

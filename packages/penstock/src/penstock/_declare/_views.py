@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from corectx.lowlevel import kind_of
 from penstock._declare._code import closure_of, code_in, comparable, layers
-from penstock._declare._step import Place, frame_outside, place_of
+from penstock._declare._step import Step, frame_outside, read_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ _OPTIONS = ("actions", "initkwargs", "view_initkwargs")  # of the function that 
 _TRIED_ON = "_update_method_wrapper.<locals>.dummy"
 
 # By the function that `method_decorator` puts into a class: what that stands for, and its kind.
-_decorated: WeakKeyDictionary[Any, tuple[Place, str]] = WeakKeyDictionary()
+_decorated: WeakKeyDictionary[Any, tuple[Step, str]] = WeakKeyDictionary()
 
 
-def place_behind(function: Any, kind: str, flow: str) -> tuple[Place, str | None] | None:
-    """Return the place of the function that `function` stands for, and its kind if that differs.
+def step_behind(function: Any, kind: str, flow: str) -> tuple[Step, str | None] | None:
+    """Return the function that `function` stands for as a step, and its kind if that differs.
 
     Return None if `function` stands for itself. Raises TypeError if `method_decorator` declares
     `kind` without a flow, because no other decorator would find the method.
@@ -41,21 +41,21 @@ def place_behind(function: Any, kind: str, flow: str) -> tuple[Place, str | None
                 f"@method_decorator needs the decorator of a flow, but got {kind}. Write "
                 f"@method_decorator(flow('NAME').{kind}, ...)."
             )
-        return _remember_place()
+        return _remember_method()
     below = list(layers(function))
     if type(below[-1]) is FunctionType and any(type(each) is MethodType for each in below):
         calling = _django_calling("_wrapper")
         here = {} if calling is None else calling.f_locals
         if calling is not None and any(each is here.get("bound_method") for each in below):
-            return _place_of_method(calling.f_code, here)
+            return _method_of(calling.f_code, here)
     view: object = getattr(function, "view_class", None) or getattr(function, "cls", None)
     if isinstance(view, type) and hasattr(view, "as_view"):
-        return _place_of_view(function, view), None
+        return _view_of(function, view), None
     return None
 
 
-def _remember_place() -> tuple[Place, str]:
-    """Return the place of the method that `method_decorator` is decorating."""
+def _remember_method() -> tuple[Step, str]:
+    """Return the method that `method_decorator` is decorating, and its kind."""
     trying = _django_calling("_update_method_wrapper")
     multiple = trying and trying.f_back
     decorating = multiple and multiple.f_back
@@ -68,18 +68,19 @@ def _remember_place() -> tuple[Place, str]:
             "The @method_decorator of this Django does not tell which method it decorates. Write "
             "the decorator of the flow directly above the method."
         ) from None
-    place = place_of(method)
-    if isinstance(target, type) and not place.qualname.startswith(f"{target.__qualname__}."):
+    step = read_step(method)
+    if isinstance(target, type) and not step.qualname.startswith(f"{target.__qualname__}."):
         name: str = decorating.f_locals["name"]  # type: ignore[union-attr]
-        place = _place_in_class(
+        step = _step_in_class(
             target, f"{target.__name__}.{name}", f"{target.__qualname__}.{name}", method
         )
-    _decorated[wrapper] = found = place, _kind_in(target, method)
-    return found
+    kind = _kind_in(target, method)
+    _decorated[wrapper] = step.in_flow(""), kind
+    return step, kind
 
 
-def _place_of_method(code: CodeType, here: dict[str, Any]) -> tuple[Place, str]:
-    """Return the place of the method that a call with `code` and the variables `here` is making."""
+def _method_of(code: CodeType, here: dict[str, Any]) -> tuple[Step, str]:
+    """Return the method, and its kind, that a call with `code` and the variables `here` makes."""
     method = here["method"]
     for cls in type(here["self"]).__mro__:
         members = vars(cls)
@@ -88,8 +89,8 @@ def _place_of_method(code: CodeType, here: dict[str, Any]) -> tuple[Place, str]:
                 if getattr(each, "__code__", None) is code and any(
                     content is here["decorators"] for content in closure_of(each)
                 ):
-                    return _decorated[each][0], _kind_in(type(here["self"]), method)
-    return place_of(method), kind_of(method)
+                    return _decorated[each][0].in_flow(""), _kind_in(type(here["self"]), method)
+    return read_step(method), kind_of(method)
 
 
 def _kind_in(view: Any, method: Any) -> str:
@@ -102,7 +103,7 @@ def _kind_in(view: Any, method: Any) -> str:
     return kind_of(method)
 
 
-def _place_of_view(function: Any, view: type) -> Place:
+def _view_of(function: Any, view: type) -> Step:
     name = function.__name__
     if name == "view":  # Django leaves the name; Flask's is the one that its user gave
         name = view.__name__
@@ -110,29 +111,29 @@ def _place_of_view(function: Any, view: type) -> Place:
     for member in vars(view).values():
         for inner in closure_of(member):
             if type(inner) is FunctionType and inner.__name__ == view.__name__:
-                place = place_of(inner)
-                place.name = name
-                return place
-    place = _place_in_class(view, name, view.__qualname__, function)
+                step = read_step(inner)
+                step.name = name
+                return step
+    step = _step_in_class(view, name, view.__qualname__, function)
     # ``as_view()`` makes another view of other options, and with REST framework of other actions.
     chosen = {key: value for key, value in vars(function).items() if key in _OPTIONS}
-    place.code = (*place.code, comparable(chosen))
-    return place
+    step.code = (*step.code, comparable(chosen))
+    return step
 
 
-def _place_in_class(cls: type, name: str, qualname: str, function: Any) -> Place:
-    """Return a place in `cls`, at the line that declares it."""
+def _step_in_class(cls: type, name: str, qualname: str, function: Any) -> Step:
+    """Return a step in `cls`, at the line that declares it."""
     frame = frame_outside()
     module = sys.modules.get(cls.__module__)
-    return Place(
-        name,
-        cls.__module__,
-        qualname,
-        cls.__doc__,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        code_in(function),
-        {} if module is None else vars(module),
+    return Step(
+        name=name,
+        module=cls.__module__,
+        qualname=qualname,
+        doc=cls.__doc__,
+        file=frame.f_code.co_filename,
+        line=frame.f_lineno,
+        code=code_in(function),
+        namespace={} if module is None else vars(module),
     )
 
 

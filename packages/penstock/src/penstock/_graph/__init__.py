@@ -135,9 +135,8 @@ def resolve(flows: Mapping[str, Flow | DeclaredFlow], flow: str, reference: str)
 
 
 def _node(node_id: str, flow: str, step: Step) -> Node:
-    place = step.place
-    file = _import_path(place.module, place.file)
-    summary, doc = summary_and_doc(place.doc)
+    file = _import_path(step.module, step.file)
+    summary, doc = summary_and_doc(step.doc)
     return Node(
         id=node_id,
         name=step.name,
@@ -147,7 +146,7 @@ def _node(node_id: str, flow: str, step: Step) -> Node:
         summary=summary,
         doc=doc,
         file=file,
-        line=place.line,
+        line=step.line,
     )
 
 
