@@ -436,13 +436,83 @@ def test_where_nobody_listens_the_view_has_its_route_and_no_frame_stays(tmp_path
     )
 
 
+def test_a_route_and_values_that_a_middleware_gave_are_kept(tmp_path):
+    run(
+        tmp_path,
+        """
+        import sys
+        from penstock.contrib.http import set_route
+
+        def giving(get_response):
+            def handle(request):
+                if "named" in request.GET:
+                    set_route("/given")
+                else:
+                    corectx.add_values(tenant="shop")
+                seen.append(corectx.current())
+                return get_response(request)
+            return handle
+
+        sys.modules["program"] = sys.modules["__main__"]
+        settings.MIDDLEWARE += ["program.giving"]
+        known = {"method": "GET", "route": "orders/<int:number>/", "view": "order"}
+        for query, name, more in (
+            ("?named=1", "GET /given", {}),
+            ("", "GET /orders/<int:number>/", {"tenant": "shop"}),
+        ):
+            Client().get(f"/orders/1/{query}")
+            frame, values = seen
+            assert frame.name == name
+            assert values == {**known, **more}
+            seen.clear()
+        """,
+        QUIET,
+    )
+
+
+def test_an_unknown_method_is_other_in_the_values_of_its_request(tmp_path):
+    run(
+        tmp_path,
+        """
+        Client().generic("HACK", "/orders/1/")
+        assert [each["method"] for each in seen] == ["_OTHER"]
+        """,
+        QUIET,
+    )
+
+
+def test_changed_settings_are_in_force_at_the_next_request(tmp_path):
+    run(
+        tmp_path,
+        """
+        from django.test import override_settings
+
+        client = Client()
+
+        def names():
+            headers = client.get("/orders/1/").headers
+            return [name for name in ("X-Correlation-ID", "X-Other") if name in headers]
+
+        assert names() == ["X-Correlation-ID"]
+        with override_settings(PENSTOCK={"RESPONSE_HEADER": "X-Other"}):
+            assert names() == ["X-Other"]
+        with override_settings(PENSTOCK={"IGNORE_PATHS": ["/orders/"]}):
+            assert names() == []
+        with override_settings(PENSTOCK={"RESPONSE_HEADER": None}):
+            assert names() == []
+        assert names() == ["X-Correlation-ID"]
+        """,
+        QUIET,
+    )
+
+
 def test_the_headers_are_those_that_django_itself_would_set(tmp_path):
     run(
         tmp_path,
         """
         from penstock_django import _middleware
 
-        assert _middleware._HAS_STORE
+        assert _middleware._StoredHeaders
 
         def headers(path):
             response = Client().get(path)
@@ -454,7 +524,7 @@ def test_the_headers_are_those_that_django_itself_would_set(tmp_path):
 
         paths = ["/", "/own/", "/orders/1/", "/stream/"]
         fast = [headers(path) for path in paths]
-        _middleware._HAS_STORE = False
+        _middleware._StoredHeaders = None
         assert [headers(path) for path in paths] == fast
         assert ("Access-Control-Expose-Headers", "X-Correlation-ID") in fast[0], fast
         assert fast[2][0] == ("Access-Control-Expose-Headers", "X-Total, X-Correlation-ID"), fast

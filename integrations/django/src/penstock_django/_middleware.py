@@ -33,7 +33,6 @@ from corectx.lowlevel import (
 from penstock.contrib.asgi import mount_of_scope
 from penstock.contrib.http import (
     METHOD_NAMES,
-    SITE,
     BareSite,
     add_to_list,
     environ_attributes,
@@ -69,7 +68,7 @@ class FlowMiddleware:
     ) -> None:
         self._get_response: Callable[[HttpRequest], Any] = get_response
         try:
-            options()
+            self._options = options()
         except ValueError as error:
             raise ImproperlyConfigured(str(error)) from None
         self._is_async = iscoroutinefunction(get_response)
@@ -80,14 +79,17 @@ class FlowMiddleware:
 
     def __call__(self, request: HttpRequest) -> Any:
         """Answer `request`; under ASGI return an awaitable."""
-        chosen = options()
-        if chosen.ignore_paths and chosen.ignores(request.path_info):
-            return self._get_response(request)
-        if get_current() is not None and _frame_of(request) is not None:
+        chosen = self._options
+        if not chosen.is_plain:
+            chosen = self._options = options()
+            if chosen.ignores(request.path_info):
+                return self._get_response(request)
+        outer = get_current()
+        if outer is not None and _frame_of(request) is not None:
             return self._get_response(request)  # it stands in MIDDLEWARE twice
         if self._is_async:
             return self._answer_async(request, chosen)
-        frame = _begin(request, chosen)
+        frame = _begin(request, chosen, outer)
         try:
             response = self._get_response(request)
         except BaseException as exc:
@@ -97,7 +99,7 @@ class FlowMiddleware:
         return _finish(frame, response, chosen)
 
     async def _answer_async(self, request: HttpRequest, chosen: Options) -> HttpResponseBase:
-        frame = _begin(request, chosen)
+        frame = _begin(request, chosen, get_current())
         try:
             response = await self._get_response(request)
         except BaseException as exc:
@@ -119,20 +121,24 @@ class FlowMiddleware:
             return
         frame = get_current()
         site: Any
-        if frame is not None and frame.parent is None and not listeners.renamed:
-            # As below, for nearly every request
+        if frame is not None and not listeners.renamed:  # as below, for nearly every request
             site = frame.site
             if (
                 type(site) is _Site
                 and site.request is request
                 and not site.is_named
+                and frame.values is _VALUES[site.method]
                 and request.path == request.path_info
                 and not hasattr(request, "scope")
             ):
                 site.given_route = f"/{match.route}"
                 site.is_named = True
                 frame.values = MappingProxyType(
-                    frame.values | {"route": match.route, "view": match.view_name or site.name}
+                    {
+                        "method": site.method,
+                        "route": match.route,
+                        "view": match.view_name or site.name,
+                    }
                 )
                 frame.recorder_cache = None
                 return
@@ -151,10 +157,16 @@ class FlowMiddleware:
         FlowMiddleware.process_view(self, request, view, args, kwargs)
 
 
-# Whether Django keeps the headers by their names in lower case, each with its own name and text.
-_HAS_STORE = getattr(ResponseHeaders({"A-Name": "text"}), "_store", None) == {
-    "a-name": ("A-Name", "text")
+# The values of a request whose route is not known, by its method.
+_VALUES = {
+    method: MappingProxyType({"method": method}) for method in sorted({*METHOD_NAMES, "_OTHER"})
 }
+
+# The class of headers, if it keeps them by their names in lower case, each with its name and text.
+_StoredHeaders: type | None = None
+if getattr(ResponseHeaders({"A-Name": "text"}), "_store", None) == {"a-name": ("A-Name", "text")}:
+    _StoredHeaders = ResponseHeaders
+_EXPOSED = "access-control-expose-headers"
 
 
 class _Site(BareSite):
@@ -185,39 +197,40 @@ class _Site(BareSite):
         )
 
 
-def _begin(request: HttpRequest, chosen: Options) -> Frame:
+def _begin(request: HttpRequest, chosen: Options, outer: Frame | None) -> Frame:
     """Make the frame of `request` current.
 
-    It is never part of the frame that is current now: a server may handle a request in the context
-    of the request before, and that frame may have leaked.
+    It is never part of `outer`, the frame that is current now: a server may handle a request in the
+    context of the request before, and that frame may have leaked.
     """
     # This function does inline the work of `RequestSite`, `request_frame` and `attach`: their calls
     # would cost half as much as all else.
-    scope: dict[str, Any] | None = getattr(request, "scope", None)
     method = request.method or "GET"
     site = _Site()
     site.original_method = method
-    site.method = method = method if method in METHOD_NAMES else "_OTHER"
+    values = _VALUES.get(method)
+    if values is None:
+        method = "_OTHER"
+        values = _VALUES[method]
+    site.method = method
     site.request = request
     site.given_route = site.given_status = site.on_response = site.failure = None
     site.is_named = site.is_streaming = False
     site.is_open = True
-    outer = get_current()
-    around: Any = request.META if scope is None else scope
-    if (outer is not None or SITE in around) and is_begun(around) and outer is not None:
+    if outer is not None and is_begun(getattr(request, "scope", None) or request.META):
         # A middleware of ours is around the whole WSGI or ASGI application.
-        frame = outer.child(site, {"method": method})
+        frame = outer.child(site, values)
     elif chosen.makes_ids and not listeners.arriving and not listeners.starting:
         frame = BareFrame()
         frame.site = site
         frame.parent = frame.flow = frame.recorder_cache = None
         frame.correlation_id = new_trace_id()
-        frame.values = MappingProxyType({"method": method})
+        frame.values = values
         frame.store = {}
         frame.outer = UNOPENED
     else:
         frame = request_frame(site, {"method": method}, chosen)
-    if collecting or frame.outer is not UNOPENED:
+    if collecting:
         site.token = attach(frame)
     else:
         site.token = frame, outer, True
@@ -248,12 +261,23 @@ def _name_by_route(request: HttpRequest, frame: Frame, route: str) -> None:
 def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpResponseBase:
     """Put the ID into `response`, and end the work of `frame` now or with the streaming body."""
     site: Any = frame.site
+    headers = response.headers
+    if type(headers) is not _StoredHeaders:
+        _name_response(headers, frame, chosen)
+    elif chosen.response_key is not None:  # the frame of a request has an ID
+        # As Django itself keeps them: its methods check the texts, and take ten times as long.
+        store: dict[str, Any] = headers._store  # noqa: SLF001
+        if chosen.response_key not in store:
+            store[chosen.response_key] = chosen.response_header, frame.correlation_id
+        if chosen.exposed is not None:
+            if _EXPOSED in store:
+                _name_response(headers, frame, chosen)
+            else:
+                store[_EXPOSED] = chosen.exposed
     if site.on_response is None:  # as `begin_response` does it, where the view has named the route
         site.given_status = response.status_code
     else:
         site.begin_response(response.status_code)
-    if chosen.response_header is not None and frame.correlation_id is not None:
-        _name_response(response.headers, chosen.response_header, frame.correlation_id, chosen)
     if not response.streaming or getattr(response, "file_to_stream", None) is not None:
         if listeners.left:
             _end(frame, None)
@@ -269,26 +293,13 @@ def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpRe
     return response
 
 
-def _name_response(
-    headers: ResponseHeaders, name: str, correlation_id: str, chosen: Options
-) -> None:
-    lists = chosen.response_lists
-    if _HAS_STORE and type(headers) is ResponseHeaders:
-        # As Django itself keeps them: its methods check the texts, and take ten times as long.
-        store: dict[str, tuple[str, str]] = headers._store  # noqa: SLF001
-        key = name.lower()
-        if key not in store:
-            store[key] = name, correlation_id
-        for other, item in lists:
-            key = other.lower()
-            if key in store:
-                break
-            store[key] = other, item
-        else:
-            return
-    elif name not in headers:
-        headers[name] = correlation_id
-    for other, item in lists:
+def _name_response(headers: Any, frame: Frame, chosen: Options) -> None:
+    name = chosen.response_header
+    if name is None or frame.correlation_id is None:
+        return
+    if name not in headers:
+        headers[name] = frame.correlation_id
+    for other, item in chosen.response_lists:
         text = add_to_list([headers[other]], item) if other in headers else item
         if text is not None:
             headers[other] = text

@@ -25,11 +25,16 @@ class Options(RequestOptions):
     A management command whose name is in `ignore_commands` is no operation.
     """
 
-    __slots__ = ("ignore_commands",)
+    __slots__ = ("exposed", "ignore_commands", "is_plain", "response_key")
 
     def __init__(self, *, ignore_commands: Collection[str] = (), **options: Any) -> None:
         super().__init__(**options)
         self.ignore_commands = frozenset(ignore_commands)
+        # As Django keeps headers: the key of the header with the ID, and an item of another header.
+        self.response_key = self.response_header and self.response_header.lower()
+        self.exposed = self.response_lists[0] if self.response_lists else None
+        # No option needs a look at the request, and the settings have not changed since.
+        self.is_plain = self.makes_ids and not self.ignore_paths
 
     def spelled(self, option: str) -> str:
         """Return `option` as the settings have it."""
@@ -74,6 +79,8 @@ def _read(given: dict[str, Any]) -> Options:
 
 def _forget(*, setting: str, **_: object) -> None:
     if setting == "PENSTOCK":
+        for each in _current:
+            each.is_plain = False
         _current.clear()
 
 
