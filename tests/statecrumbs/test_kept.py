@@ -377,6 +377,20 @@ def test_an_instance_that_lacks_a_field_is_shown_all_the_same():
         assert snapshot()[-1]["thing"].startswith("Order(number=<not stored>")
 
 
+@pytest.mark.parametrize("length", [10, 600, 900])
+@pytest.mark.parametrize("others", [0, 1, 5])
+def test_the_text_of_an_object_has_the_same_length_in_each_crumb(length, others):
+    class Told:
+        def __repr__(self):
+            return "x" * length
+
+    for thing in (Told(), [Told()]):
+        for _ in range(3):
+            crumb(f"it {others}", thing=thing, **dict.fromkeys("abcde"[:others], 1))
+            assert snapshot()[-1]["thing"] == render(thing, None)
+            assert type(last()["thing"]) is Rendered
+
+
 def test_an_object_is_kept_beside_a_value_that_is_not():
     for _ in range(3):
         crumb("it", thing=Order(1, (2,)), other={1: 2})

@@ -18,6 +18,7 @@ from statecrumbs._options import options
 from statecrumbs._redact import LABEL, REDACTED, RELATED_KINDS, VALUE
 from statecrumbs._values import (
     HARMLESS,
+    Rendered,
     class_of,
     encodable,
     fit,
@@ -74,12 +75,6 @@ _MAX_CRUMB = 4096  # of all of them; a character outside ASCII counts as the 4 b
 
 _NOBODY: dict[str, str] = {}
 NOWHERE = Place({}, _NOBODY)
-
-
-class Rendered(str):
-    """Text that stands for a value: rendered, redacted and bounded already."""
-
-    __slots__ = ()
 
 
 class Message(str):

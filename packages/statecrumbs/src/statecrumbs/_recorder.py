@@ -141,9 +141,10 @@ def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
                     else:
                         # Keep what it holds, to render it when somebody looks.
                         value = _keepers[id(kind)](value, 1024 // len(data))
-                        if value is not None:
-                            data[name] = value
-                            continue
+                        if value is None:
+                            value = _keepers.render(data[name], 1024 // len(data))
+                        data[name] = value
+                        continue
                 _give_up()
         # The same for one or two values: a loop would take as long as what is in it. To compare an
         # int below 2 ** 30 takes less time than to call its method.
@@ -159,7 +160,7 @@ def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
             elif not (value is None or kind is float or kind is bool):
                 value = _keepers[id(kind)](value, room)
                 if value is None:
-                    _give_up()
+                    value = _keepers.render(data[first], room)
                 data[first] = value
             if second is not None:
                 value = data[second]
@@ -173,7 +174,7 @@ def crumb(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
                 elif not (value is None or kind is float or kind is bool):
                     value = _keepers[id(kind)](value, room)
                     if value is None:
-                        _give_up()
+                        value = _keepers.render(data[second], room)
                     data[second] = value
         remember, ticks, thread = _thread.here
         frame = get_current()
@@ -306,9 +307,10 @@ def record_event(  # noqa: C901, PLR0912, PLR0915 - inline, for speed
                     continue
                 else:
                     value = _keepers[id(kind)](value, room)
-                    if value is not None:
-                        data[name] = value
-                        continue
+                    if value is None:
+                        value = _keepers.render(data[name], room)
+                    data[name] = value
+                    continue
             break
         else:
             remember, ticks, thread = _thread.here

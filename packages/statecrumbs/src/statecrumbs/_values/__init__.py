@@ -44,6 +44,7 @@ __all__ = [
     "HARMLESS",
     "UNSERIALIZABLE",
     "Keepers",
+    "Rendered",
     "class_of",
     "encodable",
     "fit",
@@ -59,6 +60,12 @@ __all__ = [
 ]
 
 _WORD = 1 << 63  # the range of 64 bits, with a sign
+
+
+class Rendered(str):
+    """Text that stands for a value: rendered, redacted and bounded already."""
+
+    __slots__ = ()
 
 
 def render(value: Any, redactor: Redactor | None, *, limit: int = 1024) -> str:
@@ -135,8 +142,18 @@ def fit(text: str, limit: int) -> str:
 
 
 def keepers_for(redactor: Redactor | None) -> Keepers:
-    """Return what keeps small values, to be rendered when somebody looks."""
-    return Keepers(redactor, plan)
+    """Return what keeps small values, to be rendered when somebody looks.
+
+    A value of a class that is not kept is rendered at once.
+    """
+
+    def render_now(value: Any, room: int) -> Rendered:
+        text = render(value, redactor)
+        if len(text) > room:
+            raise LookupError  # then there is another way
+        return Rendered(text)
+
+    return Keepers(redactor, plan, render_now)
 
 
 def safe_text(value: object) -> str:

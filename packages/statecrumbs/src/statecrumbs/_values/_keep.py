@@ -38,14 +38,15 @@ class Keepers(dict[int, "Keep"]):
     """The functions that keep values, by the address of the class: a metaclass may define a hash.
 
     An unknown class raises KeyError; `of` learns it. `plan` returns how its instances are kept, or
-    None for most classes: these are `refused`, and raise KeyError, too.
+    None for most classes: these are `refused`. For a value of such a class `render` is called.
     """
 
-    __slots__ = ("_plan", "_refs", "is_sensitive", "refused")
+    __slots__ = ("_plan", "_refs", "is_sensitive", "refused", "render")
 
-    def __init__(self, redactor: Redactor | None, plan: Plan) -> None:
+    def __init__(self, redactor: Redactor | None, plan: Plan, render: Keep) -> None:
         super().__init__()
         self._plan = plan
+        self.render = render
         self.is_sensitive: Callable[[str], bool] = (
             _nothing_is if redactor is None else redactor.is_sensitive
         )
@@ -55,7 +56,7 @@ class Keepers(dict[int, "Keep"]):
             self[id(kind)] = keep
 
     def of(self, kind: type) -> Keep:
-        """Return the function that keeps instances of `kind`."""
+        """Return the function that keeps instances of `kind` inside of another value."""
         address = id(kind)
         if address in self.refused:
             return _refuse
@@ -80,10 +81,8 @@ class Keepers(dict[int, "Keep"]):
             self.pop(address, None)
 
         refs[address] = ref(kind, forget)
-        if keep is None:
-            return _refuse
-        self[address] = keep
-        return keep
+        self[address] = self.render if keep is None else keep
+        return keep or _refuse
 
 
 def _nothing_is(_name: str) -> bool:
