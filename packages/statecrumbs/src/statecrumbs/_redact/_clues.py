@@ -1,7 +1,8 @@
-"""Look at a text: which rules may find a secret in it, by its signs, and by single words.
+"""Look at a text: what its signs and single words tell about the secrets that may be in it.
 
-The signs of a text are those of `_gate.forms_of`. They tell whether a name or a value may stand
-beside one of them. The rare letters among them tell which words may be in the text.
+Two short forms of a text tell most: its signs with a few rare letters, and the kinds of its
+characters. A name or a value may stand beside a sign. The rare letters tell which words may be in
+the text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from statecrumbs._redact._commands import (
     find_in_phrases,
     find_settings,
 )
-from statecrumbs._redact._gate import forms_of
 from statecrumbs._redact._messages import find_said
 
 TYPE_CHECKING = False
@@ -65,9 +65,17 @@ class _CluesBySigns(dict[bytes, Clues]):
 
 
 def look_at(text: str) -> tuple[str, Clues]:
-    """Return the kinds of the characters of `text`, and what may be in it."""
-    signs, kinds = forms_of(text)
-    return kinds, CLUES[signs if text.isascii() else signs + _AFTER_SIGNS]
+    """Return the kinds of the characters of `text`, and what its signs tell.
+
+    The kinds are as long as the text. In them "a" stands for the characters of names and tokens.
+    The signs keep their order, but not their distances, and each quote is `'` among them.
+    """
+    if text.isascii():
+        data = text.encode()
+        return data.translate(_KINDS).decode(), CLUES[data.translate(_ALIKE, _COMMON)]
+    data = text.encode("ascii", "replace")
+    signs = data.translate(_ALIKE, _COMMON) + _AFTER_SIGNS
+    return data.translate(_KINDS).decode(), CLUES[signs]
 
 
 def _find_said(text: str, names: SecretNames) -> Iterator[Span]:
@@ -105,3 +113,32 @@ _TRIGGERS: tuple[tuple[str, str, str, tuple[str, ...], Find], ...] = (
     ("B", "", "EARER ", (), find_after_schemes),
     ("B", "", "ASIC ", (), find_after_schemes),
 )
+
+# The kinds of characters; "a" is for the characters of names and tokens.
+CONTROL = "c"  # is for characters that no text shows
+_SAME_KIND = {"=": "=:", "q": "'\"`", "(": "([", ")": ")]", "n": "\n", " ": " \t"}
+
+
+def _kinds() -> bytes:
+    kinds = bytearray(b"." * 256)
+    for code in range(128):
+        if chr(code).isalnum() or chr(code) in "_-?":  # "?" is also what is not ASCII
+            kinds[code] = ord("a")
+        elif chr(code) in "%&\\|@<,":
+            kinds[code] = code
+        elif code < ord(" ") or code == 127:  # noqa: PLR2004 - DEL
+            kinds[code] = ord(CONTROL)
+    for kind, signs in _SAME_KIND.items():
+        for sign in signs:
+            kinds[ord(sign)] = ord(kind)
+    return bytes(kinds)
+
+
+_KINDS = _kinds()
+# The signs that stand beside names, and a few rare letters of words that must be found:
+# requirepass, sqlplus, rabbitmqctl; password; token; AUTH; VALUES; vault; Bearer, Basic;
+# masterauth, fastcgi_param, poetry; LOGIN.
+_COMMON = bytes(
+    code for code in range(256) if code not in b"\x1b?~$=:'\"`<>%&@|\\/(-\nqpwbkmuvyABGHPTUV[#"
+)
+_ALIKE = bytes.maketrans(b'"`', b"''")

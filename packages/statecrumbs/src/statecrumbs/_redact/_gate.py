@@ -1,8 +1,8 @@
-"""Decide quickly whether a text may have a secret, before the search for one.
+"""Decide quickly whether a name in a text may announce a secret, before the search for one.
 
-Two short forms of a text often suffice: its signs with a few rare letters, and the kinds of its
-characters. If a sign may stand beside a name, one search from behind finds the names beside such
-signs, and each name is looked up. In doubt the answer is yes.
+The signs of the text and the kinds of its characters, as `_clues` has them, often suffice. If a
+sign may stand beside a name, one search from behind finds the names beside such signs, and each
+name is looked up. In doubt the answer is yes.
 """
 
 from __future__ import annotations
@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statecrumbs._redact._names import SecretNames
-
-
-def forms_of(text: str) -> tuple[bytes, str]:
-    """Return the signs and rare letters of `text`, and the kinds of its characters.
-
-    The first keeps the order of the signs, but not the distances, and each quote is `'` in it. The
-    second is as long as the text. In it "a" stands for the characters of names and tokens.
-    """
-    data = text.encode("ascii", "replace")
-    return data.translate(_ALIKE, _COMMON), data.translate(_KINDS).decode()
 
 
 def has_spaced_quote(signs: str, kinds: str) -> bool:
@@ -191,34 +181,6 @@ _SAYING = frozenset(
     """.split()
 )
 
-# The kinds of characters; "a" is for the characters of names and tokens.
-CONTROL = "c"  # is for characters that no text shows
-_SAME_KIND = {"=": "=:", "q": "'\"`", "(": "([", ")": ")]", "n": "\n", " ": " \t"}
-
-
-def _kinds() -> bytes:
-    kinds = bytearray(b"." * 256)
-    for code in range(128):
-        if chr(code).isalnum() or chr(code) in "_-?":  # "?" is also what is not ASCII
-            kinds[code] = ord("a")
-        elif chr(code) in "%&\\|@<,":
-            kinds[code] = code
-        elif code < ord(" ") or code == 127:  # noqa: PLR2004 - DEL
-            kinds[code] = ord(CONTROL)
-    for kind, signs in _SAME_KIND.items():
-        for sign in signs:
-            kinds[ord(sign)] = ord(kind)
-    return bytes(kinds)
-
-
-_KINDS = _kinds()
-# The signs that stand beside names, and a few rare letters of words that must be found:
-# requirepass, sqlplus, rabbitmqctl; password; token; AUTH; VALUES; vault; Bearer, Basic;
-# masterauth, fastcgi_param, poetry; LOGIN.
-_COMMON = bytes(
-    code for code in range(256) if code not in b"\x1b?~$=:'\"`<>%&@|\\/(-\nqpwbkmuvyABGHPTUV[#"
-)
-_ALIKE = bytes.maketrans(b'"`', b"''")
 _BLANKS = bytes(
     code if chr(code).isalpha() or code in b"_-" else ord(" ") for code in range(128)
 ).ljust(256)

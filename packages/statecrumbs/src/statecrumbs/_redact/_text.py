@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact._clues import look_at
+from statecrumbs._redact._clues import CONTROL, look_at
 from statecrumbs._redact._commands import (
     PROGRAMS,
     find_in_commands,
@@ -16,7 +16,7 @@ from statecrumbs._redact._commands import (
     find_in_urls,
 )
 from statecrumbs._redact._escapes import without_escapes
-from statecrumbs._redact._gate import CONTROL, Gate, find_options, has_spaced_quote, words_of
+from statecrumbs._redact._gate import Gate, find_options, has_spaced_quote, words_of
 from statecrumbs._redact._harmless import is_nothing
 from statecrumbs._redact._messages import find_changes, find_in_formats, find_in_messages
 from statecrumbs._redact._named_values import DullNames, NamedValues

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from statecrumbs._redact._gate import forms_of
+from statecrumbs._redact._clues import look_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _by_head() -> dict[str, list[str]]:
 _FORMATS = _by_head()
 # With what the signs of a text have of each mark
 _MARKED = tuple(
-    (forms_of(mark)[0].decode(), mark, form)
+    (look_at(mark)[1].signs, mark, form)
     for forms in MARKED.values()
     for mark, form in forms.items()
 )
