@@ -9,6 +9,7 @@ import enum
 import gc
 import os
 import pathlib
+import threading
 import types
 import typing
 import uuid
@@ -389,6 +390,36 @@ def test_the_text_of_an_object_has_the_same_length_in_each_crumb(length, others)
             crumb(f"it {others}", thing=thing, **dict.fromkeys("abcde"[:others], 1))
             assert snapshot()[-1]["thing"] == render(thing, None)
             assert type(last()["thing"]) is Rendered
+
+
+def test_an_object_is_shown_once_beside_a_text_that_is_long():
+    class Told:
+        def __init__(self, length):
+            self.length = length
+
+        def __repr__(self):
+            return "x" * self.length
+
+    for _ in range(3):
+        crumb("it", thing=Told(10), other=Told(900), last=b"\x00")
+        shown = snapshot()[-1]
+        assert (shown["thing"], shown["other"], shown["last"]) == (
+            "x" * 10,
+            "x" * 900,
+            repr(b"\x00"),
+        )
+
+
+def test_an_object_is_shown_in_the_first_crumb_of_a_thread():
+    class Told:
+        def __repr__(self):
+            return "told"
+
+    for _ in range(2):
+        thread = threading.Thread(target=crumb, args=("it",), kwargs={"thing": Told()})
+        thread.start()
+        thread.join()
+        assert snapshot()[-1]["thing"] == "told"
 
 
 def test_an_object_is_kept_beside_a_value_that_is_not():

@@ -4,8 +4,8 @@ A record is a tuple ``(time_ns, event, data, place, thread)``: Unix time in nano
 its data, which are `Rendered` text or kept values; the place where it was recorded; the name of the
 thread.
 
-`freeze_event` and `freeze_data` are the slow path of recording: for unknown names, long strings,
-and values of any other type.
+`freeze_event` and `freeze_data` are the slow path of recording: for unknown events and names, and
+for long values.
 """
 
 from __future__ import annotations
@@ -132,7 +132,11 @@ def freeze_data(
             frozen[key] = kept
             room -= 4 * (len(kept) if type(kept) is str else share)
             continue
-        text = _bounded(render(value, redactor, limit=max(0, min(_MAX_VALUE, room))), max(0, room))
+        if type(value) is Rendered:  # by the fast path, which another value is too long for
+            text = str.__str__(value)
+        else:
+            text = render(value, redactor, limit=max(0, min(_MAX_VALUE, room)))
+        text = _bounded(text, max(0, room))
         frozen[key] = Rendered(text)
         room -= len(key) + (len(text) if text.isascii() else 4 * len(text))
     if redactor is not None and kinds in RELATED_KINDS:

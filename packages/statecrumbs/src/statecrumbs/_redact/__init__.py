@@ -5,7 +5,7 @@ _names          remember which names are those of secrets, and the role of a fie
 _words          decide it, by words of ten languages; imported at the first name
 _text           all secrets in a text; imported at the first text, since it needs `re`
 _clues          look at a text: what its signs and single words tell
-_gate           decide quickly whether a text may have a secret
+_gate           decide quickly whether a name in a text may announce a secret
 _named_values   values beside a name: key=value, JSON, Python, XML, headers
 _value_behind   where such a value begins and ends, also after a prompt
 _extents        the ends of quotes, brackets and bare values
