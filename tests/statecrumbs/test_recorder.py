@@ -105,6 +105,28 @@ def test_a_name_and_its_value_are_no_secret_until_they_come_together(order):
         assert shown(event, both)["value"] == "'[redacted]'"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"sql": "INSERT INTO users (name, password) VALUES (?, ?)", "params": ("bob", "hunter2x9")},
+        {"columns": ["name", "password"], "rows": [("bob", "hunter2x9")]},
+        {"path": "password", "value": "hunter2x9"},
+        {"type": "password", "value": "hunter2x9"},
+        {"card": {"number": "4111111111111111"}},
+    ],
+    ids=lambda data: next(iter(data)),
+)
+@pytest.mark.parametrize("record", [record_event, _recorder.record_message])
+def test_values_that_tell_a_secret_together_are_blanked_in_each_crumb(record, data):
+    event = str(uuid.uuid4())
+    for _ in range(3):
+        record(event, dict(data))
+        shown = snapshot()[-1]
+        assert "[redacted]" in str(shown)
+        assert "hunter2x9" not in str(shown)
+        assert "4111111111111111" not in str(shown)
+
+
 def test_data_is_stored_by_its_repr():
     crumb("x", user="alice", x=10, none=None, yes=True, pi=3.5, items=[1, "a"], raw=b"\0")
     (only,) = snapshot()

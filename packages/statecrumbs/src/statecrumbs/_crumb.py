@@ -15,7 +15,7 @@ from time import gmtime
 
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._options import options
-from statecrumbs._redact import LABEL, REDACTED, RELATED_KINDS, VALUE
+from statecrumbs._redact import REDACTED, RELATED_KINDS
 from statecrumbs._values import (
     HARMLESS,
     Rendered,
@@ -162,17 +162,19 @@ def _kept(value: Any, share: int, keepers: Keepers) -> Any:
         return None
 
 
-def names_one_another(name: str, names: Collection[str]) -> bool:
-    """Return whether the value of `name` may be the name of another value of the same crumb.
+def is_related(name: str, names: Collection[str]) -> bool:
+    """Return whether the value of `name` and another of the same crumb tell what is a secret.
 
-    Such values have to be looked at together: crumb("env", name="DB_PASSWORD", value="...").
+    Such values have to be looked at together: crumb("env", name="DB_PASSWORD", value="..."). So has
+    the object of a name like `card`, whose fields have harmless names.
     """
     redactor = options.redactor
-    if redactor is None:
+    kind = 0 if redactor is None else redactor.field_kind(name)
+    if redactor is None or not kind:
         return False
-    kind = redactor.field_kind(name)
-    other = LABEL if kind & VALUE else VALUE if kind & LABEL else 0
-    return bool(other) and any(redactor.field_kind(each) & other for each in names)
+    return kind in RELATED_KINDS or any(
+        kind | redactor.field_kind(each) in RELATED_KINDS for each in names
+    )
 
 
 def place_of(frame: Frame, contexts: Contexts | None = None) -> tuple[Place, bool]:

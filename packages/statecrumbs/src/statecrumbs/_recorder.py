@@ -31,8 +31,8 @@ from statecrumbs._crumb import (
     Message,
     freeze_data,
     freeze_event,
+    is_related,
     name_text,
-    names_one_another,
     rendered_data,
     shown_event,
     thread_name_of,
@@ -451,7 +451,7 @@ def _learnt(names: set[str], data: dict[str, Any], frozen: dict[str, Any]) -> se
         and name in frozen
         and name not in SYSTEM_FIELDS
         and not (redactor is not None and redactor.is_sensitive(name))
-        and not (len(every) > 1 and names_one_another(name, every))
+        and not is_related(name, every)
     }
 
 
