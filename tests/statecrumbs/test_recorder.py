@@ -105,17 +105,16 @@ def test_a_name_and_its_value_are_no_secret_until_they_come_together(order):
         assert shown(event, both)["value"] == "'[redacted]'"
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"sql": "INSERT INTO users (name, password) VALUES (?, ?)", "params": ("bob", "hunter2x9")},
-        {"columns": ["name", "password"], "rows": [("bob", "hunter2x9")]},
-        {"path": "password", "value": "hunter2x9"},
-        {"type": "password", "value": "hunter2x9"},
-        {"card": {"number": "4111111111111111"}},
-    ],
-    ids=lambda data: next(iter(data)),
+TELLING = (
+    {"sql": "INSERT INTO users (name, password) VALUES (?, ?)", "params": ("bob", "hunter2x9")},
+    {"columns": ["name", "password"], "rows": [("bob", "hunter2x9")]},
+    {"path": "password", "value": "hunter2x9"},
+    {"type": "password", "value": "hunter2x9"},
+    {"card": {"number": "4111111111111111"}},
 )
+
+
+@pytest.mark.parametrize("data", TELLING, ids=lambda data: next(iter(data)))
 @pytest.mark.parametrize("record", [record_event, _recorder.record_message])
 def test_values_that_tell_a_secret_together_are_blanked_in_each_crumb(record, data):
     event = str(uuid.uuid4())
@@ -125,6 +124,17 @@ def test_values_that_tell_a_secret_together_are_blanked_in_each_crumb(record, da
         assert "[redacted]" in str(shown)
         assert "hunter2x9" not in str(shown)
         assert "4111111111111111" not in str(shown)
+
+
+@pytest.mark.parametrize("data", TELLING, ids=lambda data: next(iter(data)))
+def test_ambient_values_that_tell_a_secret_together_are_blanked(data):
+    with context(city="Ulm", **data):
+        crumb("x")
+    shown = snapshot()[-1]["context"]
+    assert "[redacted]" in str(shown)
+    assert "hunter2x9" not in str(shown)
+    assert "4111111111111111" not in str(shown)
+    assert shown["city"] == "Ulm"
 
 
 def test_data_is_stored_by_its_repr():

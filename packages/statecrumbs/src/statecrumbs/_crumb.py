@@ -201,9 +201,11 @@ def place_of(frame: Frame, contexts: Contexts | None = None) -> tuple[Place, boo
 def _shown(values: Mapping[str, object]) -> tuple[dict[str, Scalar], bool]:
     """Return the ambient `values` ready to be shown, and whether none of them can change."""
     context: dict[str, Scalar] = {}
+    strings: set[str] = set()
     redactor = options.redactor
     lasting = True
     room = _MAX_CRUMB
+    kinds = 0
     for done, (name, value) in enumerate(values.items()):
         key = str.__str__(name)
         if done == MAX_VALUES or room < len("..."):
@@ -214,8 +216,20 @@ def _shown(values: Mapping[str, object]) -> tuple[dict[str, Scalar], bool]:
         else:
             shown = jsonable(value, redactor, limit=min(_MAX_VALUE, room))
             lasting = lasting and (_is_scalar(value) or is_fixed(value))
-        context[name_text(key)] = shown
+            if redactor is not None:
+                kinds |= redactor.field_kind(key)
+        key = name_text(key)
+        context[key] = shown
+        if issubclass(type(value), str):
+            strings.add(key)
         room -= len(key) + _cost(shown)
+    if redactor is not None and kinds in RELATED_KINDS:
+        texts = {
+            key: repr(shown) if key in strings else str(shown) for key, shown in context.items()
+        }
+        for key, text in redactor.scrub_fields(texts).items():
+            if text != texts[key]:
+                context[key] = text.strip("'\"")[:_MAX_VALUE]
     return context, lasting
 
 
