@@ -10,6 +10,8 @@ import weakref
 
 import pytest
 
+from statecrumbs import clear, crumb, snapshot
+from statecrumbs._recorder import record_message
 from statecrumbs._values import jsonable, render
 from tests.statecrumbs.shown import (
     Described,
@@ -144,6 +146,24 @@ def test_rendering_at_the_bottom_of_the_stack_does_not_raise():
 
     assert rendered == dumped
     assert rendered >= {"<unserializable>", "{'a': [<Described 1>]}"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        lambda: crumb("deep", value=Described(x=1)),
+        lambda: record_message("deep", {"value": Described(x=1)}),
+    ],
+    ids=["crumb", "message"],
+)
+def test_recording_at_the_bottom_of_the_stack_does_not_raise(record):
+    bottom = deepest()
+    clear()
+
+    # The lambda, the function that it calls, and the one that does the work need a frame each.
+    for left in range(5, 60):
+        descend(bottom - left, record)
+    assert snapshot()[-1]["event"] == "deep"
 
 
 def test_a_failure_of_ours_is_not_the_programs(monkeypatch):

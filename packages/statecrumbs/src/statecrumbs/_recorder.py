@@ -271,6 +271,8 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
         _remember(frozen_event, frozen_data, is_large=_is_large(frozen_data))
         if frozen_event == text:
             _learn(frozen_event, data, frozen_data)
+    except RecursionError:  # without a call, which would need more of the stack that is full
+        pass
     except Exception as error:
         _log_failure(error)
 
@@ -369,6 +371,8 @@ def _message_checked(text: str, data: dict[str, Any]) -> None:
         frozen_data = freeze_data(data, _keepers)
         _remember(freeze_event(text), frozen_data, is_large=_is_large(frozen_data))
         _message_names = _learnt(_message_names, data, frozen_data)
+    except RecursionError:  # as above
+        pass
     except Exception as error:
         _log_failure(error)
 
