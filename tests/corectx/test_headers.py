@@ -6,6 +6,7 @@ import json
 import math
 import string
 import uuid
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -494,10 +495,21 @@ CRITICAL_NAMES = st.text(max_size=3) | st.text('a\x7f "\\', max_size=3) | st.jus
         {"id": st.one_of(st.just(ID), st.text("a.-_é!", max_size=3)), "parent": FRAME_IDS},
         optional={"flow": CRITICAL_NAMES, "step": CRITICAL_NAMES, "run": FRAME_IDS},
     ),
+    added=st.dictionaries(
+        CRITICAL_NAMES
+        | st.sampled_from(["traceparent", "flow", "run", "runs", "values", "a.b_c-1"]),
+        CRITICAL_NAMES | st.just("n" * 1025),
+        max_size=2,
+    ),
     is_ascii=st.booleans(),
 )
-def test_a_usual_header_is_read_as_any_other(reports, fields, is_ascii):
-    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=is_ascii)
+def test_a_usual_header_is_read_as_any_other(reports, fields, added, is_ascii):
+    # Observers add fields before those of the frame; of two with one key the last one counts.
+    pairs = [*added.items(), *fields.items()]
+    members = (f"{json.dumps(key, ensure_ascii=is_ascii)}:" for key, _ in pairs)
+    texts = (json.dumps(each, ensure_ascii=is_ascii) for _, each in pairs)
+    text = f"{{{','.join(map(str.__add__, members, texts))}}}"
+    arrived = []
 
     def read(text):
         frame = extract({HEADER: text})
@@ -506,6 +518,10 @@ def test_a_usual_header_is_read_as_any_other(reports, fields, is_ascii):
         run = run_id(frame.run) == fields.get("run"), is_unsure(frame.run)
         return correlation_id, has_id, frame.site.kind, frame.name, frame.flow, run, frame.values
 
-    # Whitespace is JSON, but nothing that `inject` writes.
-    assert read(text) == read(text.replace(",", ", ", 1))
+    observer = SimpleNamespace(received=lambda frame, fields: arrived.append(dict(fields)))
+    for end in (subscribe(observer), lambda: None):  # with an observer of what arrives, and without
+        # Whitespace is JSON, but nothing that `inject` writes.
+        assert read(text) == read(text.replace("{", "{ ", 1))
+        end()
+    assert arrived == [dict(pairs)] * 2
     reports()

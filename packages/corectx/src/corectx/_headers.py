@@ -174,11 +174,9 @@ def _with(text: str, extra: dict[str, object]) -> str:
     `text` has those of the frame. They come last, so that they hold, whatever keys others add.
     """
     quote, encode, *_ = _codecs
-    fields = "".join(
-        f"{quote(key)}:{quote(each) if isinstance(each, str) else encode(each)},"
-        for key, each in extra.items()
-    )
-    return f"{{{fields}{text}}}"
+    for key, each in extra.items():
+        text = f"{quote(key)}:{quote(each) if isinstance(each, str) else encode(each)},{text}"
+    return f"{{{text}}}"
 
 
 def _make_codecs() -> None:
@@ -188,10 +186,13 @@ def _make_codecs() -> None:
 
     encode = JSONEncoder(separators=(",", ":")).encode
     # Each group is as strict as the check of its field below, or more so: a name is in ASCII here.
+    # One observer may have added one text, before the fields of the frame.
+    text = rf'"([ !#-\[\]-~]{{0,{_MAX_ADDED}}})"'
+    added = rf'"(?!(?:{"|".join(sorted(_OF_FRAME))})")([a-z0-9_.-]{{1,{_MAX_NAME}}})":{text}'
     frame_id = '"(?!0{16})([0-9a-f]{16})"'
     name = rf'"([ !#-\[\]-~]{{1,{_MAX_NAME}}})"'
     usual = compile_(
-        rf'{{"id":"([A-Za-z0-9._-]{{1,128}})","parent":{frame_id}'
+        rf'{{(?:{added},)?"id":"([A-Za-z0-9._-]{{1,128}})","parent":{frame_id}'
         rf'(?:,"flow":{name})?(?:,"step":{name})?(?:,"run":{frame_id})?}}'
     )
     _codecs[:] = encode_basestring_ascii, encode, JSONDecoder().raw_decode, usual.fullmatch
@@ -219,13 +220,15 @@ def _runs_beside(frame: Frame, own: Run | None) -> dict[str, object]:
 
 def _added(frame: Frame, http: bool) -> dict[str, object]:
     """Return the texts that observers add to the headers of `frame`, by their own keys."""
-    added: dict[str, Any] = {}
+    added: dict[Any, Any] = {}
     notify_sent(frame, added)
     return {
         key: text
         for key, text in added.items()
-        if _is_text(key, _MAX_NAME)
-        and _is_text(text, _MAX_ADDED)
+        if isinstance(key, str)
+        and len(key) <= _MAX_NAME
+        and isinstance(text, str)
+        and len(text) <= _MAX_ADDED
         and key not in _OF_FRAME
         and not (http and key.startswith(OF_RUNS))
     }
@@ -235,14 +238,18 @@ def from_header(text: str, *, http: bool = False, allow: Collection[str] = ()) -
     """Return the frame that `text` of a `HEADER` stands for, or None if it is no such text."""
     if not _codecs:
         _make_codecs()
-    usual = None if listeners.received else _codecs[3](text)
+    usual = _codecs[3](text)
     if usual is None:
         return _decode(text, allow, http)
     # With one match all is checked, which is most of the work.
-    correlation_id, parent, flow, name, run = usual.groups()
+    key, added, correlation_id, parent, flow, name, run = usual.groups()
     frame = RunFrame(Site("remote", name, flow), None, flow, correlation_id, NO_VALUES, {})
     frame._id = parent  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     frame.run = {} if run is None else named_run(run)
+    if listeners.received:
+        fields = {"id": correlation_id, "parent": parent, "flow": flow, "step": name, "run": run}
+        arrived = {each: found for each, found in fields.items() if found is not None}
+        notify_received(frame, arrived if key is None else {key: added, **arrived})
     return frame
 
 
@@ -338,10 +345,6 @@ def _kept(values: Mapping[str, object], allow: Collection[str]) -> dict[str, obj
             f"booleans, None and printable strings of at most {_MAX_VALUE} characters.",
         )
     return dict(list(kept.items())[:_MAX_VALUES])
-
-
-def _is_text(value: object, longest: int) -> bool:
-    return isinstance(value, str) and len(value) <= longest
 
 
 def _may_travel(value: object) -> bool:
