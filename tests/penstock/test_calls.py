@@ -18,7 +18,7 @@ import corectx
 from corectx import Frame, Site, current, failed_frame
 from corectx.executors import ContextExecutor
 from corectx.lowlevel import note_closed, note_open, open_frames
-from penstock import current_flow_id, entrypoint, flow, step
+from penstock import _calls, current_flow_id, entrypoint, flow, step
 from penstock.testing import isolated_registry
 
 pytestmark = pytest.mark.usefixtures("ran")
@@ -766,3 +766,31 @@ def test_any_tree_of_calls_is_recorded_as_the_flows_that_run_say(tree):
     model(tree, [])
     assert seen == expected
     assert current() is None
+
+
+@pytest.mark.parametrize("frames", ["BareFrame", "OwnRunFrame"])
+def test_a_second_flow_that_claims_a_function_during_a_call_changes_nothing_in_the_call(
+    frames, monkeypatch
+):
+    """Another thread may import the module with the second flow at any moment of a call."""
+    orders = flow("orders")
+
+    @orders.entrypoint
+    def receive():
+        return charge() if frames == "BareFrame" else facts(current())
+
+    @orders.step(after=receive)
+    def charge():
+        return facts(current())
+
+    function = charge if frames == "BareFrame" else receive
+    make = getattr(_calls, frames)
+
+    def make_and_claim():
+        if function is receive or current() is not None:
+            flow("billing")(function)
+        return make()
+
+    monkeypatch.setattr(_calls, frames, make_and_claim)
+    kind = "step" if function is charge else "entrypoint"
+    assert receive() == (kind, function.__name__, "orders")

@@ -236,12 +236,13 @@ def _around_step(  # noqa: C901 - inline, see above
         if outer is None:
             return (general if _outside_listeners else function)(*args, **kwargs)
         # An equal name from another process is another object. It goes the long way.
-        if outer.flow is not own:
+        flow = outer.flow
+        if flow is not own:
             return general(*args, **kwargs)
         frame = BareFrame()
         frame.site = step
         frame.parent = frame.outer = outer
-        frame.flow = own
+        frame.flow = flow
         frame.correlation_id = outer.correlation_id
         frame.values = outer.values
         frame.store = outer.store
@@ -288,12 +289,13 @@ def _around_async_step(function: Function, general: Function, step: Any) -> Func
         outer = get_current()
         if outer is None:
             return await (general if _outside_listeners else function)(*args, **kwargs)
-        if outer.flow is not own or collecting:
+        flow = outer.flow
+        if flow is not own or collecting:
             return await general(*args, **kwargs)
         frame = BareFrame()
         frame.site = step
         frame.parent = frame.outer = outer
-        frame.flow = own
+        frame.flow = flow
         frame.correlation_id = outer.correlation_id
         frame.values = outer.values
         frame.store = outer.store
@@ -331,7 +333,8 @@ def _around_entrypoint(  # noqa: C901 - inline, see above
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912 - inline, see above
         if collecting and in_collector():
             return run_finalizer(partial(general, *args, **kwargs))
-        if own is None:
+        flow = own  # once, since a second flow may claim the function meanwhile, in another thread
+        if flow is None:
             return general(*args, **kwargs)
         outer = get_current()
         if outer is not None or listeners.starting:
@@ -340,7 +343,7 @@ def _around_entrypoint(  # noqa: C901 - inline, see above
             frame = OwnRunFrame()  # as `open_run` fills it, for the first frame of an operation
             frame.site = step
             frame.parent = frame.outer = None
-            frame.flow = own
+            frame.flow = flow
             frame.correlation_id = new_trace_id()
             frame.values = NO_VALUES
             run: dict[Any, Any] = {}
