@@ -20,11 +20,16 @@ import attrs
 import pydantic
 import pytest
 from django.http.request import HttpHeaders
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from corectx import Site, attach, current, detach, start
 from statecrumbs import clear, crumb, disable, enable, snapshot
-from statecrumbs._crumb import Rendered
+from statecrumbs._crumb import Rendered, freeze_data, rendered_data
+from statecrumbs._options import options
 from statecrumbs._recorder import records
-from statecrumbs._values import render
+from statecrumbs._trail import trail_of
+from statecrumbs._values import keepers_for, kept_size, render
 
 
 @pytest.fixture(autouse=True)
@@ -353,6 +358,43 @@ def test_a_value_that_may_be_large_or_strange_is_rendered_at_once(value):
     assert not is_kept(value)
     assert not is_kept(value)
     assert snapshot()[-1]["thing"] == render(value, None)
+
+
+SECRETS = st.sampled_from(["password=hunter2 ", "Bearer abcdef0123456789 ", "\n", "'", "\\"])
+LONG = st.builds(
+    lambda text, times, before, secret: ("x" * before + secret + text) * times,
+    st.text(st.characters(max_codepoint=300), min_size=1, max_size=40),
+    st.integers(1, 300),
+    st.integers(0, 1600),
+    SECRETS,
+)
+
+
+@given(LONG, st.booleans())
+@example("x" * 1500 + "password=hunter2 and more", False)
+@example("\x00" * 2000, True)
+def test_a_long_string_has_the_text_that_it_has_when_it_is_rendered_at_once(text, is_beside):
+    data = {"thing": text, "n": 1} if is_beside else {"thing": text}
+    kept = freeze_data(data, keepers_for(options.redactor))
+    assert rendered_data(kept) == rendered_data(freeze_data(data))
+
+
+def test_of_a_long_string_no_more_is_kept_than_is_looked_at():
+    for number in (1, 2, 3, 9, 64):
+        crumb("it", **{f"name_{each}": "x" * 100_000 for each in range(number)})
+        assert kept_size(last()) < 4096 + 400 * (number + 1)
+    crumb("it", thing="x" * 100_000)
+    assert snapshot()[-1]["thing"].endswith(" more)")
+
+
+def test_a_trail_of_long_strings_is_weighed():
+    token = attach(start(Site("request")))
+    for _ in range(10):
+        crumb("light", thing="x")
+    crumb("heavy", thing="x" * 3000)
+    weighed = trail_of(current()).weighed
+    detach(token)
+    assert weighed > 600
 
 
 def test_a_crumb_of_many_kept_values_stays_within_its_bounds():

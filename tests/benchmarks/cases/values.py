@@ -34,6 +34,7 @@ order = Order(4711, "Ann Miller", 12.5, is_paid=True)
 nested = {"order": 4711, "customer": {"name": "Ann Miller", "plan": "pro"}, "is_paid": True}
 failure = OrderError("the order 4711 was not paid", 4711)
 text = "the customer did not answer; " * 17 + "and paid"  # 501 characters
+long_text = text * 3
 # Not what happens to be set here.
 os.environ.clear()
 os.environ.update(
@@ -57,6 +58,10 @@ results = {
     "dataclass": least(crumb_with(order), repr_of(order)),
     "dict": least(crumb_with(nested), repr_of(nested)),
     "string": least(crumb_with(text), repr_of(text)),
+    "long_string": least(
+        statement('crumb("order_paid", rows=10, value=value)', crumb=crumb, value=long_text),
+        repr_of(long_text),
+    ),
     "exception": least(crumb_with(failure), repr_of(failure)),
     "environ": least(crumb_with(os.environ), repr_of(dict(os.environ))),
 }

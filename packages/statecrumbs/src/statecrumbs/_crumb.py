@@ -24,6 +24,7 @@ from statecrumbs._values import (
     fit,
     is_fixed,
     jsonable,
+    keep_text,
     render,
     safe_text,
 )
@@ -149,7 +150,7 @@ def _kept(value: Any, share: int, keepers: Keepers) -> Any:
     """Return a value to keep in place of `value` until somebody looks, or None to render it now."""
     kind = class_of(value)
     if kind is str:
-        return value if len(value) <= share else None
+        return value if len(value) <= share else keep_text(value, share)
     if kind is int:
         return value if value.bit_length() <= _WORD else None
     if kind is float or kind is bool:
@@ -329,8 +330,9 @@ def _render(data: dict[str, Any], texts: dict[str, str], redactor: Redactor | No
         elif redactor is not None and redactor.is_sensitive(key):
             texts[key] = REDACTED
         elif kind is not str:
-            text = render(value, redactor, limit=_MAX_VALUE)
-            texts[key] = _bounded(text, _MAX_CRUMB // len(data))
+            room = _MAX_CRUMB // len(data)
+            text = render(value, redactor, limit=min(_MAX_VALUE, room))
+            texts[key] = _bounded(text, room)
         elif len(value) <= HARMLESS and value.isalnum() and value.isascii():
             texts[key] = f"'{value}'"
         elif len(value) > _SHORT:

@@ -41,16 +41,18 @@ from statecrumbs._crumb import (
 from statecrumbs._options import options
 from statecrumbs._ring import Ring, copied
 from statecrumbs._trail import bound_trails, cache_of, renew_lease, trail_of, trails_around
-from statecrumbs._values import keepers_for, name_of, safe_text
+from statecrumbs._values import keepers_for, name_of, safe_text, text_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, TypeAlias
 
     from corectx import Frame
     from statecrumbs._crumb import Crumb, Record
     from statecrumbs._trail import Ticks
+
+    Plan: TypeAlias = tuple[str, set[str], int, int, Any, Any]
 
 # The fast path takes a string of at most 16 characters, or one whose length times the number of
 # values is at most 1,024. With four bytes a character the values then take at most 4 KiB. Longer
@@ -64,7 +66,7 @@ _STR = frozenset((str,))
 # the same and at most two: how many, the characters of each value, and both names. Bounded, since
 # an event may be made of input from outside.
 _KNOWN = 1024
-_known: dict[str, tuple[str, set[str], int, int, Any, Any]] = {}
+_known: dict[str, Plan] = {}
 _FEW = 2
 _MANY = -1
 
@@ -264,12 +266,14 @@ def _crumb_checked(event: object, data: dict[str, Any]) -> None:
         # Here and below there are subscripts and no calls of a dict's methods: without a GIL these
         # take the dict's lock. A child that is forked while a thread waits for it would hang.
         try:
-            frozen_event = _known[text][0]  # nothing in it needs to be cut or redacted
+            plan = _known[text]
+            frozen_event = plan[0]  # nothing in it needs to be cut or redacted
         except KeyError:
+            plan = None
             frozen_event = freeze_event(text)
         frozen_data = freeze_data(data, _keepers)
         _remember(frozen_event, frozen_data, is_large=_is_large(frozen_data))
-        if frozen_event == text:
+        if frozen_event == text and (plan is None or not _is_learnt(plan, data)):
             _learn(frozen_event, data, frozen_data)
     except RecursionError:  # without a call, which would need more of the stack that is full
         pass
@@ -403,7 +407,7 @@ def _remember(event: str, data: dict[str, Any], *, is_large: bool = False) -> No
 
 
 def _is_large(data: dict[str, Any]) -> bool:
-    return sum(len(value) for value in data.values() if isinstance(value, str)) > _LARGE
+    return sum(map(text_size, data.values())) > _LARGE
 
 
 def _finish(frame: Frame | None, spent: Ticks, record: Record) -> None:
@@ -416,6 +420,16 @@ def _finish(frame: Frame | None, spent: Ticks, record: Record) -> None:
             also(record)
     except Exception as error:
         _log_failure(error)
+
+
+def _is_learnt(plan: Plan, data: dict[str, Any]) -> bool:
+    """Tell whether the fast path knows these names, in this number, and left for a value only."""
+    _, names, few, _, first, second = plan
+    return (
+        _STR.issuperset(map(type, data))
+        and names.issuperset(data)
+        and (len(data) != few or (first in data and (second is None or second in data)))
+    )
 
 
 def _learn(event: str, data: dict[str, Any], frozen: dict[str, Any]) -> None:

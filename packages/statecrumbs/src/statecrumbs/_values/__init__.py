@@ -27,7 +27,7 @@ from __future__ import annotations
 from corectx.lowlevel import raised_by_signal
 from statecrumbs._values._builtin import SHOW
 from statecrumbs._values._inspection import class_of, module_of, name_of, qualname_of
-from statecrumbs._values._keep import Keepers, kept_size
+from statecrumbs._values._keep import Keepers, keep_text, kept_size, text_size
 from statecrumbs._values._objects import show_object
 from statecrumbs._values._plans import is_fixed, plan
 from statecrumbs._values._renderer import HARMLESS, UNSERIALIZABLE, Renderer
@@ -50,6 +50,7 @@ __all__ = [
     "fit",
     "is_fixed",
     "jsonable",
+    "keep_text",
     "keepers_for",
     "kept_size",
     "module_of",
@@ -57,6 +58,7 @@ __all__ = [
     "qualname_of",
     "render",
     "safe_text",
+    "text_size",
 ]
 
 _WORD = 1 << 63  # the range of 64 bits, with a sign

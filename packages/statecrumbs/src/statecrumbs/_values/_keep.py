@@ -14,7 +14,7 @@ from _weakref import ref
 from sys import getsizeof
 
 from corectx.lowlevel import raised_by_signal
-from statecrumbs._values._renderer import KEPT, WHOLE, hidden, is_kept
+from statecrumbs._values._renderer import KEPT, WHOLE, WINDOW, hidden, is_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from statecrumbs._redact import Redactor
+    from statecrumbs._values._renderer import Kept, Renderer
 
     # Gets a value and the room for it; returns what to keep, or None where it is to be rendered.
     Keep: TypeAlias = Callable[[Any, int], Any]
@@ -194,6 +195,29 @@ def _keep_others(keepers: Keepers, items: Sequence[Any], share: int) -> list[Any
                 return None
             copy[at] = kept
     return copy
+
+
+def keep_text(value: str, room: int) -> Kept | None:
+    """Return what is kept of a string with more than `room` characters, or None.
+
+    The text of a character outside ASCII may take four times as much as the others.
+    """
+    part = value[:WINDOW]
+    return (
+        (KEPT, _show_part, (part, len(value))) if len(part) <= 4 * room and part.isascii() else None
+    )
+
+
+def _show_part(renderer: Renderer, kept: tuple[str, int], room: int, _depth: int) -> str:
+    part, length = kept
+    return renderer.string(part, room, length)
+
+
+def text_size(value: Any) -> int:
+    """Return how many characters of text are kept of `value`, a string or the part of one."""
+    if isinstance(value, str):
+        return len(value)
+    return len(value[2][0]) if is_kept(value) and value[1] is _show_part else 0
 
 
 def kept_size(value: object) -> int:

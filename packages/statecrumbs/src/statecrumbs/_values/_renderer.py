@@ -36,6 +36,7 @@ HEAD = 10  # items shown of a larger one
 
 _MARK = 24  # characters kept free for "... (4999990 more)"
 _SLACK = 512  # characters scrubbed beyond what is shown, so that a secret across the edge is found
+WINDOW = 1024 + _SLACK  # characters of a string that are looked at for a text of 1,024
 _EDGE = 256  # of them, those that are never shown, since a secret may have begun there
 _SHORT = 64  # characters; their repr has at most ten times as many
 HARMLESS = 8  # characters; shorter than any secret that is recognised without a name beside it
@@ -144,9 +145,9 @@ class Renderer:
         kept = part[: max(room - _MARK, 0)]
         return f"{kept}... ({len(part) - len(kept) + unseen} more)"
 
-    def string(self, value: str, room: int) -> str:
-        """Return a string in quotes."""
-        return _quoted(*self._scrubbed(value, room), room)
+    def string(self, value: str, room: int, length: int | None = None) -> str:
+        """Return a string in quotes; `value` is the beginning of one of `length` characters."""
+        return _quoted(*self._scrubbed(value, room, length), room)
 
     def byte_string(self, value: Any, owner: Any, room: int) -> str:
         """Return an instance of `owner`, `bytes` or `bytearray`, in quotes; scrubbed as Latin-1."""
@@ -348,9 +349,13 @@ class Renderer:
             and any(class_of(each) is str and self._is_sensitive(each) for each in item[:WHOLE])
         )
 
-    def _scrubbed(self, text: str, room: int) -> tuple[str, int]:
-        """Return a scrubbed beginning of `text`, and how many characters are not in it."""
-        length = str.__len__(text)
+    def _scrubbed(self, text: str, room: int, length: int | None = None) -> tuple[str, int]:
+        """Return a scrubbed beginning of `text`, and how many characters are not in it.
+
+        The text may be the beginning of one of `length` characters.
+        """
+        if length is None:
+            length = str.__len__(text)
         window = max(room, 0) + _SLACK
         part = self._scrub(str.__getitem__(text, slice(0, window)))
         return (part, 0) if length <= window else (part[:-_EDGE], length - window + _EDGE)
