@@ -37,7 +37,7 @@ def tick(box, thread, number, **data):
 
 
 def as_it_is(name, value):
-    """The text of a value that is a text already."""
+    """The text of a value that is a text already, without control characters, as a `repr`."""
     return value
 
 
