@@ -189,6 +189,26 @@ def test_no_object_of_the_program_is_kept_alive():
     assert "Local(number=1, customer='Ann')" in snapshot()[-2]["thing"]
 
 
+def test_of_ever_new_classes_none_is_kept_for_ever():
+    def new_class():
+        @dataclasses.dataclass
+        class Local:
+            number: int
+
+        return Local
+
+    first = new_class()
+    crumb("it", thing=first(1))
+    known = weakref.ref(first)
+    del first
+    for number in range(1100):
+        crumb("it", thing=new_class()(number))
+    gc.collect()
+    assert known() is None
+    crumb("it", thing=Order(7, "ann"))
+    assert snapshot()[-1]["thing"] == "Order(number=7, customer='ann')"
+
+
 def test_a_new_class_at_the_address_of_a_forgotten_one_is_shown_as_itself():
     for number in range(200):
         made = dataclasses.make_dataclass(f"Made{number}", [("x", int)])

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ITEM = 8  # characters for the punctuation around one item
 _WORD = 64  # bits of an int
+_CLASSES = 1024  # whose keepers are remembered; then all are learnt again
 # By address, as `Keepers` has its classes.
 SCALARS = frozenset(map(id, (str, int, float, bool, type(None))))
 
@@ -76,6 +77,11 @@ class Keepers(dict[int, "Keep"]):
                 raise
             keep = None
         refs = self.refused if keep is None else self._refs
+        if len(self._refs) >= _CLASSES:
+            # A keeper may hold its class, and a function may make a new class at each call.
+            for other in list(self._refs):
+                self.pop(other, None)
+                self._refs.pop(other, None)
 
         def forget(_: object) -> None:
             refs.pop(address, None)
