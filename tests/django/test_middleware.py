@@ -164,6 +164,37 @@ def ask(path):
 }
 
 
+def test_a_request_without_an_id_names_none_in_its_response(tmp_path):
+    """Below a middleware of ours, another one may go on in a thread, and in a bare scope there."""
+    body = """
+    import threading
+    from wsgiref.util import setup_testing_defaults
+    from django.core.handlers.wsgi import WSGIHandler
+    from penstock.contrib.wsgi import FlowMiddleware
+
+    inner = []
+
+    def elsewhere(environ, start):
+        def run():
+            with corectx.scope(tenant="acme"):
+                body = WSGIHandler()(environ, lambda status, found: inner.extend(found))
+                body.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        start("200 OK", [])
+        return [b""]
+
+    environ = {"PATH_INFO": "/"}
+    setup_testing_defaults(environ)
+    FlowMiddleware(elsewhere)(environ, lambda status, found, exc_info=None: None)
+    assert inner
+    assert "X-Correlation-ID" not in dict(inner)
+    """
+    run(tmp_path, body)
+
+
 @pytest.mark.parametrize("interface", WRAPPED)
 def test_inside_of_a_middleware_around_the_application_a_request_is_in_its_operation(
     tmp_path, interface

@@ -264,7 +264,8 @@ def _finish(frame: Frame, response: HttpResponseBase, chosen: Options) -> HttpRe
     headers = response.headers
     if type(headers) is not _StoredHeaders:
         _name_response(headers, frame, chosen)
-    elif chosen.response_key is not None:  # the frame of a request has an ID
+    # A request inside of a bare scope, below a middleware of ours, has no ID.
+    elif chosen.response_key is not None and frame.correlation_id is not None:
         # As Django itself keeps them: its methods check the texts, and take ten times as long.
         store: dict[str, Any] = headers._store  # noqa: SLF001
         if chosen.response_key not in store:
