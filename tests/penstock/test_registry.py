@@ -495,6 +495,14 @@ def test_in_a_notebook_the_later_function_replaces_the_earlier_one_wherever_that
     assert registry.conflicts == []
 
 
+def test_a_function_that_is_changed_in_a_notebook_keeps_its_place_in_the_flow(registry):
+    namespace = {"__name__": "__main__", "flow": flow}
+    for number, name in enumerate(("first", "second", "first")):
+        text = f"@flow('orders').step\ndef {name}():\n    return {number}\n"
+        exec(compile(text, f"<cell {number}>", "exec"), namespace)  # noqa: S102
+    assert list(flow("orders").steps) == ["first", "second"]
+
+
 def test_one_cell_of_a_notebook_may_use_a_function_several_times(registry):
     cell = """
 for name in ("mail", "sms"):

@@ -273,9 +273,10 @@ class Registry:
                     return each
                 others.remove(each)
         if step.is_interactive:
-            self._remove(step.is_later_version_of)
             others = [each for each in others if not step.is_same_function(each)]
         declared[step.name] = [*others, step]
+        if step.is_interactive:  # after that, so that a changed function keeps its place
+            self._remove(step.is_later_version_of)
         self._steps = {}
         return step
 
