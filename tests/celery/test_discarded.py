@@ -36,6 +36,9 @@ def test_a_task_that_is_terminated_has_its_id(operation):
 def test_a_task_that_was_revoked_has_its_id(operation):
     options = {"worker_enable_remote_control": True}
     with running("solo", "redis", **options) as (started, app):
+        # Redis drops a message to all workers that comes before they listen. A worker says that it
+        # is ready, and listens only then.
+        started.wait_for("prerun", task_id=tasks.where.delay().id)
         task_id = uuid.uuid4().hex
         assert app.control.revoke(task_id, reply=True, timeout=PATIENCE, limit=1)
         tasks.where.apply_async(task_id=task_id)
