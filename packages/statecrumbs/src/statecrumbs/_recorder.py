@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     Plan: TypeAlias = tuple[str, set[str], int, int, Any, Any]
 
 # The fast path takes a string of at most 16 characters, or one whose length times the number of
-# values is at most 1,024. With four bytes a character the values then take at most 4 KiB. Of longer
-# strings `freeze_data` keeps or renders a part. `MAX_VALUES` times 16 characters are 1,024, too.
+# values is at most 1,024. With four bytes a character the values then take at most 4 KiB. Longer
+# strings go to `freeze_data`, which cuts them. `MAX_VALUES` times 16 characters are 1,024, too.
 _LONGEST_NAME = 128
 _LARGE = 1024  # bytes of a dict of values, in characters: its trail is weighed
 _STR = frozenset((str,))
